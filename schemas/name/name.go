@@ -1,0 +1,84 @@
+// Package name holds the grammar of ids: what a user, a device and a conversation may be called, and what a name says.
+//
+// A key is user[/rest]; the part before the first '/' is the user who owns the key and decides its partition.
+// A group is minted a user of its own ("g-..."), which is its conversation's home: "g-.../main".
+// A direct conversation is named by its two people, home first: Direct("ann", "bob").
+package name
+
+import (
+	"hash/fnv"
+	"regexp"
+	"strings"
+)
+
+// MaxID is the longest user or device id, in bytes.
+const MaxID = 64
+
+// groupPrefix marks the users that are groups; no person's id may start with it.
+const groupPrefix = "g-"
+
+var id = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
+
+// ValidID reports whether s may name a user or a device.
+func ValidID(s string) bool { return id.MatchString(s) }
+
+// ValidPerson reports whether s may name a person: a user that is not a group.
+func ValidPerson(s string) bool { return ValidID(s) && !strings.HasPrefix(s, groupPrefix) }
+
+// ValidConversation reports whether s is home/conversation with a home that fits its kind.
+func ValidConversation(s string) bool {
+	home, rest, ok := strings.Cut(s, "/")
+	if !ok || !ValidID(home) || !ValidID(rest) {
+		return false
+	}
+	return IsGroup(s) || Direct(home, rest) == s
+}
+
+// Owner is the user who owns a key: the part before the first '/'.
+func Owner(key string) string {
+	owner, _, _ := strings.Cut(key, "/")
+	return owner
+}
+
+// Group is the conversation of the group whose unique part is u (a UUIDv7 in lower case).
+func Group(u string) string { return groupPrefix + u + "/main" }
+
+// IsGroup reports whether a conversation is a group's.
+func IsGroup(conversation string) bool { return strings.HasPrefix(conversation, groupPrefix) }
+
+// Direct is the conversation of two different people. Its home is chosen by hash, so that nobody becomes a hot spot by
+// having the first name in the alphabet.
+func Direct(a, b string) string {
+	if a > b {
+		a, b = b, a
+	}
+	h := fnv.New32a()
+	h.Write([]byte(a + "/" + b))
+	if h.Sum32()&1 == 1 {
+		a, b = b, a
+	}
+	return a + "/" + b
+}
+
+// Peer is the other person of a direct conversation, or "" when user is not one of its two people.
+func Peer(conversation, user string) string {
+	home, other, ok := strings.Cut(conversation, "/")
+	switch {
+	case !ok || IsGroup(conversation):
+		return ""
+	case user == home:
+		return other
+	case user == other:
+		return home
+	}
+	return ""
+}
+
+// Bookmark is the key of a person's bookmark of a conversation.
+func Bookmark(user, conversation string) string { return user + "/" + conversation }
+
+// SplitBookmark takes a bookmark's key apart.
+func SplitBookmark(key string) (user, conversation string, ok bool) {
+	user, conversation, ok = strings.Cut(key, "/")
+	return user, conversation, ok && ValidID(user) && ValidConversation(conversation)
+}
