@@ -15,7 +15,7 @@ import (
 
 func kafkaClient(t *testing.T, k *KafkaServer, opts ...kgo.Opt) (*kgo.Client, *kadm.Client) {
 	t.Helper()
-	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(k.Brokers...))...)
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(k.Brokers...), kgo.MetadataMinAge(100*time.Millisecond))...)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	return client, kadm.NewClient(client)

@@ -15,7 +15,7 @@ func TestRedisKeepsWritesThroughKill(t *testing.T) {
 	r := Redis(t, AOF())
 	t.Logf("started in %v", time.Since(began).Round(time.Millisecond))
 	ctx := shortly(t, 30*time.Second)
-	client := redis.NewClient(&redis.Options{Addr: r.Addr})
+	client := redis.NewClient(&redis.Options{Addr: r.Addr, DialerRetries: 1})
 	defer client.Close()
 	policy, err := client.ConfigGet(ctx, "maxmemory-policy").Result()
 	require.NoError(t, err)
@@ -34,7 +34,7 @@ func TestRedisKeepsWritesThroughKill(t *testing.T) {
 func TestRedisForgetsWithoutFile(t *testing.T) {
 	r := Redis(t, Own())
 	ctx := shortly(t, 30*time.Second)
-	client := redis.NewClient(&redis.Options{Addr: r.Addr})
+	client := redis.NewClient(&redis.Options{Addr: r.Addr, DialerRetries: 1})
 	defer client.Close()
 	require.NoError(t, client.Set(ctx, "who", "ada", 0).Err())
 	require.NoError(t, r.Kill())
