@@ -120,8 +120,14 @@ const DeadLetters = "dead.letters"
 // Table is the changelog topic of a group, by goka's naming.
 func (p Plan) Table(group string) string { return p.Consumer(group) + "-table" }
 
-// Consumer is the consumer group of a group, view or follower.
-func (p Plan) Consumer(name string) string { return p.Name + "." + name }
+// Consumer is the consumer group of a group.
+func (p Plan) Consumer(group string) string { return p.Name + "." + group }
+
+// ViewConsumer is the consumer group of a view. A view may have a group's name (inbox), and must not join its group.
+func (p Plan) ViewConsumer(view string) string { return p.Name + ".view." + view }
+
+// GatewayConsumer is the consumer group of a gateway that hears topics.
+func (p Plan) GatewayConsumer(gateway string) string { return p.Name + ".gateway." + gateway }
 
 // Topic returns the topic of that name.
 func (p Plan) Topic(name string) (Topic, bool) {
