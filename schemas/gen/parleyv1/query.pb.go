@@ -386,7 +386,9 @@ type ConversationSummary struct {
 	// inbox_seq of the newest event folded in; count.
 	InboxSeq uint64 `protobuf:"varint,10,opt,name=inbox_seq,json=inboxSeq,proto3" json:"inbox_seq,omitempty"`
 	// Messages said before the person came; count.
-	SinceNumber   uint64 `protobuf:"varint,11,opt,name=since_number,json=sinceNumber,proto3" json:"since_number,omitempty"`
+	SinceNumber uint64 `protobuf:"varint,11,opt,name=since_number,json=sinceNumber,proto3" json:"since_number,omitempty"`
+	// Epoch of inbox_seq; count.
+	Epoch         uint64 `protobuf:"varint,12,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -494,6 +496,13 @@ func (x *ConversationSummary) GetInboxSeq() uint64 {
 func (x *ConversationSummary) GetSinceNumber() uint64 {
 	if x != nil {
 		return x.SinceNumber
+	}
+	return 0
+}
+
+func (x *ConversationSummary) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
 	}
 	return 0
 }
@@ -1125,7 +1134,7 @@ const file_parley_v1_query_proto_rawDesc = "" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\"\x86\x01\n" +
 	"\x13ConversationsAnswer\x12)\n" +
 	"\x06cursor\x18\x01 \x01(\v2\x11.parley.v1.CursorR\x06cursor\x12D\n" +
-	"\rconversations\x18\x02 \x03(\v2\x1e.parley.v1.ConversationSummaryR\rconversations\"\x98\x03\n" +
+	"\rconversations\x18\x02 \x03(\v2\x1e.parley.v1.ConversationSummaryR\rconversations\"\xae\x03\n" +
 	"\x13ConversationSummary\x12\"\n" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12#\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x0f.parley.v1.KindR\x04kind\x12'\n" +
@@ -1140,7 +1149,8 @@ const file_parley_v1_query_proto_rawDesc = "" +
 	"\atime_ms\x18\t \x01(\x03R\x06timeMs\x12\x1b\n" +
 	"\tinbox_seq\x18\n" +
 	" \x01(\x04R\binboxSeq\x12!\n" +
-	"\fsince_number\x18\v \x01(\x04R\vsinceNumber\"\x81\x01\n" +
+	"\fsince_number\x18\v \x01(\x04R\vsinceNumber\x12\x14\n" +
+	"\x05epoch\x18\f \x01(\x04R\x05epoch\"\x81\x01\n" +
 	"\fHistoryQuery\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\"\n" +
 	"\fconversation\x18\x02 \x01(\tR\fconversation\x12#\n" +

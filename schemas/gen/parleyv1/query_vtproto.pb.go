@@ -166,6 +166,7 @@ func (m *ConversationSummary) CloneVT() *ConversationSummary {
 	r.TimeMs = m.TimeMs
 	r.InboxSeq = m.InboxSeq
 	r.SinceNumber = m.SinceNumber
+	r.Epoch = m.Epoch
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
 		copy(r.unknownFields, m.unknownFields)
@@ -593,6 +594,9 @@ func (this *ConversationSummary) EqualVT(that *ConversationSummary) bool {
 		return false
 	}
 	if this.SinceNumber != that.SinceNumber {
+		return false
+	}
+	if this.Epoch != that.Epoch {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -1233,6 +1237,11 @@ func (m *ConversationSummary) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Epoch != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x60
 	}
 	if m.SinceNumber != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.SinceNumber))
@@ -2001,6 +2010,9 @@ func (m *ConversationSummary) SizeVT() (n int) {
 	}
 	if m.SinceNumber != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.SinceNumber))
+	}
+	if m.Epoch != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Epoch))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -3198,6 +3210,25 @@ func (m *ConversationSummary) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.SinceNumber |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
