@@ -42,13 +42,13 @@
 //   - on disk (H2's store): every answered write survives kill -9, with its unique index; the file grows fast (145 MB
 //     for 44,000 small writes) and is not meant for more than tests and trying things out.
 //
-// Tried by hand and working: $inc, $push with $each and $slice, $max, $unset, ranges and sorts by _id, cursors over
+// Tried by hand and answered without error: $inc, $push with $each and $slice, $max, $unset, ranges and sorts by _id, cursors over
 // 22,000 documents, unique indexes, findAndModify, $match and $group, documents of 10 MiB, write concern majority
 // (accepted; there is one server).
 //
 // It cannot: transactions and sessions (refused), change streams, updates by pipeline (an error of Java's), TTL
-// (expired documents stay), text search, secondary indexes that are not unique (accepted with a warning in its log,
-// ignored: such a query reads the whole collection), the hello command as such (the driver's handshake works). Nothing
+// and text indexes and any that is not unique (all accepted with a warning in its log, and ignored: documents do not
+// expire, and a query that hopes for the index reads the whole collection), the hello command as such (the driver's handshake works). Nothing
 // about replication, elections, or read and write concerns can be learned from it. What depends on one of these must
 // be tried on a real MongoDB named by PARLEY_TEST_MONGO.
 //
