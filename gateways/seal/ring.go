@@ -1,0 +1,178 @@
+// Package seal closes text at the gate and opens it at the socket, so that nothing between them can read it: AES-256-GCM
+// under the sender's key, a random nonce each time, the key's pseudonym as additional data. Destroying a person's keys
+// erases what was sealed under them in the log, the rows, the views and every backup at once.
+//
+// A Ring fetches keys before they are needed and keeps them for a short, bounded while; a Store is the service that
+// keeps them for good.
+package seal
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/expirable"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1"
+	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1/keyservice"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// Limits of a ring.
+const (
+	MaxKeys    = 16_384           // keys kept in memory, of each sort
+	KeepKeys   = 60 * time.Second // how long a key is kept: a destroyed one is dead everywhere after this
+	FetchLimit = 500              // keys asked for at once
+	keySize    = 32               // bytes of an AES-256 key
+	nonceSize  = 12               // bytes
+)
+
+// Source is where keys come from: a Store in the same process, or Remote.
+type Source = rpcv1.KeyService
+
+// Ring keeps keys for a short while. It is safe for concurrent use.
+type Ring struct {
+	source  Source
+	opening *expirable.LRU[string, cipher.AEAD] // nil value = destroyed or unknown
+	sealing *expirable.LRU[string, *Sealer]
+	once    singleflight.Group
+}
+
+// NewRing makes a ring over a source. keep 0 means KeepKeys.
+func NewRing(source Source, keep time.Duration) *Ring {
+	if keep == 0 {
+		keep = KeepKeys
+	}
+	return &Ring{
+		source:  source,
+		opening: expirable.NewLRU[string, cipher.AEAD](MaxKeys, nil, keep),
+		sealing: expirable.NewLRU[string, *Sealer](MaxKeys, nil, keep),
+	}
+}
+
+// Sealer seals under one key, from memory.
+type Sealer struct {
+	id   string
+	aead cipher.AEAD
+}
+
+// Seal closes text. The same text is never closed the same way twice.
+func (s *Sealer) Seal(text string) (*pb.Sealed, error) {
+	nonce := make([]byte, nonceSize)
+	if _, err := rand.Read(nonce); err != nil {
+		return nil, fmt.Errorf("seal: no randomness: %w", err)
+	}
+	return &pb.Sealed{KeyId: s.id, Nonce: nonce, Ciphertext: s.aead.Seal(nil, nonce, []byte(text), []byte(s.id))}, nil
+}
+
+// Opener opens with the keys that were fetched for it. A key that is not among them is gone.
+type Opener map[string]cipher.AEAD
+
+// Open opens text; ok is false when its key is gone or it was tampered with.
+func (o Opener) Open(sealed *pb.Sealed) (string, bool) {
+	aead := o[sealed.GetKeyId()]
+	if aead == nil || len(sealed.GetNonce()) != nonceSize {
+		return "", false
+	}
+	text, err := aead.Open(nil, sealed.GetNonce(), sealed.GetCiphertext(), []byte(sealed.GetKeyId()))
+	return string(text), err == nil
+}
+
+// Sealer fetches the sealing key of a person.
+func (r *Ring) Sealer(ctx context.Context, user string) (*Sealer, error) {
+	if s, ok := r.sealing.Get(user); ok {
+		return s, nil
+	}
+	made, err, _ := r.once.Do(user, func() (any, error) {
+		answer, err := r.source.SealingKey(ctx, &pb.SealingKeyQuery{User: user})
+		if err != nil {
+			return nil, fmt.Errorf("seal: the key service gives no sealing key: %w", err)
+		}
+		if len(answer.GetKeys()) != 1 {
+			return nil, errors.New("seal: the key service gave no sealing key")
+		}
+		key := answer.GetKeys()[0]
+		aead, err := newAEAD(key.GetKey())
+		if err != nil {
+			return nil, err
+		}
+		s := &Sealer{id: key.GetKeyId(), aead: aead}
+		r.sealing.Add(user, s)
+		r.opening.Add(key.GetKeyId(), aead)
+		return s, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return made.(*Sealer), nil
+}
+
+// Opener fetches keys, those that are not kept in as few questions as may be. An error means that nobody knows whether
+// they are gone: then nothing may be shown as erased.
+func (r *Ring) Opener(ctx context.Context, ids []string) (Opener, error) {
+	found := make(Opener, len(ids))
+	missing := make([]string, 0)
+	for _, id := range ids {
+		aead, ok := r.opening.Get(id)
+		if !ok {
+			missing = append(missing, id)
+			continue
+		}
+		found[id] = aead
+	}
+	for len(missing) > 0 {
+		page := missing[:min(len(missing), FetchLimit)]
+		missing = missing[len(page):]
+		answer, err := r.source.OpeningKeys(ctx, &pb.OpeningKeysQuery{KeyIds: page})
+		if err != nil {
+			return nil, fmt.Errorf("seal: the key service opens nothing: %w", err)
+		}
+		if len(answer.GetKeys()) != len(page) {
+			return nil, fmt.Errorf("seal: the key service answered %d keys for %d", len(answer.GetKeys()), len(page))
+		}
+		for i, key := range answer.GetKeys() {
+			aead, err := newAEAD(key.GetKey())
+			if err != nil && len(key.GetKey()) != 0 {
+				return nil, err
+			}
+			r.opening.Add(page[i], aead)
+			found[page[i]] = aead
+		}
+	}
+	return found, nil
+}
+
+// newAEAD makes AES-256-GCM; nil for an empty key.
+func newAEAD(key []byte) (cipher.AEAD, error) {
+	if len(key) != keySize {
+		return nil, fmt.Errorf("seal: a key has %d bytes, want %d", len(key), keySize)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// Remote makes a source of a client of the key service.
+func Remote(client keyservice.Client) Source { return remote{client} }
+
+type remote struct{ keyservice.Client }
+
+func (r remote) SealingKey(ctx context.Context, q *pb.SealingKeyQuery) (*pb.KeysAnswer, error) {
+	return r.Client.SealingKey(ctx, q)
+}
+
+func (r remote) OpeningKeys(ctx context.Context, q *pb.OpeningKeysQuery) (*pb.KeysAnswer, error) {
+	return r.Client.OpeningKeys(ctx, q)
+}
+
+func (r remote) DestroyKeys(ctx context.Context, q *pb.DestroyKeysQuery) (*pb.DestroyKeysAnswer, error) {
+	return r.Client.DestroyKeys(ctx, q)
+}

@@ -1,0 +1,306 @@
+// Package session is the client protocol without a socket: what one connection of one device says and is told.
+//
+// It is a pure machine. Step takes one input with the time and gives, as data, what the carrier and the hall have to do:
+// frames to send, commands to produce, questions to ask, subscriptions to hold, whispers to pass on, and when to come back
+// with a Tick. It holds no goroutine, no clock, no socket and no randomness, so a whole conversation is a transcript that
+// a test replays. See testdata for such transcripts; they read like a story.
+package session
+
+import (
+	"slices"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// Verify checks a token and says whose it is and when it runs out. It is pure but for the time, which is handed in.
+type Verify func(token string, nowMS int64) (user string, expiresMS int64, err error)
+
+// Config is what never changes in the life of a session.
+type Config struct {
+	ID     string // of this session; 1 to 64 bytes
+	Verify Verify
+	// Quiet sessions announce no presence: they are made for one request.
+	Quiet bool
+	// FromHead makes a client without cursor live from the head of its inbox, instead of waiting for its snapshot.
+	FromHead bool
+}
+
+type phase uint8
+
+const (
+	fresh    phase = iota // nothing but hello is heard
+	greeting              // hello was right; welcome waits for the head of the inbox
+	open                  // everything is heard
+	draining              // no new commands; the ones that are out are waited for
+	closed                // nothing is heard
+)
+
+// Session is one connection of one device. It is not safe for concurrent use.
+type Session struct {
+	cfg   Config
+	phase phase
+	out   Ready
+
+	user, device string
+	beganMS      int64
+	expiresMS    int64 // of the token
+	spokeMS      int64 // last frame to the client
+	garbled      int   // frames that could not be read
+	drainAfterMS uint32
+	drainUntilMS int64
+	nextID       uint64
+
+	welcome *pb.ServerFrame // kept until the head is known
+	helloRe uint64
+	waitMS  int64             // greeting: ask the head then, subscribed or not
+	held    []*pb.ServerFrame // answers that were ready before welcome
+	asked   map[uint64]continuation
+	clients int // questions of the client that are out
+	sent    map[uint64]command
+	feed    feed
+	seen    map[string]*sight
+	watched map[string]*watching
+	holds   map[Subscription]int
+	typing  map[string]*typist
+	renewMS int64 // presence
+}
+
+// continuation goes on when a question is answered, or could not be (Answer is nil).
+type continuation func(now int64, a Answered)
+
+// New makes a session that waits for its hello.
+func New(cfg Config, nowMS int64) *Session {
+	return &Session{cfg: cfg, beganMS: nowMS, spokeMS: nowMS}
+}
+
+// User is who is there; empty before hello.
+func (s *Session) User() string { return s.user }
+
+// Closed says that the session heard its last word.
+func (s *Session) Closed() bool { return s.phase == closed }
+
+// Greeted says that the session is logged in.
+func (s *Session) Greeted() bool { return s.phase == open || s.phase == draining }
+
+// Step takes one input and says what has to be done, in the order of the fields of Ready.
+func (s *Session) Step(nowMS int64, in Input) Ready {
+	s.out = Ready{}
+	if s.phase != closed {
+		s.step(nowMS, in)
+	}
+	s.out.DeadlineMS = s.deadline()
+	if len(s.out.Frames) > 0 {
+		s.spokeMS = nowMS
+	}
+	out := s.out
+	s.out = Ready{}
+	return out
+}
+
+func (s *Session) step(now int64, in Input) {
+	switch in := in.(type) {
+	case Said:
+		s.said(now, in)
+	case Garbled:
+		s.garble(now, in)
+	case Throttled:
+		s.throttle(in)
+	case Acked:
+		s.acked(now, in)
+	case Failed:
+		s.failed(now, in)
+	case Answered:
+		s.answered(now, in)
+	case Pushed:
+		s.pushed(now, in)
+	case Whispered:
+		s.whispered(in)
+	case Subscribed:
+		s.subscribed(now, in)
+	case Headed:
+		s.headed(now, in.Head)
+	case Tick:
+		s.tick(now)
+	case Drain:
+		s.drain(now, in)
+	case Gone:
+		s.end(now, Ended, "")
+	}
+}
+
+// said takes a frame of the client.
+func (s *Session) said(now int64, in Said) {
+	frame := in.Frame
+	if s.phase == fresh {
+		s.hello(now, frame)
+		return
+	}
+	if len(s.held) >= MaxHeld {
+		s.goodbye(now, Overwhelmed, "too much was asked before welcome", true, HeartbeatMS)
+		return
+	}
+	if refused := Check(frame); refused != nil {
+		s.refuse(frame.GetId(), refused)
+		return
+	}
+	if s.phase == draining {
+		s.refuse(frame.GetId(), refusalFor(frame, pb.Code_CODE_UNAVAILABLE,
+			"this gateway is going away: send it again on the next connection", "", s.drainAfterMS))
+		return
+	}
+	id := frame.GetId()
+	switch word := frame.GetWord().(type) {
+	case *pb.ClientFrame_Hello:
+		s.refuse(id, &pb.Refused{Code: pb.Code_CODE_OUT_OF_ORDER, Field: "hello", Detail: "hello was said already: a connection has one"})
+	case *pb.ClientFrame_Send:
+		s.send(now, id, word.Send, in)
+	case *pb.ClientFrame_Seen:
+		s.see(now, id, word.Seen)
+	case *pb.ClientFrame_Difference:
+		s.getDifference(id, word.Difference)
+	case *pb.ClientFrame_Snapshot:
+		s.getSnapshot(id, word.Snapshot)
+	case *pb.ClientFrame_History:
+		s.getHistory(id, word.History)
+	case *pb.ClientFrame_List:
+		s.getList(id, word.List)
+	case *pb.ClientFrame_Members:
+		s.getMembers(id, word.Members)
+	case *pb.ClientFrame_Watch:
+		s.watch(id, word.Watch)
+	case *pb.ClientFrame_Typing:
+		s.type_(now, id, word.Typing)
+	case *pb.ClientFrame_Ping:
+		s.say(&pb.ServerFrame{Re: id, Word: &pb.ServerFrame_Pong{Pong: &pb.Pong{Head: s.feed.headOrNil()}}})
+	}
+}
+
+// garble refuses bytes that are no frame. A client that goes on like that is cut.
+func (s *Session) garble(now int64, in Garbled) {
+	s.garbled++
+	s.refuse(0, &pb.Refused{Code: in.Code, Detail: Bounded(in.Detail)})
+	if s.phase == fresh || s.garbled >= MaxGarbled {
+		s.goodbye(now, Misused, "too many frames could not be read", false, 0)
+	}
+}
+
+// throttle refuses a frame that came over a rate.
+func (s *Session) throttle(in Throttled) {
+	s.refuse(in.Frame.GetId(), refusalFor(in.Frame, pb.Code_CODE_OVERLOADED, in.Detail, "", max(in.RetryAfterMS, 1)))
+}
+
+// tick does what is due.
+func (s *Session) tick(now int64) {
+	switch {
+	case s.phase == fresh && now >= s.beganMS+HelloWithinMS:
+		s.goodbye(now, HelloLate, "no hello came in time", true, 0)
+	case s.expiresMS != 0 && now >= s.expiresMS:
+		s.goodbye(now, Unauthenticated, "the token ran out: come back with a new one", false, 0)
+	case s.phase == draining && (len(s.sent) == 0 || now >= s.drainUntilMS):
+		s.goodbye(now, Restarting, "this gateway is going away", true, s.drainAfterMS)
+	case s.phase == greeting:
+		s.tickGreeting(now)
+	case s.phase == open || s.phase == draining:
+		s.tickSeen(now)
+		s.tickFeed(now)
+		s.tickPresence(now)
+		s.tickWatched(now)
+		if now >= s.spokeMS+HeartbeatMS {
+			s.say(&pb.ServerFrame{Word: &pb.ServerFrame_Pong{Pong: &pb.Pong{Head: s.feed.headOrNil()}}})
+		}
+	}
+}
+
+// deadline is when the next tick has something to do; 0 = never.
+func (s *Session) deadline() int64 {
+	var at int64
+	due := func(t int64) {
+		if t > 0 && (at == 0 || t < at) {
+			at = t
+		}
+	}
+	switch s.phase {
+	case fresh:
+		due(s.beganMS + HelloWithinMS)
+	case greeting:
+		due(s.waitMS)
+	case open, draining:
+		due(s.spokeMS + HeartbeatMS)
+		due(s.renewMS)
+		due(s.feed.dueMS())
+		due(s.seenDue())
+		due(s.watchedDue())
+	}
+	if s.phase == draining {
+		due(s.drainUntilMS)
+	}
+	if s.phase != closed {
+		due(s.expiresMS)
+	}
+	return at
+}
+
+// drain says goodbye as soon as the commands that are out have their answer.
+func (s *Session) drain(now int64, in Drain) {
+	if s.phase == draining {
+		return
+	}
+	s.drainAfterMS = in.ReconnectAfterMS
+	if s.phase != open || len(s.sent) == 0 {
+		s.goodbye(now, Restarting, "this gateway is going away", true, s.drainAfterMS)
+		return
+	}
+	s.phase, s.drainUntilMS = draining, now+DrainWithinMS
+}
+
+// goodbye says the last frame and ends.
+func (s *Session) goodbye(now int64, why Reason, detail string, back bool, afterMS uint32) {
+	s.out.Frames = append(s.out.Frames, &pb.ServerFrame{Word: &pb.ServerFrame_Goodbye{
+		Goodbye: &pb.Goodbye{Detail: detail, Reconnect: back, ReconnectAfterMs: afterMS}}})
+	s.end(now, why, detail)
+}
+
+// end gives back everything that is held: marks that wait are written, presence ends.
+func (s *Session) end(now int64, why Reason, detail string) {
+	if s.phase == open || s.phase == draining {
+		s.flushSeen(now)
+	}
+	if s.renewMS != 0 {
+		s.setPresence(0)
+	}
+	for sub := range s.holds {
+		s.out.Unsubscribe = append(s.out.Unsubscribe, sub)
+	}
+	slices.SortFunc(s.out.Unsubscribe, Subscription.compare)
+	s.phase = closed
+	s.out.Close = &Closing{Reason: why, Detail: detail}
+	s.asked, s.sent, s.seen, s.watched, s.holds, s.typing, s.held = nil, nil, nil, nil, nil, nil, nil
+	s.feed = feed{}
+}
+
+// say tells the client; before welcome it is kept.
+func (s *Session) say(frame *pb.ServerFrame) {
+	if s.phase == greeting {
+		s.held = append(s.held, frame)
+		return
+	}
+	s.out.Frames = append(s.out.Frames, frame)
+}
+
+// hold subscribes, once for all who want it.
+func (s *Session) hold(sub Subscription) {
+	if s.holds == nil {
+		s.holds = make(map[Subscription]int)
+	}
+	if s.holds[sub]++; s.holds[sub] == 1 {
+		s.out.Subscribe = append(s.out.Subscribe, sub)
+	}
+}
+
+// release ends a hold.
+func (s *Session) release(sub Subscription) {
+	if s.holds[sub]--; s.holds[sub] == 0 {
+		delete(s.holds, sub)
+		s.out.Unsubscribe = append(s.out.Unsubscribe, sub)
+	}
+}
