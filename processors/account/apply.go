@@ -1,0 +1,39 @@
+// Applying: the only place where an account's row changes.
+
+package account
+
+import (
+	"slices"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// Apply changes the row (nil = never met) by one event.
+func Apply(row *parleyv1.AccountRow, event Event) *parleyv1.AccountRow {
+	if row == nil {
+		row = &parleyv1.AccountRow{}
+	}
+	if event.Leases != nil {
+		row.Leases = event.Leases.Held
+		return row
+	}
+	row.Version = event.Said.Version
+	switch word := event.Said.Word.(type) {
+	case *parleyv1.AccountEvent_AccountCreated:
+		row.Exists, row.DisplayName = true, word.AccountCreated.DisplayName
+	case *parleyv1.AccountEvent_ProfileChanged:
+		row.DisplayName = word.ProfileChanged.DisplayName
+	case *parleyv1.AccountEvent_PersonBlocked:
+		if i, ok := slices.BinarySearch(row.Blocked, word.PersonBlocked.User); !ok {
+			row.Blocked = slices.Insert(row.Blocked, i, word.PersonBlocked.User)
+		}
+	case *parleyv1.AccountEvent_PersonUnblocked:
+		if i, ok := slices.BinarySearch(row.Blocked, word.PersonUnblocked.User); ok {
+			row.Blocked = slices.Delete(row.Blocked, i, i+1)
+		}
+	case *parleyv1.AccountEvent_StandingChanged:
+		row.Standing = word.StandingChanged.Standing
+	case *parleyv1.AccountEvent_PresenceChanged: // the leases say it
+	}
+	return row
+}

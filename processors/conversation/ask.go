@@ -1,0 +1,103 @@
+// Asking: nobody becomes a member without a word from that person's account, so two words of a person wait for an answer
+// before they have their outcome. What waits stands in the row.
+
+package conversation
+
+import (
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/schemas/name"
+)
+
+// ask asks an account on behalf of a command; client_seq 0 = the command had its outcome already.
+func (j *judge) ask(user string, origin *parleyv1.Origin) {
+	j.made.Events = append(j.made.Events, Event{Asked: &parleyv1.Ask{User: user, Origin: origin}})
+	j.made.Outputs = append(j.made.Outputs, Output{user, &parleyv1.AccountCommand{
+		Word: &parleyv1.AccountCommand_AskJoin{AskJoin: &parleyv1.AskJoin{
+			Conversation: j.stamp.Key, By: origin.User,
+		}},
+	}})
+}
+
+// answer ends what waited for it. An answer that nobody asked for is taken without a word.
+func (j *judge) answer(answer *parleyv1.AnswerJoin) {
+	asks := j.row.GetAsks()
+	i, waiting := findAsk(asks, answer.User)
+	if !waiting {
+		return
+	}
+	j.made.Events = append(j.made.Events, Event{Answered: answer})
+	j.origin = asks[i].Origin
+	if name.IsGroup(j.stamp.Key) {
+		j.answerGroup(answer)
+	} else {
+		j.answerDirect(answer)
+	}
+}
+
+// answerDirect opens a direct conversation.
+func (j *judge) answerDirect(answer *parleyv1.AnswerJoin) {
+	if !answer.Allowed {
+		j.refuse(parleyv1.Reason_REASON_PERSON_UNAVAILABLE)
+		return
+	}
+	first, second := j.origin.User, answer.User
+	if first > second {
+		first, second = second, first
+	}
+	j.say(&parleyv1.ConversationEvent{Word: &parleyv1.ConversationEvent_ConversationCreated{
+		ConversationCreated: &parleyv1.ConversationCreated{
+			Kind:    parleyv1.Kind_KIND_DIRECT,
+			Members: []*parleyv1.Member{j.newMember(first), j.newMember(second)},
+		},
+	}}, first, second)
+}
+
+// answerGroup makes a member, unless the group has changed since it asked: the one who asked may have gone or fallen in
+// rank, the person may have come by invitation, the last place may be taken.
+func (j *judge) answerGroup(answer *parleyv1.AnswerJoin) {
+	asker := j.member(j.origin.User)
+	switch {
+	case !answer.Allowed:
+		j.refuse(parleyv1.Reason_REASON_PERSON_UNAVAILABLE)
+	case asker == nil:
+		j.refuse(parleyv1.Reason_REASON_NOT_A_MEMBER)
+	case !leads(asker):
+		j.refuse(parleyv1.Reason_REASON_NOT_ALLOWED)
+	case j.member(answer.User) != nil:
+		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+	case len(j.row.Members) >= j.stamp.FanOut:
+		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
+	default:
+		j.join(answer.User)
+	}
+}
+
+// openDirect asks the other person's account. The conversation's name must be the one that its two people have.
+func (j *judge) openDirect(peer string) {
+	me := j.origin.User
+	switch {
+	case !name.ValidPerson(peer) || peer == me || name.Direct(me, peer) != j.stamp.Key:
+		j.refuse(parleyv1.Reason_REASON_INVALID)
+	case j.exists() || len(j.row.GetAsks()) > 0:
+		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+	default:
+		j.ask(peer, j.origin)
+	}
+}
+
+// addMember asks a person's account on behalf of a member.
+func (j *judge) addMember(me *parleyv1.Member, user string) {
+	_, waiting := findAsk(j.row.Asks, user)
+	switch {
+	case !leads(me):
+		j.refuse(parleyv1.Reason_REASON_NOT_ALLOWED)
+	case !name.ValidPerson(user):
+		j.refuse(parleyv1.Reason_REASON_INVALID)
+	case j.member(user) != nil || waiting:
+		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+	case len(j.row.Asks) >= MaxAsks || len(j.row.Members)+len(j.row.Asks) >= j.stamp.FanOut:
+		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
+	default:
+		j.ask(user, j.origin)
+	}
+}

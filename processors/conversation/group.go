@@ -1,0 +1,98 @@
+// Groups: how one begins, and how people come by invitation.
+
+package conversation
+
+import (
+	"slices"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/schemas/name"
+)
+
+// createGroup makes a group with its creator as only member. The others come one by one, as their accounts allow, so one
+// who cannot be reached keeps nobody waiting; the creator's command has its outcome at once.
+func (j *judge) createGroup(word *parleyv1.CreateGroup) {
+	me := j.origin.User
+	others := slices.DeleteFunc(slices.Clone(word.Members), func(user string) bool { return user == me })
+	slices.Sort(others)
+	others = slices.Compact(others)
+	switch {
+	case !name.IsGroup(j.stamp.Key) || word.Title == nil:
+		j.refuse(parleyv1.Reason_REASON_INVALID)
+		return
+	case j.exists() && j.member(me) == nil:
+		j.refuse(parleyv1.Reason_REASON_NOT_A_MEMBER)
+		return
+	case j.exists():
+		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+		return
+	case slices.ContainsFunc(others, func(user string) bool { return !name.ValidPerson(user) }):
+		j.refuse(parleyv1.Reason_REASON_INVALID)
+		return
+	case len(others) > MaxAsks || len(others)+1 > j.stamp.FanOut:
+		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
+		return
+	}
+	owner := j.newMember(me)
+	owner.Role = parleyv1.Role_ROLE_OWNER
+	j.say(&parleyv1.ConversationEvent{Word: &parleyv1.ConversationEvent_ConversationCreated{
+		ConversationCreated: &parleyv1.ConversationCreated{
+			Kind: parleyv1.Kind_KIND_GROUP, Title: word.Title, Members: []*parleyv1.Member{owner},
+		},
+	}}, me)
+	for _, user := range others {
+		j.ask(user, &parleyv1.Origin{User: me})
+	}
+}
+
+// inviteMember invites a person, who may accept. The members hear of it, and so does the invited person.
+func (j *judge) inviteMember(me *parleyv1.Member, user string) {
+	_, invited := findInvitation(j.row.Invitations, user)
+	_, waiting := findAsk(j.row.Asks, user)
+	switch {
+	case !leads(me):
+		j.refuse(parleyv1.Reason_REASON_NOT_ALLOWED)
+	case !name.ValidPerson(user):
+		j.refuse(parleyv1.Reason_REASON_INVALID)
+	case j.member(user) != nil || invited || waiting:
+		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+	case len(j.row.Invitations) >= MaxInvitations:
+		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
+	default:
+		j.say(&parleyv1.ConversationEvent{Word: &parleyv1.ConversationEvent_MemberInvited{
+			MemberInvited: &parleyv1.MemberInvited{User: user, Title: j.row.Title},
+		}}, user)
+	}
+}
+
+// acceptInvitation makes the invited person a member. Whoever is not invited learns nothing.
+func (j *judge) acceptInvitation() {
+	me := j.origin.User
+	_, invited := findInvitation(j.row.GetInvitations(), me)
+	switch {
+	case j.member(me) != nil:
+		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+	case !invited:
+		j.refuse(parleyv1.Reason_REASON_NOT_A_MEMBER)
+	case len(j.row.Members) >= j.stamp.FanOut:
+		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
+	default:
+		j.join(me)
+	}
+}
+
+// declineInvitation takes the invitation away. Whoever is not invited learns nothing.
+func (j *judge) declineInvitation() {
+	me := j.origin.User
+	_, invited := findInvitation(j.row.GetInvitations(), me)
+	switch {
+	case j.member(me) != nil:
+		j.refuse(parleyv1.Reason_REASON_NOT_FOUND)
+	case !invited:
+		j.refuse(parleyv1.Reason_REASON_NOT_A_MEMBER)
+	default:
+		j.say(&parleyv1.ConversationEvent{Word: &parleyv1.ConversationEvent_InvitationDeclined{
+			InvitationDeclined: &parleyv1.InvitationDeclined{User: me},
+		}}, me)
+	}
+}

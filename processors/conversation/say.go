@@ -1,0 +1,53 @@
+// Speaking: an event goes to conversation.events and to every inbox that must hear it; a refusal to one inbox alone.
+
+package conversation
+
+import (
+	"slices"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// say numbers an event and tells it to the members before it and to the people it is about: so whoever joins hears of
+// it, and whoever is removed hears of that too, and of nothing later.
+func (j *judge) say(event *parleyv1.ConversationEvent, about ...string) {
+	event.Seq = j.row.GetSeq() + 1
+	event.Number = j.row.GetNumber()
+	if event.GetMessageSent() != nil {
+		event.Number++
+	}
+	event.TimeMs = j.stamp.TimeMs
+	event.Origin = j.origin
+	j.made.Events = append(j.made.Events, Event{Said: event})
+
+	j.made.Outputs = append(j.made.Outputs, Output{j.stamp.Key, event})
+	said := &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_Conversation{
+		Conversation: &parleyv1.ConversationSaid{Conversation: j.stamp.Key, Event: event},
+	}}
+	for _, user := range j.audience(about) {
+		j.made.Outputs = append(j.made.Outputs, Output{user, said})
+	}
+}
+
+// audience is the members and some others, sorted, each once.
+func (j *judge) audience(about []string) []string {
+	users := make([]string, 0, len(j.row.GetMembers())+len(about))
+	for _, m := range j.row.GetMembers() {
+		users = append(users, m.User)
+	}
+	users = append(users, about...)
+	slices.Sort(users)
+	return slices.Compact(users)
+}
+
+// refuse tells the one who asked. What the house itself asked (a group's first members) had its outcome before.
+func (j *judge) refuse(reason parleyv1.Reason) {
+	if j.origin.GetClientSeq() == 0 {
+		return
+	}
+	j.made.Outputs = append(j.made.Outputs, Output{j.origin.User, &parleyv1.InboxCommand{
+		Word: &parleyv1.InboxCommand_Refused{Refused: &parleyv1.CommandRefused{
+			Origin: j.origin, Conversation: j.stamp.Key, Reason: reason,
+		}},
+	}})
+}

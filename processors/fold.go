@@ -1,0 +1,188 @@
+// The fold: the one order in which every record of every group is taken.
+
+package processors
+
+import (
+	"errors"
+	"fmt"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+// dayMs is how far a row's time may jump at one record, in milliseconds: a broker's clock that runs wild for a moment
+// cannot spoil a row for years.
+const dayMs = 24 * 60 * 60 * 1000
+
+// Damage is what the fold panics with when it must not go on: the row is not what this group writes, or the rules are
+// newer than the binary. No dead letter can mend that, and a row written now would hide it.
+type Damage struct{ Detail string }
+
+func (d Damage) Error() string { return d.Detail }
+
+// fold is the group's topology.Fold.
+func (m *machine) fold(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+	if rules < 1 || rules > MaxRules {
+		panic(Damage{fmt.Sprintf("rules %d are in force, but this binary knows 1 to %d: run a newer one", rules, MaxRules)})
+	}
+	next, out := m.take(rules, m.decodeRow(row, in.Key), in)
+	if next == nil {
+		return nil, nil
+	}
+	return encode(next), out
+}
+
+// take folds one record into a row (nil = never met) without changing it. It returns nil for a record that is dropped.
+func (m *machine) take(rules uint32, was *parleyv1.Row, in *topology.Record) (*parleyv1.Row, []topology.Output) {
+	if was != nil && in.Offset < was.Through {
+		return nil, nil
+	}
+	next := &parleyv1.Row{
+		Through: in.Offset + 1, TimeMs: clock(was, in), Rules: rules, Sources: was.GetSources(), State: was.GetState(),
+	}
+	if detail := malformed(in); detail != "" {
+		return next, m.letter(in, parleyv1.Failing_FAILING_MALFORMED_RECORD, detail)
+	}
+	if in.Key == topology.RulesKey {
+		return m.takeRules(next, in)
+	}
+	cause, caused, detail := m.cause(in)
+	if detail != "" {
+		return next, m.letter(in, parleyv1.Failing_FAILING_MALFORMED_RECORD, detail)
+	}
+	if caused {
+		var newer bool
+		if next.Sources, newer = advance(next.Sources, cause); !newer {
+			return nil, nil
+		}
+	}
+	cmd, failing, detail := m.open(in)
+	if failing != 0 {
+		return next, m.letter(in, failing, detail)
+	}
+	if cmd.GetActivateRules() != nil {
+		return next, m.letter(in, parleyv1.Failing_FAILING_MALFORMED_RECORD, "ActivateRules stands under the key "+topology.RulesKey+" alone")
+	}
+	return m.judge(next, cmd, in)
+}
+
+// clock is the row's time: the broker's, but never falling and never jumping.
+func clock(was *parleyv1.Row, in *topology.Record) int64 {
+	at := max(in.Time.UnixMilli(), 0)
+	if was.GetTimeMs() == 0 { // never met, or met at a time that was not told
+		return at
+	}
+	return max(was.TimeMs, min(at, was.TimeMs+dayMs))
+}
+
+// malformed says why a record is none, or "". Nothing tells an absent value from an empty one, because not every client
+// of Kafka does, and two owners must agree.
+func malformed(in *topology.Record) string {
+	switch {
+	case in.Key == "":
+		return "the record has no key"
+	case len(in.Key) > topology.MaxKey:
+		return fmt.Sprintf("the key is longer than %d bytes", topology.MaxKey)
+	case len(in.Value) == 0:
+		return "the record has no value"
+	}
+	return ""
+}
+
+// open decodes a command. The details name no library's error: its words may differ from version to version.
+func (m *machine) open(in *topology.Record) (cmd command, failing parleyv1.Failing, detail string) {
+	cmd = m.room.command()
+	if err := cmd.UnmarshalVT(in.Value); err != nil {
+		return nil, parleyv1.Failing_FAILING_UNDECODABLE, "the value is not what " + m.group.Input + " holds"
+	}
+	if !cmd.known() {
+		return nil, parleyv1.Failing_FAILING_UNKNOWN_WORD, "the value has no word that these rules know"
+	}
+	return cmd, 0, ""
+}
+
+// judge lets the room decide and checks what it made before anything is said: a panic or a record that is too large
+// leaves the state as it was and becomes a dead letter.
+func (m *machine) judge(next *parleyv1.Row, cmd command, in *topology.Record) (*parleyv1.Row, []topology.Output) {
+	changed := &parleyv1.Row{Through: next.Through, TimeMs: next.TimeMs, Rules: next.Rules, Sources: next.Sources, State: next.State}
+	v, out, err := m.decide(changed, cmd, in.Key)
+	var large oversized
+	switch {
+	case errors.As(err, &large):
+		return next, m.letter(in, parleyv1.Failing_FAILING_OVERSIZED, err.Error())
+	case err != nil:
+		return next, m.letter(in, parleyv1.Failing_FAILING_PANIC, err.Error())
+	case v.repeat:
+		return nil, nil
+	case v.malformed != "":
+		return next, m.letter(in, parleyv1.Failing_FAILING_MALFORMED_RECORD, v.malformed)
+	}
+	return changed, out
+}
+
+// decide runs the room. Decide sees the state itself; Apply gets a copy, so that a panic half way changes nothing.
+func (m *machine) decide(row *parleyv1.Row, cmd command, key string) (v verdict, out []topology.Output, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
+	v = cmd.judge(row, stamp{rules: row.Rules, key: key, timeMs: row.TimeMs, plan: &m.plan})
+	if v.repeat || v.malformed != "" {
+		return v, nil, nil
+	}
+	if out, err = m.say(v.outputs); err != nil {
+		return v, nil, err
+	}
+	if v.apply != nil {
+		row.State = row.CloneVT().State
+		v.apply(row)
+	}
+	if size := row.SizeVT(); size > topology.MaxValue {
+		return v, nil, oversized{"the row", size}
+	}
+	return v, out, nil
+}
+
+// say encodes what a room says and finds its topics in the plan.
+func (m *machine) say(words []said) ([]topology.Output, error) {
+	out := make([]topology.Output, 0, len(words))
+	for _, w := range words {
+		name := w.Message.ProtoReflect().Descriptor().Name()
+		topic, ok := m.topics[name]
+		if !ok {
+			return nil, fmt.Errorf("group %s says a %s, but the plan gives it no such topic", m.group.Name, name)
+		}
+		value := encode(w.Message.(encodable))
+		if len(value) > topology.MaxValue || len(w.Key) > topology.MaxKey {
+			return nil, oversized{"a record for " + topic, len(value)}
+		}
+		out = append(out, topology.Output{Topic: topic, Key: w.Key, Value: value})
+	}
+	return out, nil
+}
+
+// decodeRow opens the row of a key.
+func (m *machine) decodeRow(value []byte, key string) *parleyv1.Row {
+	if value == nil {
+		return nil
+	}
+	row := &parleyv1.Row{}
+	err := row.UnmarshalVT(value)
+	ours := row.State == nil || m.room.owns(row.State) || owns[*parleyv1.Row_RulesRow](row.State) && key == topology.RulesKey
+	if err != nil || !ours {
+		panic(Damage{fmt.Sprintf("the row of %q in group %s is damaged or not of this group: wipe the local store and let it recover from the changelog", key, m.group.Name)})
+	}
+	return row
+}
+
+// encodable is a message that vtprotobuf generated. The schema has no maps, so its encoding is canonical.
+type encodable interface{ MarshalVT() ([]byte, error) }
+
+func encode(message encodable) []byte {
+	value, err := message.MarshalVT()
+	if err != nil { // vtprotobuf has no reason for one: the schema is proto3 and every message is made here
+		panic(Damage{"a message cannot be encoded: " + err.Error()})
+	}
+	return value
+}

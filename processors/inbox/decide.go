@@ -1,0 +1,32 @@
+// Deciding: the next number, and the same word under it.
+
+package inbox
+
+import (
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/schemas/name"
+)
+
+// Decide numbers one word.
+func Decide(row *parleyv1.InboxRow, in *parleyv1.InboxCommand, stamp Stamp) Decision {
+	if !name.ValidPerson(stamp.Key) {
+		return Decision{Malformed: "the key is not the id of a person"}
+	}
+	event := &parleyv1.InboxEvent{InboxSeq: 1, Epoch: stamp.Epoch, TimeMs: stamp.TimeMs}
+	if row.GetEpoch() == stamp.Epoch {
+		event.InboxSeq = row.GetInboxSeq() + 1
+	}
+	switch word := in.Word.(type) {
+	case *parleyv1.InboxCommand_Conversation:
+		event.Word = &parleyv1.InboxEvent_Conversation{Conversation: word.Conversation}
+	case *parleyv1.InboxCommand_Account:
+		event.Word = &parleyv1.InboxEvent_Account{Account: word.Account}
+	case *parleyv1.InboxCommand_Receipt:
+		event.Word = &parleyv1.InboxEvent_Receipt{Receipt: word.Receipt}
+	case *parleyv1.InboxCommand_Refused:
+		event.Word = &parleyv1.InboxEvent_Refused{Refused: word.Refused}
+	default:
+		return Decision{Malformed: "the word is not for an inbox"}
+	}
+	return Decision{Events: []Event{{Said: event}}, Outputs: []Output{{stamp.Key, event}}}
+}

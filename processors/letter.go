@@ -1,0 +1,49 @@
+// Dead letters: an input that cannot be taken is a fact, said with its cause, and the partition moves on.
+
+package processors
+
+import (
+	"fmt"
+	"strings"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+// letter is the dead letter of an input. Its key is the input's, so that one person's letters stand in one partition.
+func (m *machine) letter(in *topology.Record, failing parleyv1.Failing, detail string) []topology.Output {
+	key := in.Key[:min(len(in.Key), topology.MaxKey)]
+	return []topology.Output{{Topic: topology.DeadLetters, Key: key, Value: encode(&parleyv1.DeadLetter{
+		Group:     m.group.Name,
+		Topic:     m.group.Input,
+		Partition: in.Partition,
+		Offset:    in.Offset,
+		TimeMs:    max(in.Time.UnixMilli(), 0),
+		Failing:   failing,
+		Detail:    strings.ToValidUTF8(detail[:min(len(detail), topology.MaxDetail)], ""),
+		Key:       []byte(key),
+		Value:     in.Value[:min(len(in.Value), topology.MaxLetter)],
+	})}}
+}
+
+// oversized is the error of a record or row that would be larger than a record may be.
+type oversized struct {
+	what string
+	size int
+}
+
+func (o oversized) Error() string {
+	return fmt.Sprintf("%s would have %d bytes: at most %d, with a key of at most %d", o.what, o.size, topology.MaxValue, topology.MaxKey)
+}
+
+// panicked words what a machine panicked with. Only texts are repeated: anything else may print as an address, and two
+// owners must write the same bytes.
+func panicked(p any) error {
+	switch p := p.(type) {
+	case error:
+		return fmt.Errorf("the machine panicked: %s", p.Error())
+	case string:
+		return fmt.Errorf("the machine panicked: %s", p)
+	}
+	return fmt.Errorf("the machine panicked with a %T", p)
+}

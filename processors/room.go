@@ -1,0 +1,162 @@
+// The rooms as the hall sees them: five machines of one shape, each wrapped in the same ten lines.
+
+package processors
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-im/parley/processors/account"
+	"github.com/parley-im/parley/processors/bookmark"
+	"github.com/parley-im/parley/processors/conversation"
+	"github.com/parley-im/parley/processors/inbox"
+	"github.com/parley-im/parley/processors/outbox"
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+// room is a machine as the hall needs it.
+type room struct {
+	command func() command     // an empty command, to be decoded into
+	owns    func(row any) bool // whether a row's state is of this room
+}
+
+// command is a decoded input.
+type command interface {
+	UnmarshalVT([]byte) error
+	GetActivateRules() *parleyv1.ActivateRules
+	known() bool // it has a word that this binary knows
+	judge(row *parleyv1.Row, stamp stamp) verdict
+}
+
+// stamp is what the hall tells a room besides the word.
+type stamp struct {
+	rules  uint32
+	key    string
+	timeMs int64
+	plan   *topology.Plan
+}
+
+// verdict is a room's decision in the hall's terms. It has changed nothing yet: apply does.
+type verdict struct {
+	repeat    bool
+	malformed string
+	outputs   []said
+	apply     func(row *parleyv1.Row) // nil = the row stays as it is
+}
+
+// said is something a room says: the shape of every room's Output.
+type said struct {
+	Key     string
+	Message proto.Message
+}
+
+// rooms are the machines by the name of their group.
+var rooms = map[string]room{
+	"outbox":       {func() command { return &outboxCommand{} }, owns[*parleyv1.Row_Outbox]},
+	"conversation": {func() command { return &conversationCommand{} }, owns[*parleyv1.Row_Conversation]},
+	"inbox":        {func() command { return &inboxCommand{} }, owns[*parleyv1.Row_Inbox]},
+	"bookmark":     {func() command { return &bookmarkCommand{} }, owns[*parleyv1.Row_Bookmark]},
+	"account":      {func() command { return &accountCommand{} }, owns[*parleyv1.Row_Account]},
+}
+
+func owns[State any](state any) bool {
+	_, ok := state.(State)
+	return ok
+}
+
+// told turns a room's outputs into the hall's.
+func told[Output ~struct {
+	Key     string
+	Message proto.Message
+}](outputs []Output) []said {
+	all := make([]said, len(outputs))
+	for i, o := range outputs {
+		all[i] = said(o)
+	}
+	return all
+}
+
+// applied folds events into a state.
+func applied[State, Event any](state *State, events []Event, apply func(*State, Event) *State) *State {
+	for _, e := range events {
+		state = apply(state, e)
+	}
+	return state
+}
+
+type outboxCommand struct{ parleyv1.OutboxCommand }
+
+func (c *outboxCommand) known() bool { return c.Word != nil }
+
+func (c *outboxCommand) judge(row *parleyv1.Row, s stamp) verdict {
+	d := outbox.Decide(row.GetOutbox(), &c.OutboxCommand, outbox.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs})
+	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: told(d.Outputs)}
+	if len(d.Events) > 0 {
+		v.apply = func(row *parleyv1.Row) {
+			row.State = &parleyv1.Row_Outbox{Outbox: applied(row.GetOutbox(), d.Events, outbox.Apply)}
+		}
+	}
+	return v
+}
+
+type conversationCommand struct{ parleyv1.ConversationCommand }
+
+func (c *conversationCommand) known() bool { return c.Word != nil }
+
+func (c *conversationCommand) judge(row *parleyv1.Row, s stamp) verdict {
+	d := conversation.Decide(row.GetConversation(), &c.ConversationCommand,
+		conversation.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs, FanOut: s.plan.FanOut})
+	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: told(d.Outputs)}
+	if len(d.Events) > 0 {
+		v.apply = func(row *parleyv1.Row) {
+			row.State = &parleyv1.Row_Conversation{Conversation: applied(row.GetConversation(), d.Events, conversation.Apply)}
+		}
+	}
+	return v
+}
+
+type inboxCommand struct{ parleyv1.InboxCommand }
+
+func (c *inboxCommand) known() bool { return c.Word != nil }
+
+func (c *inboxCommand) judge(row *parleyv1.Row, s stamp) verdict {
+	d := inbox.Decide(row.GetInbox(), &c.InboxCommand,
+		inbox.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs, Epoch: uint64(s.plan.Epoch)})
+	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: told(d.Outputs)}
+	if len(d.Events) > 0 {
+		v.apply = func(row *parleyv1.Row) {
+			row.State = &parleyv1.Row_Inbox{Inbox: applied(row.GetInbox(), d.Events, inbox.Apply)}
+		}
+	}
+	return v
+}
+
+type bookmarkCommand struct{ parleyv1.BookmarkCommand }
+
+func (c *bookmarkCommand) known() bool { return c.Word != nil }
+
+func (c *bookmarkCommand) judge(row *parleyv1.Row, s stamp) verdict {
+	d := bookmark.Decide(row.GetBookmark(), &c.BookmarkCommand, bookmark.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs})
+	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: told(d.Outputs)}
+	if len(d.Events) > 0 {
+		v.apply = func(row *parleyv1.Row) {
+			row.State = &parleyv1.Row_Bookmark{Bookmark: applied(row.GetBookmark(), d.Events, bookmark.Apply)}
+		}
+	}
+	return v
+}
+
+type accountCommand struct{ parleyv1.AccountCommand }
+
+func (c *accountCommand) known() bool { return c.Word != nil }
+
+func (c *accountCommand) judge(row *parleyv1.Row, s stamp) verdict {
+	d := account.Decide(row.GetAccount(), &c.AccountCommand, account.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs})
+	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: told(d.Outputs)}
+	if len(d.Events) > 0 {
+		v.apply = func(row *parleyv1.Row) {
+			row.State = &parleyv1.Row_Account{Account: applied(row.GetAccount(), d.Events, account.Apply)}
+		}
+	}
+	return v
+}
