@@ -1,0 +1,213 @@
+// Package walk is the whole house in memory, for tests: topics with partitions, every group's fold, and nothing else. It
+// adds causes as the wire does and runs until nobody has anything left to say. It draws no random number and reads no
+// clock, so the same sends give the same bytes; views and gateways can be tested on what it says.
+//
+//	h := walk.New(topology.House())
+//	h.Send("outbox.commands", "ann", &parleyv1.OutboxCommand{...})
+//	h.Run()
+//	for _, r := range h.Records("conversation.events") { ... }
+package walk
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-im/parley/processors"
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+const (
+	sendGap   = 50 * time.Millisecond // between two sends: a person who sends at once after another stays under the rate
+	recordGap = time.Millisecond      // between two records of the house
+)
+
+// Begin is the time of the first record of every house.
+var Begin = time.UnixMilli(1_700_000_000_000).UTC()
+
+// House is the plan's topics, groups and tables in memory. It is for one goroutine.
+type House struct {
+	plan   topology.Plan
+	groups []*group
+	topics map[string][][]topology.Record // topic -> partition -> records
+	order  map[string][]place             // topic -> records as they were written
+	now    time.Time
+}
+
+// group is a machine with its table and how far it has folded.
+type group struct {
+	topology.Machine
+	rows []map[string][]byte // partition -> key -> row
+	next []int64             // partition -> offset
+}
+
+type place struct {
+	partition int32
+	offset    int64
+}
+
+// New is an empty house.
+func New(plan topology.Plan) *House {
+	h := &House{plan: plan, topics: map[string][][]topology.Record{}, order: map[string][]place{}, now: Begin}
+	for _, m := range processors.Machines(plan) {
+		g := &group{Machine: m, rows: make([]map[string][]byte, plan.Partitions), next: make([]int64, plan.Partitions)}
+		for p := range g.rows {
+			g.rows[p] = map[string][]byte{}
+		}
+		h.groups = append(h.groups, g)
+		h.topics[plan.Table(m.Group.Name)] = make([][]topology.Record, plan.Partitions)
+	}
+	for _, t := range plan.Topics {
+		h.topics[t.Name] = make([][]topology.Record, plan.Partitions)
+	}
+	return h
+}
+
+// Send writes a record as a gateway does, without a cause.
+func (h *House) Send(topic, key string, message proto.Message) topology.Record {
+	value, err := message.(interface{ MarshalVT() ([]byte, error) }).MarshalVT()
+	if err != nil {
+		panic(fmt.Sprintf("walk: %T cannot be encoded: %v", message, err))
+	}
+	return h.SendBytes(topic, key, value)
+}
+
+// SendBytes writes any bytes, also such as no gateway would.
+func (h *House) SendBytes(topic, key string, value []byte, headers ...topology.Header) topology.Record {
+	h.now = h.now.Add(sendGap)
+	return h.write(topic, topology.PartitionOf(key, h.plan.Partitions), key, value, headers)
+}
+
+// Repeat writes a record again, with its headers: what a producer does that did not hear that it was written.
+func (h *House) Repeat(r topology.Record) topology.Record {
+	return h.write(r.Topic, r.Partition, r.Key, r.Value, r.Headers)
+}
+
+// Activate writes ActivateRules to one partition of a group's input, by number as an operator does.
+func (h *House) Activate(group string, partition int32, rules uint32) topology.Record {
+	g := h.group(group)
+	word := &parleyv1.ActivateRules{Rules: rules}
+	commands := map[string]interface{ MarshalVT() ([]byte, error) }{
+		"outbox":       &parleyv1.OutboxCommand{Word: &parleyv1.OutboxCommand_ActivateRules{ActivateRules: word}},
+		"conversation": &parleyv1.ConversationCommand{Word: &parleyv1.ConversationCommand_ActivateRules{ActivateRules: word}},
+		"inbox":        &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_ActivateRules{ActivateRules: word}},
+		"bookmark":     &parleyv1.BookmarkCommand{Word: &parleyv1.BookmarkCommand_ActivateRules{ActivateRules: word}},
+		"account":      &parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_ActivateRules{ActivateRules: word}},
+	}
+	value, err := commands[group].MarshalVT()
+	if err != nil {
+		panic(fmt.Sprintf("walk: ActivateRules cannot be encoded: %v", err))
+	}
+	return h.write(g.Group.Input, partition, topology.RulesKey, value, nil)
+}
+
+// Wait lets time pass.
+func (h *House) Wait(d time.Duration) { h.now = h.now.Add(d) }
+
+// Now is the time of the newest record.
+func (h *House) Now() time.Time { return h.now }
+
+// Run folds until nobody has anything left to fold: group by group in the order of the plan, partition by partition.
+func (h *House) Run() {
+	for ran := true; ran; {
+		ran = false
+		for _, g := range h.groups {
+			for p := range h.plan.Partitions {
+				for h.Step(g.Group.Name, p) {
+					ran = true
+				}
+			}
+		}
+	}
+}
+
+// Step folds one record of one partition; false when there is none. Tests that want another order call it themselves.
+func (h *House) Step(name string, partition int32) bool {
+	g := h.group(name)
+	log := h.topics[g.Group.Input][partition]
+	if g.next[partition] == int64(len(log)) {
+		return false
+	}
+	in := &log[g.next[partition]]
+	g.next[partition]++
+	rules := g.RulesAt(g.rows[partition][topology.RulesKey], in.Offset)
+	row, out := g.Fold(rules, g.rows[partition][in.Key], in)
+	for i, o := range out {
+		cause := topology.Cause{
+			Epoch: h.plan.Epoch, Group: g.Group.Number, Partition: partition, Offset: in.Offset, Index: uint32(i),
+		}
+		h.write(o.Topic, topology.PartitionOf(o.Key, h.plan.Partitions), o.Key, o.Value, caused(in, cause))
+	}
+	if row != nil {
+		g.rows[partition][in.Key] = row
+		generation := binary.BigEndian.AppendUint64(nil, 0)
+		h.write(h.plan.Table(name), partition, in.Key, row, []topology.Header{{Key: topology.HeaderGeneration, Value: generation}})
+	}
+	return true
+}
+
+// Rewind makes a group fold a partition again from an offset, as after a lost commit; the table stays.
+func (h *House) Rewind(group string, partition int32, offset int64) {
+	h.group(group).next[partition] = offset
+}
+
+// Records are the records of a topic, or of a group's table (plan.Table), in the order in which they were written. Within
+// a partition that is the order of offsets.
+func (h *House) Records(topic string) []topology.Record {
+	records := make([]topology.Record, 0, len(h.order[topic]))
+	for _, at := range h.order[topic] {
+		records = append(records, h.topics[topic][at.partition][at.offset])
+	}
+	return records
+}
+
+// Row is the row of a key in a group's table; nil when the key was never met.
+func (h *House) Row(group, key string) *parleyv1.Row {
+	value := h.group(group).rows[topology.PartitionOf(key, h.plan.Partitions)][key]
+	if value == nil {
+		return nil
+	}
+	row := &parleyv1.Row{}
+	if err := row.UnmarshalVT(value); err != nil {
+		panic(fmt.Sprintf("walk: row %q of %s: %v", key, group, err))
+	}
+	return row
+}
+
+// caused are the headers of an output: its cause, and what travels through the house unchanged.
+func caused(in *topology.Record, cause topology.Cause) []topology.Header {
+	headers := []topology.Header{{Key: topology.HeaderCause, Value: cause.Pack()}}
+	for _, name := range []string{topology.HeaderCorrelation, topology.HeaderTrace, topology.HeaderLane} {
+		if value := in.Get(name); value != nil {
+			headers = append(headers, topology.Header{Key: name, Value: value})
+		}
+	}
+	return headers
+}
+
+// write appends a record.
+func (h *House) write(topic string, partition int32, key string, value []byte, headers []topology.Header) topology.Record {
+	if h.topics[topic] == nil {
+		panic(fmt.Sprintf("walk: the plan has no topic %q", topic))
+	}
+	log := &h.topics[topic][partition]
+	h.now = h.now.Add(recordGap)
+	r := topology.Record{
+		Topic: topic, Partition: partition, Offset: int64(len(*log)), Time: h.now, Key: key, Value: value, Headers: headers,
+	}
+	*log = append(*log, r)
+	h.order[topic] = append(h.order[topic], place{partition, r.Offset})
+	return r
+}
+
+func (h *House) group(name string) *group {
+	for _, g := range h.groups {
+		if g.Group.Name == name {
+			return g
+		}
+	}
+	panic(fmt.Sprintf("walk: the plan has no group %q", name))
+}

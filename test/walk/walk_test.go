@@ -1,0 +1,60 @@
+package walk_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/test/walk"
+	"github.com/parley-im/parley/topology"
+)
+
+// A direct message must cost 11 records and about 3 KB: this is what the whole house is paid in.
+func TestPriceOfAMessage(t *testing.T) {
+	const records, bytes, bodyBytes = 11, 3_000, 200
+	plan := topology.House()
+	h := walk.New(plan)
+	ann, bob := h.Device("u1924578", "0198f2a4-phone"), h.Device("u7741023", "0198f2a5-phone")
+	ann.CreateAccount()
+	bob.CreateAccount()
+	chat := ann.OpenDirect(bob.User)
+	h.Run()
+	ann.SendText(chat, "an earlier one")
+	h.Run()
+
+	var topics []string
+	for _, topic := range plan.Topics {
+		topics = append(topics, topic.Name)
+	}
+	for _, g := range plan.Groups {
+		topics = append(topics, plan.Table(g.Name))
+	}
+	before := map[string]int{}
+	for _, topic := range topics {
+		before[topic] = len(h.Records(topic))
+	}
+	ann.SendText(chat, strings.Repeat("x", bodyBytes-16))
+	h.Run()
+
+	count, size := 0, 0
+	for _, topic := range topics {
+		for _, r := range h.Records(topic)[before[topic]:] {
+			n := len(r.Key) + len(r.Value)
+			for _, header := range r.Headers {
+				n += len(header.Key) + len(header.Value)
+			}
+			t.Logf("%-22s %-20s %4d bytes", topic, r.Key, n)
+			count, size = count+1, size+n
+		}
+	}
+	t.Logf("%d records, %d bytes with keys and headers", count, size)
+	require.Equal(t, records, count)
+	require.LessOrEqual(t, size, bytes)
+
+	bobs := h.Records("inbox.events")
+	last := &parleyv1.InboxEvent{}
+	require.NoError(t, last.UnmarshalVT(bobs[len(bobs)-1].Value))
+	require.EqualValues(t, 2, last.GetConversation().Event.Number)
+}
