@@ -75,7 +75,7 @@ func drawLog(p topology.Plan, line func(string, ...any)) {
 func drawArrows(p topology.Plan, line func(string, ...any)) {
 	for _, g := range p.Gateways {
 		for _, topic := range g.Says {
-			line("%s %s %s", id("gateway", g.Name), arrow(topic == p.Groups[0].Input), id("topic", topic))
+			line("%s %s %s", id("gateway", g.Name), arrow(len(p.Groups) > 0 && topic == p.Groups[0].Input), id("topic", topic))
 		}
 	}
 	for i, g := range p.Groups {
