@@ -1,0 +1,117 @@
+// The view history: membership first, then the messages, then the place.
+
+package views
+
+import (
+	"context"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/views/history"
+)
+
+// chapter is what a batch says of one conversation.
+type chapter struct {
+	conversation string
+	before       *v1.ConversationDocument
+	events       []*v1.ConversationEvent
+}
+
+// foldHistory reads the conversations that the batch touches, folds, and writes them before their messages.
+func foldHistory(documents Documents, skip skip) fold {
+	return func(ctx context.Context, b batch) (int64, error) {
+		chapters := readChapters(b, skip)
+		place, err := documents.Place(ctx, b.span.View, b.span.Partition)
+		if err != nil || place < b.span.FromOffset {
+			return place, err
+		}
+		if err := readDocuments(ctx, documents, chapters); err != nil {
+			return 0, err
+		}
+		var changed []*v1.ConversationDocument
+		var messages []*v1.ConversationMessages
+		for _, c := range chapters {
+			document, whole := c.fold()
+			if !whole && !b.whole {
+				// The store has its place but not all that belongs below it: everything is folded again.
+				return 0, documents.Forget(ctx, b.span.View, b.span.Partition)
+			}
+			if document != c.before {
+				changed = append(changed, document)
+			}
+			if said := c.messages(); len(said) > 0 {
+				messages = append(messages, &v1.ConversationMessages{Conversation: c.conversation, Messages: said})
+			}
+		}
+		if err := documents.PutConversations(ctx, changed); err != nil {
+			return 0, err
+		}
+		if err := documents.PutMessages(ctx, messages); err != nil {
+			return 0, err
+		}
+		return documents.Advance(ctx, b.span)
+	}
+}
+
+// readChapters opens the records, by conversation in the order of their first record.
+func readChapters(b batch, skip skip) []*chapter {
+	var chapters []*chapter
+	byKey := map[string]*chapter{}
+	for i := range b.records {
+		record := &b.records[i]
+		event := decode[v1.ConversationEvent](record, skip)
+		if event == nil {
+			continue
+		}
+		if !history.Valid(record.Key, event) {
+			skip(record, "no conversation has such a key or event")
+			continue
+		}
+		c := byKey[record.Key]
+		if c == nil {
+			c = &chapter{conversation: record.Key}
+			byKey[record.Key] = c
+			chapters = append(chapters, c)
+		}
+		c.events = append(c.events, event)
+	}
+	return chapters
+}
+
+func readDocuments(ctx context.Context, documents Documents, chapters []*chapter) error {
+	keys := make([]string, len(chapters))
+	for i, c := range chapters {
+		keys[i] = c.conversation
+	}
+	before, err := documents.Conversations(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i, c := range chapters {
+		c.before = before[i]
+	}
+	return nil
+}
+
+// fold answers the document after the chapter, and whether nothing was missing before any of its events.
+func (c *chapter) fold() (document *v1.ConversationDocument, whole bool) {
+	document, whole = c.before, true
+	for _, event := range c.events {
+		whole = whole && history.Whole(document, event)
+		document = history.Fold(document, c.conversation, event)
+	}
+	return document, whole
+}
+
+// messages are what the chapter says, each number once. Also those that the document has already: a crash may have come
+// between the document and its messages. A number below one that was met is a repeat by a stale owner of the partition.
+func (c *chapter) messages() []*v1.HistoryMessage {
+	var said []*v1.HistoryMessage
+	highest := uint64(0)
+	for _, event := range c.events {
+		if message := history.Message(event); message != nil && message.Number > highest {
+			said = append(said, message)
+			highest = message.Number
+		}
+	}
+	return said
+}

@@ -1,0 +1,155 @@
+// Package mongo keeps the documents of the views in MongoDB.
+//
+// Every document is read and written by its exact _id. A write says of which position it is and is filtered by it: an
+// upsert that meets a newer document answers E11000, which means "newer is there". Nothing is incremented, pushed or
+// written in a transaction, so every batch may be repeated.
+//
+//	conversations  {_id: "g-1/main", position: seq, value: ConversationDocument}
+//	pages          {_id: "g-1/main#000042", m: {"1051": HistoryMessage, ...}}: 25 messages a page
+//	people         {_id: "bob", position: version, value: Person}
+//	places         {_id: "history@1/12", position: next offset of the view in partition 12}
+package mongo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+)
+
+// Limits of the connection to MongoDB.
+const (
+	operationLimit = 5 * time.Second // for one operation, its retries included
+	electionLimit  = 5 * time.Second // for a primary to be found
+	dialLimit      = 2 * time.Second
+	connections    = 64 // at most, for each process and server
+	bulkWrites     = 500
+)
+
+// database is used when the URI names none.
+const database = "parley"
+
+// Store is one database.
+type Store struct {
+	client        *mongo.Client
+	conversations *mongo.Collection
+	pages         *mongo.Collection
+	people        *mongo.Collection
+	places        *mongo.Collection
+}
+
+// Open connects and asks MongoDB whether it is there. The URI may name the database.
+func Open(ctx context.Context, uri string) (*Store, error) {
+	settings := options.Client().ApplyURI(uri).
+		SetAppName("parley-view").
+		SetTimeout(operationLimit).SetServerSelectionTimeout(electionLimit).SetConnectTimeout(dialLimit).
+		SetMaxPoolSize(connections).
+		// Law of reads: membership is written before content and read after it. That holds only for what cannot be
+		// rolled back and when everybody asks the same server.
+		SetWriteConcern(writeconcern.Majority()).SetReadConcern(readconcern.Majority()).
+		SetReadPreference(readpref.Primary())
+	if err := settings.Validate(); err != nil {
+		return nil, fmt.Errorf("the address of MongoDB must be a mongodb:// URI: %w", err)
+	}
+	client, err := mongo.Connect(settings)
+	if err != nil {
+		return nil, fmt.Errorf("connect to MongoDB: %w", err)
+	}
+	if err := client.Ping(ctx, nil); err != nil {
+		return nil, errors.Join(fmt.Errorf("MongoDB at %v does not answer; start it or correct the URI: %w",
+			settings.Hosts, err), client.Disconnect(ctx))
+	}
+	db := client.Database(databaseOf(uri))
+	return &Store{
+		client: client, conversations: db.Collection("conversations"), pages: db.Collection("pages"),
+		people: db.Collection("people"), places: db.Collection("places"),
+	}, nil
+}
+
+// Close closes the connections.
+func (s *Store) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), operationLimit)
+	defer cancel()
+	return s.client.Disconnect(ctx)
+}
+
+// valued is a document that is replaced only by a newer one.
+type valued struct {
+	ID       string `bson:"_id"`
+	Position int64  `bson:"position"`
+	Value    []byte `bson:"value,omitempty"`
+}
+
+// find reads documents by exact _id.
+func find[D any](ctx context.Context, from *mongo.Collection, ids []string) ([]D, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	cursor, err := from.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
+	if err != nil {
+		return nil, err
+	}
+	var found []D
+	return found, cursor.All(ctx, &found)
+}
+
+// read decodes documents by exact _id, in the order of the ids; nil where there is none.
+func read[M any, P interface {
+	*M
+	UnmarshalVT([]byte) error
+}](ctx context.Context, from *mongo.Collection, ids []string) ([]*M, error) {
+	found, err := find[valued](ctx, from, ids)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string][]byte, len(found))
+	for _, document := range found {
+		byID[document.ID] = document.Value
+	}
+	values := make([]*M, len(ids))
+	for i, id := range ids {
+		bytes, ok := byID[id]
+		if !ok {
+			continue
+		}
+		values[i] = new(M)
+		if err := P(values[i]).UnmarshalVT(bytes); err != nil {
+			return nil, fmt.Errorf("document %s of %s: %w", id, from.Name(), err)
+		}
+	}
+	return values, nil
+}
+
+// replace writes a document unless one of the same or a newer position is there.
+func replace(document valued) mongo.WriteModel {
+	older := bson.D{{Key: "_id", Value: document.ID}, {Key: "position", Value: bson.D{{Key: "$lt", Value: document.Position}}}}
+	set := bson.D{{Key: "position", Value: document.Position}, {Key: "value", Value: document.Value}}
+	return mongo.NewUpdateOneModel().SetFilter(older).SetUpdate(bson.D{{Key: "$set", Value: set}}).SetUpsert(true)
+}
+
+// write sends bulks without order and answers the writes that met a document that is there already (E11000). Whatever
+// else fails fails the whole: the caller repeats all of it, which changes nothing where it went well.
+func write(ctx context.Context, into *mongo.Collection, writes []mongo.WriteModel) (met []mongo.WriteModel, err error) {
+	for begin := 0; begin < len(writes); begin += bulkWrites {
+		bulk := writes[begin:min(begin+bulkWrites, len(writes))]
+		_, err := into.BulkWrite(ctx, bulk, options.BulkWrite().SetOrdered(false))
+		var partly mongo.BulkWriteException
+		if err != nil && (!errors.As(err, &partly) || partly.WriteConcernError != nil) {
+			return nil, err
+		}
+		for _, failed := range partly.WriteErrors {
+			if !mongo.IsDuplicateKeyError(failed) {
+				return nil, err
+			}
+			met = append(met, bulk[failed.Index])
+		}
+	}
+	return met, nil
+}

@@ -1,0 +1,130 @@
+// What only members may read: the messages of a conversation and who is in it. Content is read first and membership
+// after it. The views write the other way round, so nobody sees what was said or changed after they went.
+
+package query
+
+import (
+	"context"
+	"slices"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// History gives messages, newest first, of those that the person may see.
+func (s *Service) History(ctx context.Context, q *v1.HistoryQuery) (*v1.HistoryAnswer, error) {
+	if err := within("limit", int(q.Limit), MaxMessages); err != nil {
+		return nil, err
+	}
+	// The first look says which numbers there are, and spares strangers' questions the second read.
+	document, member, err := s.membership(ctx, q.User, q.Conversation)
+	if err != nil || member == nil {
+		return &v1.HistoryAnswer{}, err
+	}
+	newest := document.Number
+	if q.BeforeNumber > 0 {
+		newest = min(newest, q.BeforeNumber-1)
+	}
+	oldest := max(member.SinceNumber, newest-min(newest, uint64(q.Limit))) + 1
+	messages, err := s.documents.Messages(ctx, q.Conversation, oldest, newest)
+	if err != nil {
+		return nil, err
+	}
+	if _, member, err = s.membership(ctx, q.User, q.Conversation); err != nil || member == nil {
+		return &v1.HistoryAnswer{}, err
+	}
+	messages = visible(messages, member.SinceNumber)
+	answer := &v1.HistoryAnswer{Found: true, Messages: messages}
+	answer.More = len(messages) > 0 && messages[0].Number > member.SinceNumber+1
+	slices.Reverse(messages)
+	return answer, nil
+}
+
+// visible leaves the messages above a number, up to the first that is missing: the newest may be on their way into the
+// store in any order, and an answer has no holes.
+func visible(messages []*v1.HistoryMessage, since uint64) []*v1.HistoryMessage {
+	first := slices.IndexFunc(messages, func(m *v1.HistoryMessage) bool { return m.Number > since })
+	if first < 0 {
+		return nil
+	}
+	messages = messages[first:]
+	for i, m := range messages {
+		if m.Number != messages[0].Number+uint64(i) {
+			return messages[:i]
+		}
+	}
+	return messages
+}
+
+// Members says who is in a conversation, with what the views know of each.
+func (s *Service) Members(ctx context.Context, q *v1.MembersQuery) (*v1.MembersAnswer, error) {
+	document, member, err := s.membership(ctx, q.User, q.Conversation)
+	if err != nil || member == nil {
+		return &v1.MembersAnswer{}, err
+	}
+	views, err := s.members(ctx, document)
+	if err != nil {
+		return nil, err
+	}
+	after, member, err := s.membership(ctx, q.User, q.Conversation)
+	if err != nil || member == nil {
+		return &v1.MembersAnswer{}, err
+	}
+	answer := &v1.MembersAnswer{Found: true, Kind: after.Kind, Title: after.Title}
+	for _, member := range after.Members {
+		view := views[member.User] // absent for who came between the two looks: shown without what is known
+		if view == nil {
+			view = &v1.MemberView{}
+		}
+		view.Member = member
+		answer.Members = append(answer.Members, view)
+	}
+	return answer, nil
+}
+
+// members reads what the views know of each member: three questions, however many members.
+func (s *Service) members(ctx context.Context, document *v1.ConversationDocument) (map[string]*v1.MemberView, error) {
+	users := make([]string, len(document.Members))
+	wanted := make([]*v1.MemberMarks, len(document.Members))
+	for i, member := range document.Members {
+		users[i] = member.User
+		wanted[i] = &v1.MemberMarks{User: member.User, Conversation: document.Conversation}
+	}
+	people, err := s.documents.People(ctx, users)
+	if err != nil {
+		return nil, err
+	}
+	marks, err := s.lists.Marks(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	presence, err := s.lists.Presence(ctx, users)
+	if err != nil {
+		return nil, err
+	}
+	views := make(map[string]*v1.MemberView, len(users))
+	for i, user := range users {
+		views[user] = &v1.MemberView{
+			DisplayName: people[i].GetDisplayName(), Marks: marks[i],
+			PresentUntilMs: presence[i].GetUntilMs(), LastSeenMs: presence[i].GetLastSeenMs(),
+		}
+	}
+	return views, nil
+}
+
+// membership looks a person up in a conversation; member = nil for strangers and for what does not exist.
+func (s *Service) membership(ctx context.Context, user, conversation string) (*v1.ConversationDocument, *v1.Member, error) {
+	documents, err := s.documents.Conversations(ctx, []string{conversation})
+	if err != nil {
+		return nil, nil, err
+	}
+	return documents[0], memberOf(documents[0], user), nil
+}
+
+func memberOf(document *v1.ConversationDocument, user string) *v1.Member {
+	for _, member := range document.GetMembers() {
+		if member.User == user {
+			return member
+		}
+	}
+	return nil
+}

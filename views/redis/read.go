@@ -1,0 +1,194 @@
+// What the query service reads. Each question is one or two round trips, however many people it is about.
+
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// Heads are the newest numbers of inboxes, in the order of the question.
+func (s *Store) Heads(ctx context.Context, users []string) ([]*v1.Cursor, error) {
+	answers := make([]*redis.SliceCmd, len(users))
+	if err := s.ask(ctx, func(pipe redis.Pipeliner) {
+		for i, user := range users {
+			answers[i] = s.askHead(ctx, pipe, user)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	heads := make([]*v1.Cursor, len(users))
+	for i, answer := range answers {
+		head, err := headOf(answer)
+		if err != nil {
+			return nil, err
+		}
+		heads[i] = head
+	}
+	return heads, nil
+}
+
+// InboxPart is the head of an inbox, its oldest kept event, and at most limit events behind a number, of one moment.
+func (s *Store) InboxPart(ctx context.Context, user string, after uint64, limit int) (*v1.InboxPart, error) {
+	stream := s.key("inbox", user, user)
+	var head *redis.SliceCmd
+	var oldest, events *redis.XMessageSliceCmd
+	_, err := s.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		head = s.askHead(ctx, pipe, user)
+		oldest = pipe.XRangeN(ctx, stream, "-", "+", 1)
+		events = pipe.XRangeN(ctx, stream, strconv.FormatUint(after+1, 10), "+", int64(limit))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	part := &v1.InboxPart{}
+	if part.Head, err = headOf(head); err != nil {
+		return nil, err
+	}
+	first, err := eventsOf(oldest.Val())
+	if err != nil {
+		return nil, err
+	}
+	if len(first) > 0 {
+		part.OldestInboxSeq = first[0].InboxSeq
+	}
+	part.Events, err = eventsOf(events.Val())
+	return part, err
+}
+
+// Conversations are the latest lines of a person's list, latest first, and the head of the inbox, which is taken before
+// the lines: they are true at least up to it.
+func (s *Store) Conversations(ctx context.Context, user string, limit int) (*v1.Cursor, []*v1.ConversationSummary, error) {
+	var head *redis.SliceCmd
+	var order *redis.StringSliceCmd
+	if _, err := s.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		head = s.askHead(ctx, pipe, user)
+		order = pipe.ZRevRange(ctx, s.key("order", user, user), 0, int64(limit)-1)
+		return nil
+	}); err != nil {
+		return nil, nil, err
+	}
+	cursor, err := headOf(head)
+	if err != nil {
+		return nil, nil, err
+	}
+	answers := make([]*redis.StringCmd, len(order.Val()))
+	if err := s.ask(ctx, func(pipe redis.Pipeliner) {
+		for i, conversation := range order.Val() {
+			answers[i] = pipe.HGet(ctx, s.key("conversations", user, user), conversation)
+		}
+	}); err != nil {
+		return nil, nil, err
+	}
+	lines := make([]*v1.ConversationSummary, 0, len(answers))
+	for _, answer := range answers {
+		line := &v1.ConversationSummary{}
+		if found, err := open(answer, line); err != nil {
+			return nil, nil, err
+		} else if found {
+			lines = append(lines, line)
+		}
+	}
+	return cursor, lines, nil
+}
+
+// Marks are the marks of people in conversations, in the order of the question; nil where nothing is known.
+func (s *Store) Marks(ctx context.Context, wanted []*v1.MemberMarks) ([]*v1.Marks, error) {
+	answers := make([]*redis.StringCmd, len(wanted))
+	if err := s.ask(ctx, func(pipe redis.Pipeliner) {
+		for i, w := range wanted {
+			answers[i] = pipe.HGet(ctx, s.key("marks", w.User, w.Conversation), w.User)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	marks := make([]*v1.Marks, len(wanted))
+	for i, answer := range answers {
+		m := &v1.Marks{}
+		if found, err := open(answer, m); err != nil {
+			return nil, err
+		} else if found {
+			marks[i] = m
+		}
+	}
+	return marks, nil
+}
+
+// Presence says who is there, in the order of the question; nil where nothing is known.
+func (s *Store) Presence(ctx context.Context, users []string) ([]*v1.PersonPresence, error) {
+	answers := make([]*redis.StringCmd, len(users))
+	if err := s.ask(ctx, func(pipe redis.Pipeliner) {
+		for i, user := range users {
+			answers[i] = pipe.HGet(ctx, s.key("presence", user, user), leaseField)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	people := make([]*v1.PersonPresence, len(users))
+	for i, answer := range answers {
+		p := &v1.PersonPresence{}
+		if found, err := open(answer, p); err != nil {
+			return nil, err
+		} else if found {
+			people[i] = p
+		}
+	}
+	return people, nil
+}
+
+// ask sends questions in one round trip. An absent value is an answer.
+func (s *Store) ask(ctx context.Context, questions func(redis.Pipeliner)) error {
+	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		questions(pipe)
+		return nil
+	})
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	return err
+}
+
+func (s *Store) askHead(ctx context.Context, pipe redis.Pipeliner, user string) *redis.SliceCmd {
+	return pipe.HMGet(ctx, s.key("inbox", user, user)+":head", "inbox_seq", "epoch")
+}
+
+// headOf decodes a head; both numbers are 0 when nothing was ever kept.
+func headOf(answer *redis.SliceCmd) (*v1.Cursor, error) {
+	values, err := answer.Result()
+	if err != nil {
+		return nil, err
+	}
+	number, err := numberOf(values[0])
+	if err != nil {
+		return nil, err
+	}
+	epoch, err := numberOf(values[1])
+	return &v1.Cursor{InboxSeq: number, Epoch: epoch}, err
+}
+
+func numberOf(value any) (uint64, error) {
+	text, ok := value.(string)
+	if !ok {
+		return 0, nil
+	}
+	return strconv.ParseUint(text, 10, 64)
+}
+
+func eventsOf(entries []redis.XMessage) ([]*v1.InboxEvent, error) {
+	events := make([]*v1.InboxEvent, len(entries))
+	for i, entry := range entries {
+		value, _ := entry.Values["e"].(string)
+		events[i] = &v1.InboxEvent{}
+		if err := events[i].UnmarshalVT([]byte(value)); err != nil {
+			return nil, fmt.Errorf("entry %s of an inbox: %w", entry.ID, err)
+		}
+	}
+	return events, nil
+}

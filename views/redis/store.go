@@ -1,0 +1,128 @@
+// Package redis keeps what must be read at once: inboxes, lists of conversations, marks and presence.
+//
+// Everything of one partition carries the hash tag {partition}, so it lives in one slot: a batch and the view's place
+// are written by one script, together or not at all, also in a cluster. If Redis loses its data, the place is lost
+// with them, and the next batch is refused: the view then folds again from the place that Redis still has.
+//
+//	inbox:{12}:bob            stream, entry ids <inbox_seq>-0, the newest Kept events, contiguous
+//	inbox:{12}:bob:head       hash, inbox_seq and epoch of the newest event ever kept
+//	conversations:{12}:bob    hash, conversation -> position and ConversationSummary
+//	order:{12}:bob            sorted set, conversation by the time of its latest change
+//	marks:{12}:g-1/main       hash, user of partition 12 -> position and Marks
+//	presence:{12}:bob         hash, "lease" -> position and PersonPresence
+//	position:{12}:inbox@1     next offset of the view in partition 12
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Limits of the connection to Redis.
+const (
+	dialLimit   = 2 * time.Second
+	replyLimit  = 3 * time.Second // for one batch to be written or answered
+	poolLimit   = 4 * time.Second // for a free connection; above replyLimit, so that one stall does not spread
+	connections = 64              // at most, for each process
+	retries     = 2               // after the first attempt; every script may be repeated
+	retryPause  = 200 * time.Millisecond
+)
+
+// Kept is how many events the stream of an inbox keeps. A device that was away for longer takes a snapshot.
+const Kept = 2000
+
+// Options say which Redis, and how users are spread.
+type Options struct {
+	Address   string // host:port or redis[s]://user:password@host:port/db
+	TLS       *tls.Config
+	Partition func(user string) int32 // partition of a user's inbox, bookmarks and account
+}
+
+// Store is one Redis.
+type Store struct {
+	client    *redis.Client
+	partition func(user string) int32
+}
+
+// Open connects and asks Redis whether it is there.
+func Open(ctx context.Context, options Options) (*Store, error) {
+	if options.Partition == nil {
+		return nil, errors.New("redis: Options.Partition is missing; give the plan's PartitionOf")
+	}
+	settings, err := settings(options)
+	if err != nil {
+		return nil, err
+	}
+	store := &Store{client: redis.NewClient(settings), partition: options.Partition}
+	if err := store.client.Ping(ctx).Err(); err != nil {
+		return nil, errors.Join(fmt.Errorf("redis at %s does not answer; start it or correct the address: %w",
+			settings.Addr, err), store.Close())
+	}
+	return store, nil
+}
+
+func settings(options Options) (*redis.Options, error) {
+	settings := &redis.Options{Addr: options.Address}
+	if strings.Contains(options.Address, "://") {
+		parsed, err := redis.ParseURL(options.Address)
+		if err != nil {
+			return nil, fmt.Errorf("redis address is neither host:port nor a redis:// URL: %w", err)
+		}
+		settings = parsed
+	}
+	if options.TLS != nil {
+		settings.TLSConfig = options.TLS
+	}
+	settings.ClientName = "parley-view"
+	settings.Protocol = 2
+	settings.DialTimeout = dialLimit
+	settings.ReadTimeout, settings.WriteTimeout = replyLimit, replyLimit
+	settings.PoolTimeout, settings.PoolSize, settings.MaxActiveConns = poolLimit, connections, connections
+	settings.MaxRetries, settings.MaxRetryBackoff = retries, retryPause
+	// A caller who stops waiting must also stop the read: the connection is then thrown away. Reused, it would give this
+	// caller's answer to the next one (CVE-2025-29923). For the same reason nothing optional is said at the handshake.
+	settings.ContextTimeoutEnabled = true
+	settings.DisableIdentity = true
+	settings.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return settings, nil
+}
+
+// Close closes the connections.
+func (s *Store) Close() error { return s.client.Close() }
+
+// Place is the offset below which everything is in the store, 0 when the store knows of nothing.
+func (s *Store) Place(ctx context.Context, view string, partition int32) (int64, error) {
+	return placeOf(s.client.Get(ctx, placeKey(view, partition)))
+}
+
+// Forget makes the view fold the partition again from the log's beginning. What is there stays and is compared.
+func (s *Store) Forget(ctx context.Context, view string, partition int32) error {
+	return s.client.Del(ctx, placeKey(view, partition)).Err()
+}
+
+func placeOf(answer *redis.StringCmd) (int64, error) {
+	place, err := answer.Int64()
+	if errors.Is(err, redis.Nil) {
+		return 0, nil
+	}
+	return place, err
+}
+
+func placeKey(view string, partition int32) string {
+	return "position:" + tag(partition) + ":" + view
+}
+
+// key is where the table keeps what it has of the name. Names follow the grammar of ids, so no brace is in them.
+func (s *Store) key(table, user, name string) string {
+	return table + ":" + tag(s.partition(user)) + ":" + name
+}
+
+func tag(partition int32) string { return "{" + strconv.Itoa(int(partition)) + "}" }

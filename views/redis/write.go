@@ -1,0 +1,152 @@
+// What the views write: a batch of one partition with the place that it reaches, as one call of one script.
+
+package redis
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+//go:embed batch.lua
+var batchSource string
+
+var batchScript = redis.NewScript(batchSource)
+
+// leaseField is the one field of a presence hash.
+const leaseField = "lease"
+
+// positionDigits is the width of a position: epoch (8 digits) and number (12 digits), compared as text. A script's
+// numbers are doubles, and 12 digits of messages in one inbox are enough.
+const positionDigits = 20
+
+func position(epoch, number uint64) string { return fmt.Sprintf("%08d%012d", epoch, number) }
+
+// batch gathers the keys and arguments of one call.
+type batch struct {
+	keys []string
+	args []any
+}
+
+func newBatch(span *v1.Span) *batch {
+	return &batch{
+		keys: []string{placeKey(span.View, span.Partition)},
+		args: []any{span.FromOffset, span.ToOffset, Kept},
+	}
+}
+
+func (b *batch) add(keys []string, args ...any) {
+	b.keys = append(b.keys, keys...)
+	b.args = append(b.args, args...)
+}
+
+// run writes the batch and answers the view's place. Below span.ToOffset nothing was written, because the store does
+// not hold what comes before the batch. A repeat changes nothing, so a lost answer may be asked for again.
+func (s *Store) run(ctx context.Context, b *batch) (int64, error) {
+	return batchScript.Run(ctx, s.client, b.keys, b.args...).Int64()
+}
+
+// Lines reads the lines that a batch will fold on, with the place they are true at; nil for lines that are not there.
+func (s *Store) Lines(ctx context.Context, span *v1.Span, wanted []*v1.InboxLine) (int64, []*v1.ConversationSummary, error) {
+	var place *redis.StringCmd
+	answers := make([]*redis.StringCmd, len(wanted))
+	// MULTI: the place and the lines are of one moment.
+	_, err := s.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		place = pipe.Get(ctx, placeKey(span.View, span.Partition))
+		for i, line := range wanted {
+			answers[i] = pipe.HGet(ctx, s.key("conversations", line.User, line.User), line.Summary.Conversation)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return 0, nil, err
+	}
+	at, err := placeOf(place)
+	if err != nil {
+		return 0, nil, err
+	}
+	lines := make([]*v1.ConversationSummary, len(wanted))
+	for i, answer := range answers {
+		line := &v1.ConversationSummary{}
+		found, err := open(answer, line)
+		if err != nil {
+			return 0, nil, err
+		}
+		if found {
+			lines[i] = line
+		}
+	}
+	return at, lines, nil
+}
+
+// PutInbox writes events into streams and lines into lists, and answers the view's place: see run.
+func (s *Store) PutInbox(ctx context.Context, span *v1.Span, entries []*v1.InboxEntry, lines []*v1.InboxLine) (int64, error) {
+	b := newBatch(span)
+	for _, entry := range entries {
+		event, err := entry.Event.MarshalVT()
+		if err != nil {
+			return 0, err
+		}
+		stream := s.key("inbox", entry.User, entry.User)
+		b.add([]string{stream, stream + ":head"}, "entry", entry.Event.InboxSeq, entry.Event.Epoch, event)
+	}
+	for _, line := range lines {
+		summary, err := line.Summary.MarshalVT()
+		if err != nil {
+			return 0, err
+		}
+		keys := []string{s.key("conversations", line.User, line.User), s.key("order", line.User, line.User)}
+		b.add(keys, "line", line.Summary.Conversation, position(line.Summary.Epoch, line.Summary.InboxSeq), summary,
+			strconv.FormatInt(line.Summary.TimeMs, 10))
+	}
+	return s.run(ctx, b)
+}
+
+// PutMarks writes marks, and answers the view's place: see run.
+func (s *Store) PutMarks(ctx context.Context, span *v1.Span, marks []*v1.MemberMarks) (int64, error) {
+	b := newBatch(span)
+	for _, m := range marks {
+		value, err := m.Marks.MarshalVT()
+		if err != nil {
+			return 0, err
+		}
+		b.add([]string{s.key("marks", m.User, m.Conversation)}, "value", m.User, position(0, m.Version), value)
+	}
+	return s.run(ctx, b)
+}
+
+// PutPresence writes leases, and answers the view's place: see run.
+func (s *Store) PutPresence(ctx context.Context, span *v1.Span, people []*v1.PersonPresence) (int64, error) {
+	b := newBatch(span)
+	for _, p := range people {
+		value, err := p.MarshalVT()
+		if err != nil {
+			return 0, err
+		}
+		b.add([]string{s.key("presence", p.User, p.User)}, "value", leaseField, position(0, p.Version), value)
+	}
+	return s.run(ctx, b)
+}
+
+type message interface{ UnmarshalVT([]byte) error }
+
+// open decodes a value that stands behind its position; false when there is none.
+func open(answer *redis.StringCmd, into message) (bool, error) {
+	value, err := answer.Bytes()
+	if errors.Is(err, redis.Nil) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if len(value) < positionDigits {
+		return false, fmt.Errorf("a value of %d bytes has no position: something else wrote into this Redis; give Parley a Redis of its own", len(value))
+	}
+	return true, into.UnmarshalVT(value[positionDigits:])
+}

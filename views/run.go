@@ -1,0 +1,161 @@
+// Package views is the hall of the views: it marries each projection with its store, follows the log for it, and serves
+// what the views keep.
+//
+// A view begins where its store stands, not where Kafka believes it to be: the committed offset only shows the lag. Each
+// batch tells the store which place it goes on from; a store that has lost that place (FLUSHALL, a restored backup) takes
+// nothing, and the view goes back to the place that the store still has.
+package views
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+// Config says which view to run, on what.
+type Config struct {
+	Plan    topology.Plan
+	View    string // name of a view of the plan
+	Stores  Stores
+	Follow  Follower              // how the log is followed; see FollowWire
+	Log     *slog.Logger          // nil = slog.Default
+	Metrics prometheus.Registerer // nil = none
+}
+
+// Follower follows topics until ctx ends. It asks start where each partition that it is given begins, and hands handle
+// the records of a partition in their order, never two batches of a partition at once. An empty batch, now and then for
+// a partition where nothing comes, asks whether the store is still whole. When handle answers a *Rewind the follower
+// goes on from its offset; any other error is tried again, and nothing is skipped.
+type Follower func(ctx context.Context, view topology.View,
+	start func(ctx context.Context, partition int32) (offset int64, err error),
+	handle func(ctx context.Context, partition int32, batch []topology.Record) error) error
+
+// Rewind asks a follower to go on from an earlier offset.
+type Rewind struct{ Offset int64 }
+
+func (r *Rewind) Error() string { return fmt.Sprintf("fold again from offset %d", r.Offset) }
+
+// Run runs a view until ctx ends.
+func Run(ctx context.Context, config Config) error {
+	view, ok := config.Plan.View(config.View)
+	if !ok {
+		return fmt.Errorf("the plan has no view %q; see the list with: parley topology", config.View)
+	}
+	r, err := newRunner(config, view)
+	if err != nil {
+		return err
+	}
+	return config.Follow(ctx, view, r.start, r.handle)
+}
+
+// runner folds the batches of one view.
+type runner struct {
+	name   string // of the view's places: another log epoch begins anew
+	view   topology.View
+	fold   fold
+	places Places
+	log    *slog.Logger
+	meter  *meter
+
+	mu         sync.Mutex
+	partitions map[int32]*progress
+}
+
+// progress is where a partition is. It belongs to whoever handles the partition.
+type progress struct {
+	next  int64 // every record below is in the store
+	whole bool  // folded since the log's beginning: what is missing now is missing in the log
+}
+
+func newRunner(config Config, view topology.View) (*runner, error) {
+	log := config.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	r := &runner{
+		name: fmt.Sprintf("%s@%d", view.Name, config.Plan.Epoch), view: view,
+		log: log.With("view", view.Name), partitions: map[int32]*progress{},
+	}
+	var err error
+	if r.meter, err = newMeter(config.Metrics, view.Name); err != nil {
+		return nil, err
+	}
+	r.fold, r.places, err = marry(view, config.Stores, r.skip)
+	return r, err
+}
+
+// start answers where a partition that was just given begins: where the store stands.
+func (r *runner) start(ctx context.Context, partition int32) (int64, error) {
+	place, err := r.places.Place(ctx, r.name, partition)
+	if err != nil {
+		return 0, fmt.Errorf("ask the store for the place of %s/%d: %w", r.name, partition, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.partitions[partition] = &progress{next: place, whole: place == 0}
+	return place, nil
+}
+
+// handle folds a batch into the store, or goes back when the store has lost something.
+func (r *runner) handle(ctx context.Context, partition int32, records []topology.Record) error {
+	r.mu.Lock()
+	p := r.partitions[partition]
+	r.mu.Unlock()
+	if p == nil {
+		return fmt.Errorf("a batch of partition %d came before the store was asked for its place", partition)
+	}
+	if len(records) == 0 {
+		return r.look(ctx, partition, p)
+	}
+	b := batch{records: records, whole: p.whole, span: &v1.Span{
+		View: r.name, Partition: partition, FromOffset: p.next, ToOffset: records[len(records)-1].Offset + 1,
+	}}
+	if p.next > 0 && records[0].Offset > p.next {
+		r.meter.holes.Inc()
+		r.log.Error("the log begins behind the view's place: what was between is lost to this view",
+			"partition", partition, "place", p.next, "offset", records[0].Offset)
+	}
+	place, err := r.fold(ctx, b)
+	if err != nil {
+		return fmt.Errorf("fold %d records of %s into the store: %w", len(records), r.name, err)
+	}
+	if place < b.span.ToOffset {
+		return r.rewind(partition, p, place)
+	}
+	p.next = b.span.ToOffset
+	r.meter.folded(partition, len(records), p.next)
+	return nil
+}
+
+// look asks a quiet partition's store whether it is still where the view believes it to be.
+func (r *runner) look(ctx context.Context, partition int32, p *progress) error {
+	place, err := r.places.Place(ctx, r.name, partition)
+	if err != nil {
+		return err
+	}
+	if place < p.next {
+		return r.rewind(partition, p, place)
+	}
+	return nil
+}
+
+func (r *runner) rewind(partition int32, p *progress, place int64) error {
+	r.meter.rewinds.Inc()
+	r.log.Error("the store has lost what this view wrote; it is folded again from the log",
+		"partition", partition, "place", p.next, "store", place)
+	p.next, p.whole = place, place == 0
+	return &Rewind{Offset: place}
+}
+
+// skip tells of a record that no part of this house can have written. The log keeps it.
+func (r *runner) skip(record *topology.Record, why string) {
+	r.meter.skips.Inc()
+	r.log.Error("a record cannot be folded and is left out", "topic", record.Topic, "partition", record.Partition,
+		"offset", record.Offset, "why", why)
+}
