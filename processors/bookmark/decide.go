@@ -14,7 +14,7 @@ func Decide(row *parleyv1.BookmarkRow, in *parleyv1.BookmarkCommand, stamp Stamp
 		return Decision{Malformed: "the key is not user/home/conversation"}
 	}
 	peer := name.Peer(conversation, user)
-	if !name.IsGroup(conversation) && !name.ValidPerson(peer) {
+	if !name.IsGroup(conversation) && (!name.ValidPerson(peer) || peer == user) {
 		return Decision{Malformed: "the person is not one of the two people of a direct conversation"}
 	}
 	if in.GetSeen() == nil {

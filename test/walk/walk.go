@@ -33,7 +33,7 @@ type House struct {
 	plan   topology.Plan
 	groups []*group
 	topics map[string][][]topology.Record // topic -> partition -> records
-	order  map[string][]place             // topic -> records as they were written
+	order  []place                        // every record as it was written
 	now    time.Time
 }
 
@@ -45,13 +45,14 @@ type group struct {
 }
 
 type place struct {
+	topic     string
 	partition int32
 	offset    int64
 }
 
 // New is an empty house.
 func New(plan topology.Plan) *House {
-	h := &House{plan: plan, topics: map[string][][]topology.Record{}, order: map[string][]place{}, now: Begin}
+	h := &House{plan: plan, topics: map[string][][]topology.Record{}, now: Begin}
 	for _, m := range processors.Machines(plan) {
 		g := &group{Machine: m, rows: make([]map[string][]byte, plan.Partitions), next: make([]int64, plan.Partitions)}
 		for p := range g.rows {
@@ -81,8 +82,10 @@ func (h *House) SendBytes(topic, key string, value []byte, headers ...topology.H
 	return h.write(topic, topology.PartitionOf(key, h.plan.Partitions), key, value, headers)
 }
 
-// Repeat writes a record again, with its headers: what a producer does that did not hear that it was written.
+// Repeat writes a record again, with its headers: what a producer does that did not hear that it was written. No time
+// passes, so that a house with repeats and one without say the same bytes.
 func (h *House) Repeat(r topology.Record) topology.Record {
+	h.now = h.now.Add(-recordGap)
 	return h.write(r.Topic, r.Partition, r.Key, r.Value, r.Headers)
 }
 
@@ -124,7 +127,8 @@ func (h *House) Run() {
 	}
 }
 
-// Step folds one record of one partition; false when there is none. Tests that want another order call it themselves.
+// Step folds one record of one partition. It is false when there is none, or when newer rules are in force than the binary
+// knows: then the partition has stopped, as it does for real. Tests that want another order call it themselves.
 func (h *House) Step(name string, partition int32) bool {
 	g := h.group(name)
 	log := h.topics[g.Group.Input][partition]
@@ -132,8 +136,11 @@ func (h *House) Step(name string, partition int32) bool {
 		return false
 	}
 	in := &log[g.next[partition]]
-	g.next[partition]++
 	rules := g.RulesAt(g.rows[partition][topology.RulesKey], in.Offset)
+	if rules > g.MaxRules {
+		return false
+	}
+	g.next[partition]++
 	row, out := g.Fold(rules, g.rows[partition][in.Key], in)
 	for i, o := range out {
 		cause := topology.Cause{
@@ -157,9 +164,20 @@ func (h *House) Rewind(group string, partition int32, offset int64) {
 // Records are the records of a topic, or of a group's table (plan.Table), in the order in which they were written. Within
 // a partition that is the order of offsets.
 func (h *House) Records(topic string) []topology.Record {
-	records := make([]topology.Record, 0, len(h.order[topic]))
-	for _, at := range h.order[topic] {
-		records = append(records, h.topics[topic][at.partition][at.offset])
+	var records []topology.Record
+	for _, r := range h.Log() {
+		if r.Topic == topic {
+			records = append(records, r)
+		}
+	}
+	return records
+}
+
+// Log is every record of every topic and table, in the order in which they were written.
+func (h *House) Log() []topology.Record {
+	records := make([]topology.Record, 0, len(h.order))
+	for _, at := range h.order {
+		records = append(records, h.topics[at.topic][at.partition][at.offset])
 	}
 	return records
 }
@@ -199,7 +217,7 @@ func (h *House) write(topic string, partition int32, key string, value []byte, h
 		Topic: topic, Partition: partition, Offset: int64(len(*log)), Time: h.now, Key: key, Value: value, Headers: headers,
 	}
 	*log = append(*log, r)
-	h.order[topic] = append(h.order[topic], place{partition, r.Offset})
+	h.order = append(h.order, place{topic, partition, r.Offset})
 	return r
 }
 

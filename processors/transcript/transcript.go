@@ -1,0 +1,159 @@
+// Package transcript words commands, events and rows as one short line each, so that tests and tools read like a story:
+//
+//	MessageSent{body "Hello"} (seq 2, number 1, time +51ms, origin ann/phone#3)
+package transcript
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// Printer words messages. Its zero value prints times as they are.
+type Printer struct {
+	BeginMs int64    // milliseconds since 1970 from which times are counted
+	Hide    []string // fields to leave out, as "Message.field"
+	Brief   bool     // what an inbox is told is named, not told again
+}
+
+// Line words one message.
+func (p Printer) Line(m proto.Message) string { return p.message(m.ProtoReflect()) }
+
+// message words what people know best in their way, and everything else as Name{field value, ...}.
+func (p Printer) message(m protoreflect.Message) string {
+	switch m := m.Interface().(type) {
+	case *parleyv1.Origin:
+		return origin(m)
+	case *parleyv1.Sealed:
+		return sealed(m)
+	case *parleyv1.Member:
+		return fmt.Sprintf("%s(%s since %d/%d)", m.User, enum(m.Role.Descriptor(), m.Role.Number()), m.SinceSeq, m.SinceNumber)
+	case *parleyv1.Ask:
+		return fmt.Sprintf("%s for %s", m.User, origin(m.Origin))
+	case *parleyv1.Invitation:
+		return fmt.Sprintf("%s by %s", m.User, m.By)
+	case *parleyv1.OutboxDevice:
+		return fmt.Sprintf("%s#%d used %s", m.DeviceId, m.ClientSeq, p.time(m.UsedAtMs))
+	case *parleyv1.PresenceLease:
+		return fmt.Sprintf("%s until %s", m.SessionId, p.time(m.UntilMs))
+	case *parleyv1.ConversationSaid:
+		if p.Brief {
+			return fmt.Sprintf("%s said %s (seq %d)", m.Conversation, wordOf(m.Event), m.Event.GetSeq())
+		}
+	case *parleyv1.AccountSaid:
+		if p.Brief {
+			return fmt.Sprintf("own account said %s (version %d)", wordOf(m.Event), m.Event.GetVersion())
+		}
+	}
+	word, fields := p.fields(m)
+	switch {
+	case word == "":
+		return fmt.Sprintf("%s{%s}", m.Descriptor().Name(), strings.Join(fields, ", "))
+	case len(fields) == 0:
+		return word
+	}
+	return fmt.Sprintf("%s (%s)", word, strings.Join(fields, ", "))
+}
+
+// fields words the set fields of a message; the one that is the message's word stands apart.
+func (p Printer) fields(m protoreflect.Message) (word string, fields []string) {
+	all := m.Descriptor().Fields()
+	for i := range all.Len() {
+		field := all.Get(i)
+		switch {
+		case !m.Has(field) || p.hidden(field):
+		case field.ContainingOneof() != nil:
+			word = p.value(field, m.Get(field))
+		default:
+			fields = append(fields, p.field(field, m.Get(field)))
+		}
+	}
+	return word, fields
+}
+
+func (p Printer) hidden(field protoreflect.FieldDescriptor) bool {
+	return slices.Contains(p.Hide, string(field.Parent().Name())+"."+string(field.Name()))
+}
+
+// wordOf is the name of an event's word.
+func wordOf(m proto.Message) protoreflect.Name {
+	of := m.ProtoReflect()
+	if word := of.WhichOneof(of.Descriptor().Oneofs().ByName("word")); word != nil {
+		return word.Message().Name()
+	}
+	return "nothing"
+}
+
+func (p Printer) field(field protoreflect.FieldDescriptor, v protoreflect.Value) string {
+	name := strings.TrimSuffix(string(field.Name()), "_ms")
+	if !field.IsList() {
+		return name + " " + p.value(field, v)
+	}
+	var values []string
+	for i := range v.List().Len() {
+		values = append(values, p.value(field, v.List().Get(i)))
+	}
+	return fmt.Sprintf("%s [%s]", name, strings.Join(values, ", "))
+}
+
+func (p Printer) value(field protoreflect.FieldDescriptor, v protoreflect.Value) string {
+	switch {
+	case field.Message() != nil:
+		return p.message(v.Message())
+	case field.Enum() != nil:
+		return enum(field.Enum(), v.Enum())
+	case field.Kind() == protoreflect.BytesKind:
+		return strconv.Quote(string(v.Bytes()))
+	case strings.HasSuffix(string(field.Name()), "_ms"):
+		return p.time(v.Int())
+	}
+	return v.String()
+}
+
+// time words milliseconds since 1970, counted from the beginning of the story if they are later.
+func (p Printer) time(ms int64) string {
+	if ms < p.BeginMs {
+		return strconv.FormatInt(ms, 10)
+	}
+	return fmt.Sprintf("+%dms", ms-p.BeginMs)
+}
+
+// enum words a value without the name of its enum: REASON_BLOCKED is BLOCKED.
+func enum(kind protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
+	value := kind.Values().ByNumber(n)
+	if value == nil {
+		return strconv.Itoa(int(n))
+	}
+	prefix, _ := strings.CutSuffix(string(kind.Values().ByNumber(0).Name()), "UNSPECIFIED")
+	return strings.TrimPrefix(string(value.Name()), prefix)
+}
+
+func origin(o *parleyv1.Origin) string {
+	if o.DeviceId == "" && o.ClientSeq == 0 {
+		return o.User
+	}
+	return fmt.Sprintf("%s/%s#%d", o.User, o.DeviceId, o.ClientSeq)
+}
+
+// tag is the length of AES-GCM's tag behind the text.
+const tag = 16 // bytes
+
+// sealed shows the text when a test's gate left it open; ciphertext is shown by its length.
+func sealed(s *parleyv1.Sealed) string {
+	text := s.Ciphertext[:max(len(s.Ciphertext)-tag, 0)]
+	for _, c := range text {
+		if c < ' ' || c > '~' {
+			return fmt.Sprintf("<%d sealed bytes>", len(s.Ciphertext))
+		}
+	}
+	if len(text) > 60 {
+		return fmt.Sprintf("<%d sealed bytes>", len(s.Ciphertext))
+	}
+	return strconv.Quote(string(text))
+}
