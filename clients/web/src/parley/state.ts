@@ -1,0 +1,309 @@
+// What one person's device knows, and the one function that changes it: reduce(state, happening) -> state. No clock, no socket,
+// no storage: times come with what happens, so every test and every replay gives the same.
+import type {
+  Command,
+  ConversationKind,
+  Cursor,
+  Event,
+  History,
+  Marks,
+  Members,
+  Membership,
+  Presence,
+  Receipt,
+  Refused,
+  Role,
+  Snapshot,
+} from './frames'
+import { applyEvents } from './inbox'
+import { foldHistory, foldMembers, foldSnapshot } from './answers'
+import * as out from './outbox'
+
+/** How the connection stands. */
+export type Line = 'new' | 'connecting' | 'online' | 'waiting' | 'unplugged' | 'refused' | 'ended'
+
+/** One entry of a conversation as people see it: a message or a line that tells what happened. */
+export interface Item {
+  key: string
+  seq: number
+  timeMs: number
+  /** Who said it or did it. */
+  user: string
+  /** 0 for what is no message. */
+  number: number
+  text: string
+  replyTo: number
+  erased: boolean
+  /** What happened, where it is no message. */
+  event?: Event
+}
+
+export interface Member {
+  user: string
+  role: Role
+  marks: Marks
+}
+
+export interface Talk {
+  conversation: string
+  kind: ConversationKind
+  title: string
+  peer: string
+  seq: number
+  number: number
+  unread: number
+  marks: Marks
+  membership: Membership
+  timeMs: number
+  /** Contiguous up to the newest, sorted by seq. */
+  items: Item[]
+  /** There may be older ones. */
+  more: boolean
+  /** The newest page of history was read since the last snapshot. */
+  loaded: boolean
+  members: Record<string, Member>
+  /** The members were read since the last snapshot. */
+  membersKnown: boolean
+  /** People who block the other one of a direct conversation, as far as this device heard. */
+  blocks: string[]
+}
+
+export interface Person {
+  name: string
+  online: boolean
+  lastSeenMs: number
+}
+
+export interface Notice {
+  key: string
+  text: string
+}
+
+/** How the last reconnect went. */
+export interface Resumed {
+  /** Events applied between hello and being level with the head. */
+  events: number
+  /** True while it goes on. */
+  running: boolean
+}
+
+export interface State {
+  user: string
+  deviceId: string
+  line: Line
+  trouble: string
+  /** When the next attempt begins; milliseconds since 1970; 0 = none planned. */
+  retryAtMs: number
+  cursor?: Cursor
+  /** Highest inbox_seq heard of; above the cursor something is missing. */
+  heard: number
+  /** The cursor is of another epoch, or the gateway said so: only a snapshot helps. */
+  snapshotNeeded: boolean
+  talks: Record<string, Talk>
+  people: Record<string, Person>
+  outbox: out.Outbox
+  blocked: string[]
+  typing: Record<string, Record<string, number>>
+  notices: Notice[]
+  resumed?: Resumed
+  open: string
+  /** Where the person had read when the conversation was opened; all, when nothing was unread. */
+  readBefore?: number
+  suspended: boolean
+}
+
+export type Happening =
+  | { is: 'line'; line: Line; trouble?: string; retryAtMs?: number }
+  | { is: 'resuming' }
+  | { is: 'level' }
+  | { is: 'asked'; command: Command; timeMs: number }
+  | { is: 'attempted'; clientSeq: number }
+  | { is: 'accepted'; clientSeq: number; conversation: string }
+  | { is: 'refusedAtGate'; refused: Refused }
+  | { is: 'forgotten'; key: string }
+  | { is: 'heard'; head: Cursor }
+  | { is: 'events'; events: Event[] }
+  | { is: 'snapshot'; snapshot: Snapshot }
+  | { is: 'snapshotNeeded' }
+  | { is: 'unbridged' }
+  | { is: 'history'; history: History }
+  | { is: 'members'; members: Members }
+  | { is: 'presence'; presence: Presence }
+  | { is: 'receipt'; receipt: Receipt }
+  | { is: 'typing'; conversation: string; user: string; untilMs: number }
+  | { is: 'marked'; conversation: string; marks: Marks }
+  | { is: 'opened'; conversation: string }
+  | { is: 'named'; user: string; name: string }
+  | { is: 'notice'; notice: Notice }
+  | { is: 'noticeClosed'; key: string }
+
+/** Notices that are shown at most; count. */
+const MAX_NOTICES = 4
+
+export function initial(user: string, deviceId: string, outbox = out.emptyOutbox, blocked: string[] = []): State {
+  return {
+    user,
+    deviceId,
+    line: 'new',
+    trouble: '',
+    retryAtMs: 0,
+    heard: 0,
+    snapshotNeeded: false,
+    talks: {},
+    people: {},
+    outbox,
+    blocked,
+    typing: {},
+    notices: [],
+    open: '',
+    suspended: false,
+  }
+}
+
+export function emptyTalk(conversation: string): Talk {
+  return {
+    conversation,
+    kind: conversation.startsWith('g-') ? 'KIND_GROUP' : 'KIND_DIRECT',
+    title: '',
+    peer: '',
+    seq: 0,
+    number: 0,
+    unread: 0,
+    marks: { delivered: 0, read: 0 },
+    membership: 'MEMBERSHIP_UNSPECIFIED',
+    timeMs: 0,
+    items: [],
+    more: true,
+    loaded: false,
+    members: {},
+    membersKnown: false,
+    blocks: [],
+  }
+}
+
+export function withTalk(state: State, conversation: string, to: (talk: Talk) => Talk): State {
+  const talk = to(state.talks[conversation] ?? emptyTalk(conversation))
+  return { ...state, talks: { ...state.talks, [conversation]: talk } }
+}
+
+export function withNotice(state: State, notice: Notice): State {
+  const others = state.notices.filter((one) => one.key !== notice.key)
+  return { ...state, notices: [...others, notice].slice(-MAX_NOTICES) }
+}
+
+export function withPerson(state: State, user: string, change: Partial<Person>): State {
+  if (!user) return state
+  const before = state.people[user] ?? { name: '', online: false, lastSeenMs: 0 }
+  return { ...state, people: { ...state.people, [user]: { ...before, ...change } } }
+}
+
+/** Marks only ever rise. */
+export function raise(before: Marks, to: Marks): Marks {
+  const read = Math.max(before.read, to.read)
+  return { read, delivered: Math.max(before.delivered, to.delivered, read) }
+}
+
+/** Raises somebody's marks; one's own make what was read on another device read here. */
+export function withReceipt(state: State, receipt: Receipt): State {
+  const talk = state.talks[receipt.conversation]
+  if (!talk) return state
+  if (receipt.user === state.user) {
+    const marks = raise(talk.marks, receipt.marks)
+    const unread = Math.min(talk.unread, Math.max(0, talk.number - marks.read))
+    return withTalk(state, receipt.conversation, (one) => ({ ...one, marks, unread }))
+  }
+  const member = talk.members[receipt.user] ?? {
+    user: receipt.user,
+    role: 'ROLE_MEMBER' as Role,
+    marks: { delivered: 0, read: 0 },
+  }
+  const members = { ...talk.members, [receipt.user]: { ...member, marks: raise(member.marks, receipt.marks) } }
+  return withTalk(state, receipt.conversation, (one) => ({ ...one, members }))
+}
+
+function withTyping(state: State, conversation: string, user: string, untilMs: number): State {
+  if (user === state.user) return state
+  const here = { ...(state.typing[conversation] ?? {}) }
+  if (untilMs > 0) here[user] = untilMs
+  else delete here[user]
+  return { ...state, typing: { ...state.typing, [conversation]: here } }
+}
+
+function refusedAtGate(state: State, refused: Refused): State {
+  const one = out.find(state.outbox, refused.clientSeq)
+  if (!one) return state
+  const outbox = out.drop(state.outbox, refused.clientSeq)
+  const why = refused.detail || 'The gateway refused this.'
+  if (one.command.text) return { ...state, outbox: out.fail(outbox, one, why) }
+  return withNotice({ ...state, outbox }, { key: one.key, text: why })
+}
+
+function accepted(state: State, clientSeq: number, conversation: string): State {
+  const one = out.find(state.outbox, clientSeq)
+  const next = { ...state, outbox: out.accepted(state.outbox, clientSeq, conversation) }
+  const opens = one && (one.command.openDirect || one.command.createGroup)
+  return opens && conversation ? { ...next, open: conversation, readBefore: undefined } : next
+}
+
+/** Remembers where the new ones begin, as soon as the open conversation is known. */
+export function withReadBefore(state: State): State {
+  const talk = state.talks[state.open]
+  if (!talk || !state.cursor || state.readBefore !== undefined) return state
+  return { ...state, readBefore: talk.unread > 0 ? talk.marks.read : Number.MAX_SAFE_INTEGER }
+}
+
+export function reduce(state: State, happening: Happening): State {
+  switch (happening.is) {
+    case 'line':
+      return { ...state, line: happening.line, trouble: happening.trouble ?? '', retryAtMs: happening.retryAtMs ?? 0 }
+    case 'resuming':
+      return { ...state, resumed: { events: 0, running: true } }
+    case 'level':
+      return state.resumed?.running ? { ...state, resumed: { ...state.resumed, running: false } } : state
+    case 'asked':
+      return { ...state, outbox: out.enqueue(state.outbox, happening.command, happening.timeMs) }
+    case 'attempted':
+      return { ...state, outbox: out.attempted(state.outbox, happening.clientSeq) }
+    case 'accepted':
+      return accepted(state, happening.clientSeq, happening.conversation)
+    case 'refusedAtGate':
+      return refusedAtGate(state, happening.refused)
+    case 'forgotten':
+      return { ...state, outbox: out.forget(state.outbox, happening.key) }
+    case 'heard':
+      return state.cursor && happening.head.epoch > 0 && happening.head.epoch !== state.cursor.epoch
+        ? { ...state, snapshotNeeded: true }
+        : { ...state, heard: Math.max(state.heard, happening.head.inboxSeq) }
+    case 'events':
+      return applyEvents(state, happening.events)
+    case 'snapshot':
+      return foldSnapshot(state, happening.snapshot)
+    case 'snapshotNeeded':
+      return { ...state, snapshotNeeded: true }
+    case 'unbridged':
+      return { ...state, outbox: out.forgetAccepted(state.outbox) }
+    case 'history':
+      return foldHistory(state, happening.history)
+    case 'members':
+      return foldMembers(state, happening.members)
+    case 'presence':
+      return withPerson(state, happening.presence.user, {
+        online: happening.presence.online,
+        lastSeenMs: happening.presence.lastSeenMs,
+      })
+    case 'receipt':
+      return withReceipt(state, happening.receipt)
+    case 'typing':
+      return withTyping(state, happening.conversation, happening.user, happening.untilMs)
+    case 'marked':
+      return withReceipt(state, { conversation: happening.conversation, user: state.user, marks: happening.marks })
+    case 'opened':
+      return withReadBefore({ ...state, open: happening.conversation, readBefore: undefined })
+    case 'named':
+      return withPerson(state, happening.user, { name: happening.name })
+    case 'notice':
+      return withNotice(state, happening.notice)
+    case 'noticeClosed':
+      return { ...state, notices: state.notices.filter((one) => one.key !== happening.key) }
+  }
+}

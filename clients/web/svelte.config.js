@@ -1,0 +1,2 @@
+// Components are in runes mode throughout.
+export default { compilerOptions: { runes: true } }
