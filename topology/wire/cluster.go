@@ -1,0 +1,118 @@
+// This file says how to reach Kafka, for all three libraries alike.
+
+package wire
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/IBM/sarama"
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// Cluster says how to reach Kafka. With Brokers alone the connection is plain, for one's own machine.
+type Cluster struct {
+	Brokers  []string // host:port
+	CA       string   // file, PEM; the authority of the brokers' certificates; empty and Cert empty = no TLS
+	Cert     string   // file, PEM; the client's certificate, which is its name for ACLs
+	Key      string   // file, PEM; the key of Cert
+	User     string   // SASL/PLAIN; empty = none
+	Password string
+}
+
+func (c Cluster) check() error {
+	if len(c.Brokers) == 0 {
+		return errors.New("no broker is named: set the address of at least one, as host:port")
+	}
+	if (c.Cert == "") != (c.Key == "") {
+		return errors.New("a certificate needs its key and the other way round: set both or none")
+	}
+	return nil
+}
+
+func (c Cluster) secure() bool { return c.CA != "" || c.Cert != "" }
+
+// forRdkafka writes the connection into librdkafka's settings.
+func (c Cluster) forRdkafka(m kafka.ConfigMap) kafka.ConfigMap {
+	m["bootstrap.servers"] = strings.Join(c.Brokers, ",")
+	switch {
+	case c.secure() && c.User != "":
+		m["security.protocol"] = "sasl_ssl"
+	case c.secure():
+		m["security.protocol"] = "ssl"
+	case c.User != "":
+		m["security.protocol"] = "sasl_plaintext"
+	}
+	if c.CA != "" {
+		m["ssl.ca.location"] = c.CA
+	}
+	if c.Cert != "" {
+		m["ssl.certificate.location"] = c.Cert
+		m["ssl.key.location"] = c.Key
+	}
+	if c.User != "" {
+		m["sasl.mechanisms"] = "PLAIN"
+		m["sasl.username"] = c.User
+		m["sasl.password"] = c.Password
+	}
+	return m
+}
+
+// forSarama writes the connection into sarama's settings.
+func (c Cluster) forSarama(conf *sarama.Config) error {
+	if c.User != "" {
+		conf.Net.SASL.Enable = true
+		conf.Net.SASL.Mechanism = sarama.SASLTypePlaintext
+		conf.Net.SASL.User, conf.Net.SASL.Password = c.User, c.Password
+	}
+	if !c.secure() {
+		return nil
+	}
+	conf.Net.TLS.Enable = true
+	conf.Net.TLS.Config = &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CA != "" {
+		pem, err := os.ReadFile(c.CA)
+		if err != nil {
+			return fmt.Errorf("read the brokers' authority: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("%s holds no certificate in PEM", c.CA)
+		}
+		conf.Net.TLS.Config.RootCAs = pool
+	}
+	if c.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			return fmt.Errorf("read the client's certificate: %w", err)
+		}
+		conf.Net.TLS.Config.Certificates = []tls.Certificate{pair}
+	}
+	return nil
+}
+
+// forwardLogs hands librdkafka's log lines to slog until the channel closes. Levels are syslog's.
+func forwardLogs(lines <-chan kafka.LogEvent, log *slog.Logger) {
+	for l := range lines {
+		switch {
+		case l.Level <= 3:
+			log.Error(l.Message, "from", "librdkafka", "tag", l.Tag)
+		case l.Level == 4:
+			log.Warn(l.Message, "from", "librdkafka", "tag", l.Tag)
+		default:
+			log.Debug(l.Message, "from", "librdkafka", "tag", l.Tag)
+		}
+	}
+}
+
+func loggerOr(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.Default()
+	}
+	return log
+}

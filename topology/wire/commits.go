@@ -1,0 +1,185 @@
+// This file keeps commits contiguous: what is committed is the prefix of inputs whose records are all acked.
+//
+// goka marks each input when its own records are done, and sarama keeps the highest mark: input 3 unacked, input 4 without
+// outputs, and 5 is committed. So the session given to goka is a wrapper, and its marks only finish inputs here.
+
+package wire
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+)
+
+// commits tracks the inputs of one partition in one session. Inputs begin in the order of their offsets.
+type commits struct {
+	mu      sync.Mutex
+	offsets []int64
+	done    []bool
+	head    int
+	upTo    int64 // next offset to commit; noCommit before the first
+}
+
+const noCommit = -1
+
+// compactCommits is the number of finished inputs kept at the front of the slices before they are moved.
+const compactCommits = 4096
+
+func newCommits() *commits { return &commits{upTo: noCommit} }
+
+// begin notes that the fold of an input begins.
+func (c *commits) begin(offset int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.head >= compactCommits && 2*c.head > len(c.offsets) {
+		c.offsets = append(c.offsets[:0], c.offsets[c.head:]...)
+		c.done = append(c.done[:0], c.done[c.head:]...)
+		c.head = 0
+	}
+	c.offsets = append(c.offsets, offset)
+	c.done = append(c.done, false)
+}
+
+// finish notes that all records of an input are acked.
+func (c *commits) finish(offset int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	open := c.offsets[c.head:]
+	i := c.head + sort.Search(len(open), func(i int) bool { return open[i] >= offset })
+	if i == len(c.offsets) || c.offsets[i] != offset {
+		return
+	}
+	c.done[i] = true
+	for c.head < len(c.offsets) && c.done[c.head] {
+		c.upTo = c.offsets[c.head] + 1
+		c.head++
+	}
+}
+
+// next is the offset to commit, or noCommit.
+func (c *commits) next() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.upTo
+}
+
+// session is what goka is given instead of sarama's.
+type session struct {
+	sarama.ConsumerGroupSession
+	g      *group
+	claims map[int32]*claim
+
+	once sync.Once
+	stop context.CancelFunc
+	idle sync.WaitGroup
+}
+
+func newSession(g *group, s sarama.ConsumerGroupSession) *session {
+	w := &session{ConsumerGroupSession: s, g: g, claims: map[int32]*claim{}, stop: func() {}}
+	for _, p := range s.Claims()[g.input] {
+		w.claims[p] = &claim{partition: p, commits: newCommits(), marked: noCommit}
+	}
+	return w
+}
+
+// MarkOffset is goka saying that the input before offset is done.
+func (s *session) MarkOffset(_ string, partition int32, offset int64, _ string) {
+	if c := s.claims[partition]; c != nil {
+		c.commits.finish(offset - 1)
+	}
+}
+
+// MarkMessage is the same.
+func (s *session) MarkMessage(m *sarama.ConsumerMessage, metadata string) {
+	s.MarkOffset(m.Topic, m.Partition, m.Offset+1, metadata)
+}
+
+// startCommitting commits at intervals until stopCommitting.
+func (s *session) startCommitting() {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.idle.Add(1)
+	go func() {
+		defer s.idle.Done()
+		tick := time.NewTicker(commitInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				s.commit()
+			}
+		}
+	}()
+}
+
+// stopCommitting ends the loop and commits what is left.
+func (s *session) stopCommitting() {
+	s.once.Do(func() {
+		s.stop()
+		s.idle.Wait()
+		s.commit()
+	})
+}
+
+// commit marks and commits every claim's prefix, after its rows are in the store. A refusal is not seen here and does no
+// harm: the next owner folds some inputs again.
+func (s *session) commit() {
+	some := false
+	for _, c := range s.claims {
+		next := c.commits.next()
+		if next == c.marked || next == noCommit || c.store == nil {
+			continue
+		}
+		if s.g.dead() {
+			return // the process ends; what is not committed is folded again
+		}
+		if err := c.store.flush(); err != nil {
+			s.g.die(fmt.Errorf("the local store failed: %w", err))
+			return
+		}
+		c.marked = next
+		s.ConsumerGroupSession.MarkOffset(s.g.input, c.partition, next, s.g.commitNote(c).String())
+		some = true
+	}
+	if some {
+		s.Commit()
+	}
+}
+
+// commitNote is the metadata of a commit: what a later owner checks before it trusts the changelog.
+type commitNote struct {
+	nonce string // of the takeover, hexadecimal
+	table string // id of the changelog topic
+	next  int64  // changelog offset after the last record known to this owner
+}
+
+const commitNoteVersion = "1"
+
+// String is the form that is committed.
+func (n commitNote) String() string {
+	return strings.Join([]string{commitNoteVersion, n.nonce, n.table, strconv.FormatInt(n.next, 10)}, " ")
+}
+
+func parseCommitNote(text string) (commitNote, error) {
+	fields := strings.Fields(text)
+	if len(fields) != 4 || fields[0] != commitNoteVersion {
+		return commitNote{}, fmt.Errorf("the commit's metadata %q was not written by this house", text)
+	}
+	next, err := strconv.ParseInt(fields[3], 10, 64)
+	if err != nil {
+		return commitNote{}, fmt.Errorf("the commit's metadata %q was not written by this house: %w", text, err)
+	}
+	return commitNote{nonce: fields[1], table: fields[2], next: next}, nil
+}
+
+func (g *group) commitNote(c *claim) commitNote {
+	return commitNote{nonce: c.nonce, table: g.ids.table, next: c.store.position()}
+}

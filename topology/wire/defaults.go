@@ -1,0 +1,184 @@
+// This file holds every setting of sarama, goka and librdkafka that differs from their default, each with its reason.
+
+package wire
+
+import (
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/lovoo/goka"
+
+	"github.com/parley-im/parley/topology"
+)
+
+// Limits of groups. Each bounds memory or waiting; none carries correctness.
+const (
+	defaultSessionTimeout = 10 * time.Second // without a heartbeat, until the brokers give the partitions to another
+	defaultDrainLimit     = 15 * time.Second // from the end of a session to its last ack; longer ends the process
+	defaultMaxInFlight    = 20_000           // records handed to the producer and not acked, all partitions together
+	defaultInFlightBytes  = 64 << 20         // bytes of the same
+
+	partitionQueue     = 256                    // inputs fetched ahead for each partition; goka's 10 costs a third of the throughput
+	commitInterval     = 250 * time.Millisecond // between commits; what is folded again after a crash, at most
+	rebalanceTimeout   = 30 * time.Second       // members must drain and rejoin within; above the drain limit
+	joinBackoffFirst   = 100 * time.Millisecond // after a failed attempt to join
+	joinBackoffMost    = 5 * time.Second
+	joinPatience       = 2 * time.Minute  // of failed attempts in a row, until the process ends and its supervisor decides
+	networkTimeout     = 10 * time.Second // of one request; sarama's 30 s hides a dead broker
+	heartbeatShare     = 4                // heartbeats in a session timeout; three may be lost
+	recoveryWait       = 20 * time.Millisecond
+	consumeWait        = 100 * time.Millisecond
+	maxMessageBytes    = 1 << 20   // of a produced record: Kafka's own limit, which topology.MaxValue stays below
+	maxRecordBytes     = 960 << 10 // key and value of an output; leaves room for headers in maxMessageBytes
+	sendQueueSlack     = 2         // librdkafka's own queue against our budget, so that it is never the one that is full
+	closeFlushInterval = 10 * time.Millisecond
+)
+
+// saramaConfig is the common ground of consumers and admin requests.
+func saramaConfig(c Cluster, clientID string) (*sarama.Config, error) {
+	conf := sarama.NewConfig()
+	conf.ClientID = clientID
+	// goka says 2.0: no static membership, no topic ids, no zstd. 2.8 is the first that tells a topic's id.
+	conf.Version = sarama.V2_8_0_0
+	conf.Net.DialTimeout = networkTimeout
+	conf.Net.ReadTimeout = rebalanceTimeout + networkTimeout // a join is answered when the last member has drained
+	conf.Net.WriteTimeout = networkTimeout
+	conf.Metadata.AllowAutoTopicCreation = false // a misspelt topic is an error, not a new topic
+	conf.Metadata.Retry.Backoff = joinBackoffFirst
+	conf.Metadata.Retry.Max = 5
+	conf.Consumer.Return.Errors = true // else they are logged nowhere
+	// goka says newest: a partition without a commit would lose what stands in it.
+	conf.Consumer.Offsets.Initial = sarama.OffsetOldest
+	conf.Consumer.MaxWaitTime = consumeWait // closing a partition waits for its last fetch
+	return conf, c.forSarama(conf)
+}
+
+// recoveryConfig is for reading changelogs.
+func recoveryConfig(c Cluster, clientID string) (*sarama.Config, error) {
+	conf, err := saramaConfig(c, clientID)
+	if err != nil {
+		return nil, err
+	}
+	// A takeover closes one reader for each partition, and a close waits for the fetch: 600 ms with the default.
+	conf.Consumer.MaxWaitTime = recoveryWait
+	return conf, nil
+}
+
+// memberConfig is for the consumer group.
+func memberConfig(s Settings, clientID string) (*sarama.Config, error) {
+	conf, err := saramaConfig(s.Cluster, clientID)
+	if err != nil {
+		return nil, err
+	}
+	group := &conf.Consumer.Group
+	group.Session.Timeout = s.SessionTimeout
+	group.Heartbeat.Interval = s.SessionTimeout / heartbeatShare
+	group.Rebalance.Timeout = rebalanceTimeout
+	group.Rebalance.Retry.Backoff = joinBackoffFirst // sarama's 2 s would be a pause in every rebalance
+	group.Rebalance.Retry.Max = 20
+	// The old field: goka and sarama prefer it, and one strategy means one protocol name on the wire. Members are
+	// sorted by id, which begins with the instance id of static members, so a restart moves nothing.
+	group.Rebalance.Strategy = goka.CopartitioningStrategy //nolint:staticcheck // see above
+	// Without static membership a member killed every few seconds stalls the whole group.
+	group.InstanceId = s.InstanceID
+	// sarama would jump to the oldest or newest record when the commit is out of range: law 7 says stop.
+	group.ResetInvalidOffsets = false
+	// Commits are ours: contiguous, after the store, with metadata. See commits.go.
+	conf.Consumer.Offsets.AutoCommit.Enable = false
+	return conf, nil
+}
+
+// gokaOptions are goka's defaults that we cannot live with. The builders replace its global configuration.
+func (g *group) gokaOptions() []goka.ProcessorOption {
+	options := []goka.ProcessorOption{
+		goka.WithClientID(g.name),
+		goka.WithLogger(gokaLog{g.log}),
+		goka.WithHasher(topology.Hasher),
+		goka.WithPartitionChannelSize(partitionQueue),
+		goka.WithNilHandling(goka.NilProcess), // goka drops a nil value and commits past it; a fold makes a dead letter
+		goka.WithStorageBuilder(g.buildStore),
+		goka.WithUpdateCallback(g.recovered),
+		goka.WithProducerBuilder(g.buildProducer),
+		goka.WithTopicManagerBuilder(g.buildTopicManager), // goka's own creates topics, with two replicas
+		goka.WithConsumerGroupBuilder(g.buildMembership),
+		goka.WithConsumerSaramaBuilder(g.buildReader),
+	}
+	if g.settings.HotStandby {
+		options = append(options, goka.WithHotStandby(), goka.WithRecoverAhead())
+	}
+	return options
+}
+
+// groupProducerSettings keep the prefix law: one incarnation writes to each partition a prefix of what it emitted.
+func groupProducerSettings(s Settings, clientID string) kafka.ConfigMap {
+	m := baseProducerSettings(s.Cluster, clientID, s.MaxInFlight, s.MaxInFlightBytes)
+	m["message.timeout.ms"] = 0               // a timeout drops a record and sends the next: a hole that no receiver can see
+	m["enable.gapless.guarantee"] = true      // any failure is final
+	m["message.send.max.retries"] = 1<<31 - 1 // the same: only the end of the process gives up
+	return m
+}
+
+// baseProducerSettings are common to groups and gateways.
+func baseProducerSettings(c Cluster, clientID string, records int, bytes int64) kafka.ConfigMap {
+	return c.forRdkafka(kafka.ConfigMap{
+		"client.id":                             clientID,
+		"enable.idempotence":                    true,  // else a retry writes twice, and out of order
+		"acks":                                  "all", // in all in-sync replicas, or it did not happen
+		"max.in.flight.requests.per.connection": 5,     // the most that idempotence allows
+		// No lingering: while requests are in flight records gather anyway, so batches grow with the load.
+		"linger.ms":                    0,
+		"queue.buffering.max.messages": sendQueueSlack * records,
+		"queue.buffering.max.kbytes":   sendQueueSlack * int(bytes>>10),
+		"message.max.bytes":            maxMessageBytes,
+		"compression.type":             "none", // values are small and mostly ciphertext
+		"allow.auto.create.topics":     false,
+		"go.delivery.report.fields":    "none", // we know what we sent
+		"go.logs.channel.enable":       true,   // else librdkafka writes to stderr
+		"log.connection.close":         false,  // brokers close idle connections; that is no news
+		"socket.nagle.disable":         true,
+		"reconnect.backoff.max.ms":     1000, // after an outage be back within a second, not ten
+		"statistics.interval.ms":       0,
+	})
+}
+
+// baseConsumerSettings are common to followers and readers.
+func baseConsumerSettings(c Cluster, clientID string) kafka.ConfigMap {
+	return c.forRdkafka(kafka.ConfigMap{
+		"client.id":                  clientID,
+		"auto.offset.reset":          "error", // out of range must be seen, never jumped over
+		"enable.auto.commit":         false,
+		"enable.auto.offset.store":   false,
+		"isolation.level":            "read_committed",
+		"fetch.wait.max.ms":          int(consumeWait.Milliseconds()),
+		"fetch.error.backoff.ms":     100,
+		"queued.max.messages.kbytes": readBuffer, // librdkafka's default is 64 MiB
+		"fetch.message.max.bytes":    readFetch,
+		"allow.auto.create.topics":   false,
+		"go.logs.channel.enable":     false,
+		"log_level":                  3, // errors alone reach stderr; troubles come as events
+		"log.connection.close":       false,
+		"socket.nagle.disable":       true,
+		"reconnect.backoff.max.ms":   1000,
+	})
+}
+
+// followerSettings are for members of a follower's group.
+func followerSettings(cfg FollowerConfig) kafka.ConfigMap {
+	m := baseConsumerSettings(cfg.Cluster, cfg.Plan.Consumer(cfg.Name))
+	m["group.id"] = cfg.Plan.Consumer(cfg.Name)
+	// A member that joins or leaves stops only the partitions that move.
+	m["partition.assignment.strategy"] = "cooperative-sticky"
+	m["session.timeout.ms"] = int(cfg.SessionTimeout.Milliseconds())
+	m["heartbeat.interval.ms"] = int(cfg.SessionTimeout.Milliseconds()) / heartbeatShare
+	if cfg.InstanceID != "" {
+		m["group.instance.id"] = cfg.InstanceID
+	}
+	if cfg.Newest {
+		m["auto.offset.reset"] = "latest" // only hints are read so; a lost one is repaired by sync
+		return m
+	}
+	m["enable.auto.commit"] = true // of what was stored, and only what was handled is stored
+	m["auto.commit.interval.ms"] = int(followCommitInterval.Milliseconds())
+	return m
+}

@@ -1,0 +1,22 @@
+// Package wire marries the plan to Kafka. It alone knows goka, sarama and librdkafka; the laws of the log live here.
+//
+// Three things are to be had: RunGroup runs one group table for one machine; an Emitter produces for gateways and never
+// blocks; Follow feeds a view or the dispatcher. Read, Ends and their kin are for tools and tests.
+//
+// Where to look for what:
+//
+//	group.go       a group's settings and its life, from first connection to last breath
+//	fold.go        what happens to one input: rules, fold, outputs, row
+//	lane.go        outputs before state: a row's changelog record waits for the outputs before it
+//	producer.go    goka's producer over lanes; sender.go is the seam, librdkafka.go what lies below it
+//	store.go       the local copy of the table, on Pebble; partition_store.go what is not yet on disk, and suspects
+//	commits.go     what may be committed: the contiguous prefix of finished inputs
+//	session.go     a session of the consumer group: set-up, drain, rejoin at once
+//	takeover.go    a new owner's first steps; settle.go its last ones
+//	detect.go      what must never be reset silently
+//	defaults.go    every setting of the libraries that is not their default, with its reason
+//
+// Invariants that no single line shows: everything in a shipment's life after the hand-over runs on the delivery
+// goroutine and must not block; everything of one partition before it runs on that partition's goroutine; a partition
+// store outlives its session only in shipments still in flight, and ignores their acks once it is closed.
+package wire

@@ -1,0 +1,152 @@
+// This file is what happens to one input: find the rules, fold, say the outputs, then write the row.
+
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/lovoo/goka"
+
+	"github.com/parley-im/parley/topology"
+)
+
+// passedOn are the headers that an output has from its input. They are passed as bytes and never made anew: two owners,
+// one of them stale, must say the same bytes.
+var passedOn = [...]string{topology.HeaderCorrelation, topology.HeaderTrace, topology.HeaderLane}
+
+// bytesCodec gives goka bytes for bytes, nil included: a fold decodes for itself.
+type bytesCodec struct{}
+
+// Encode takes bytes.
+func (bytesCodec) Encode(value any) ([]byte, error) {
+	b, ok := value.([]byte)
+	if !ok {
+		return nil, fmt.Errorf("a %T is given where bytes belong", value)
+	}
+	return b, nil
+}
+
+// Decode gives them back.
+func (bytesCodec) Decode(data []byte) (any, error) { return data, nil }
+
+// graph is the group as goka sees it.
+func (g *group) graph() *goka.GroupGraph {
+	edges := []goka.Edge{
+		goka.Input(goka.Stream(g.input), bytesCodec{}, g.callback),
+		goka.Persist(bytesCodec{}),
+	}
+	outputs := append([]string{topology.DeadLetters}, g.machine.Group.Output...)
+	slices.Sort(outputs)
+	for _, topic := range slices.Compact(outputs) {
+		edges = append(edges, goka.Output(goka.Stream(topic), bytesCodec{}))
+	}
+	return goka.DefineGroup(goka.Group(g.name), edges...)
+}
+
+// callback runs on the partition's goroutine, once for each input, in order. A panic ends the process: folds catch their
+// own, so this is one of the wire or of a store.
+func (g *group) callback(ctx goka.Context, value any) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.die(fmt.Errorf("fold %s/%d at offset %d: %v\n%s", ctx.Topic(), ctx.Partition(), ctx.Offset(), p, debug.Stack()))
+			panic(p) // goka must not take the input for done
+		}
+	}()
+	if err := g.foldOne(ctx, value); err != nil {
+		ctx.Fail(err)
+	}
+}
+
+func (g *group) foldOne(ctx goka.Context, value any) error {
+	c := g.claims[ctx.Partition()].Load()
+	if c == nil {
+		return fmt.Errorf("partition %d was not taken over: this is a bug in the wire", ctx.Partition())
+	}
+	c.commits.begin(ctx.Offset())
+	in := inputRecord(ctx, value)
+	rules := g.machine.RulesAt(c.rules, in.Offset)
+	if rules > g.machine.MaxRules {
+		return g.alarm(alarmRules, "rules %d hold at offset %d of %s/%d, and this binary knows them up to %d: deploy a newer one",
+			rules, in.Offset, in.Topic, in.Partition, g.machine.MaxRules)
+	}
+	row, _ := ctx.Value().([]byte)
+	next, out := g.machine.Fold(rules, row, in)
+	if next == nil {
+		g.metrics.dropped.Inc()
+		// Dropped, because something before it is folded, but perhaps not acked: it is done when that is.
+		g.producer.lanes[in.Partition].barrier(ctx.DeferCommit())
+		return g.after(c, in.Offset, in.Key, false)
+	}
+	if err := checkSizes(in, next, out); err != nil {
+		return err
+	}
+	g.emit(ctx, in, out)
+	ctx.SetValue(next, goka.WithCtxEmitHeaders(goka.Headers{headerFrom: packFrom(in.Partition)}))
+	if in.Key == topology.RulesKey {
+		c.rules = next
+	}
+	g.metrics.folded.Inc()
+	return g.after(c, in.Offset, in.Key, true)
+}
+
+// emit says the outputs, in order, each with its cause.
+func (g *group) emit(ctx goka.Context, in *topology.Record, out []topology.Output) {
+	cause := topology.Cause{Epoch: g.plan.Epoch, Group: g.machine.Group.Number, Partition: in.Partition, Offset: in.Offset}
+	for i, o := range out {
+		cause.Index = uint32(i)
+		headers := goka.Headers{headerFrom: packFrom(in.Partition), topology.HeaderCause: cause.Pack()}
+		for _, name := range passedOn {
+			if v := in.Get(name); v != nil {
+				headers[name] = v
+			}
+		}
+		ctx.Emit(goka.Stream(o.Topic), o.Key, o.Value, goka.WithCtxEmitHeaders(headers))
+	}
+	g.metrics.outputs.Add(float64(len(out)))
+}
+
+func packFrom(partition int32) []byte { return binary.BigEndian.AppendUint32(nil, uint32(partition)) }
+
+// checkSizes is asked before the first output is sent: half of an input's outputs must never be all of them.
+func checkSizes(in *topology.Record, next []byte, out []topology.Output) error {
+	for i, o := range out {
+		if n := len(o.Key) + len(o.Value); n > maxRecordBytes {
+			return fmt.Errorf("output %d of %s/%d at offset %d has %d bytes, more than %d: the fold should have made a dead letter of it",
+				i, in.Topic, in.Partition, in.Offset, n, maxRecordBytes)
+		}
+	}
+	if n := len(in.Key) + len(next); n > maxRecordBytes {
+		return fmt.Errorf("the row of %s/%d at offset %d has %d bytes, more than %d: the fold should have made a dead letter of it",
+			in.Topic, in.Partition, in.Offset, n, maxRecordBytes)
+	}
+	return nil
+}
+
+// inputRecord is goka's message as folds see it. Followers and readers build the same record of the same bytes.
+func inputRecord(ctx goka.Context, value any) *topology.Record {
+	b, _ := value.([]byte)
+	headers := ctx.Headers()
+	in := &topology.Record{
+		Topic: string(ctx.Topic()), Partition: ctx.Partition(), Offset: ctx.Offset(), Time: recordTime(ctx.Timestamp()),
+		Key: ctx.Key(), Value: recordValue(b),
+	}
+	for _, k := range slices.Sorted(maps.Keys(headers)) {
+		in.Headers = append(in.Headers, topology.Header{Key: k, Value: headers[k]})
+	}
+	return in
+}
+
+// recordValue makes no difference between no value and an empty one, because librdkafka makes none.
+func recordValue(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+func recordTime(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,364 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/wiretest"
+)
+
+// testLog shows what happens when a test is run with -v.
+func testLog(t testing.TB) *slog.Logger {
+	level := slog.LevelError
+	if testing.Verbose() {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("test", t.Name())
+}
+
+// runner runs a group in the background, as a process would.
+type runner struct {
+	cancel context.CancelFunc
+	ended  chan error
+	exits  chan error
+	ready  chan []int32
+
+	mu    sync.Mutex
+	owned []int32
+}
+
+func (r *runner) partitions() []int32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.owned
+}
+
+func start(t testing.TB, cfg GroupConfig) *runner {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &runner{cancel: cancel, ended: make(chan error, 1), exits: make(chan error, 1), ready: make(chan []int32, 100)}
+	cfg.Exit = func(err error) { r.exits <- err }
+	cfg.Owned = func(p []int32) {
+		r.mu.Lock()
+		r.owned = p
+		r.mu.Unlock()
+		if p != nil {
+			r.ready <- p
+		}
+	}
+	if cfg.Log == nil {
+		cfg.Log = testLog(t)
+	}
+	go func() { r.ended <- RunGroup(ctx, cfg) }()
+	t.Cleanup(func() { r.stop(t) })
+	return r
+}
+
+const testPatience = 30 * time.Second
+
+func (r *runner) stop(t testing.TB) error {
+	r.cancel()
+	return r.wait(t)
+}
+
+func (r *runner) wait(t testing.TB) error {
+	t.Helper()
+	select {
+	case err := <-r.ended:
+		r.ended <- err
+		return err
+	case <-time.After(testPatience):
+		t.Fatal("the group did not end")
+		return nil
+	}
+}
+
+func (r *runner) awaitReady(t testing.TB) []int32 {
+	t.Helper()
+	select {
+	case p := <-r.ready:
+		return p
+	case err := <-r.ended:
+		r.ended <- err
+		t.Fatalf("the group ended: %v", err)
+	case <-time.After(testPatience):
+		t.Fatal("the group did not get ready")
+	}
+	return nil
+}
+
+// house is a Kafka with the counter's topics, and what tests need to talk to it.
+type house struct {
+	t       testing.TB
+	plan    topology.Plan
+	cluster Cluster
+	emitter *Emitter
+	sent    int
+}
+
+func newHouse(t testing.TB, partitions int32) *house {
+	plan := wiretest.Plan(partitions, 1)
+	return joinHouse(t, plan, wiretest.Kafka(t, plan).ListenAddrs())
+}
+
+func joinHouse(t testing.TB, plan topology.Plan, brokers []string) *house {
+	h := &house{t: t, plan: plan, cluster: Cluster{Brokers: brokers}}
+	var err error
+	h.emitter, err = NewEmitter(EmitterConfig{Cluster: h.cluster, Plan: plan, Name: "test", Log: testLog(t)})
+	require.NoError(t, err)
+	t.Cleanup(func() { h.emitter.Close(time.Second) })
+	return h
+}
+
+func (h *house) config(dir string) GroupConfig {
+	return GroupConfig{Plan: h.plan, Machine: wiretest.Counter(), Settings: Settings{
+		Cluster: h.cluster, Dir: dir, SessionTimeout: 2 * time.Second, DrainLimit: 2 * time.Second,
+	}}
+}
+
+func command(i int) string { return fmt.Sprintf("command-%06d", i) }
+
+// send sends commands to some keys and waits until Kafka has them.
+func (h *house) send(n, keys int) {
+	h.t.Helper()
+	var wait sync.WaitGroup
+	for range n {
+		wait.Add(1)
+		headers := []topology.Header{{Key: topology.HeaderCorrelation, Value: []byte(command(h.sent))}}
+		err := h.emitter.Emit(wiretest.Commands, fmt.Sprintf("user%d/x", h.sent%keys), []byte(command(h.sent)), headers, func(_ Placed, err error) {
+			if err != nil {
+				h.t.Error(err)
+			}
+			wait.Done()
+		})
+		require.NoError(h.t, err)
+		h.sent++
+	}
+	wait.Wait()
+}
+
+// history reads what was said so far.
+func (h *house) history() *wiretest.History {
+	h.t.Helper()
+	history := wiretest.NewHistory()
+	require.NoError(h.t, Read(h.t.Context(), h.cluster, wiretest.Events, history.Take))
+	return history
+}
+
+// whole waits until every command has its outcomes, and checks them.
+func (h *house) whole() *wiretest.History {
+	h.t.Helper()
+	var history *wiretest.History
+	require.Eventually(h.t, func() bool {
+		history = h.history()
+		return history.Missing(h.sent, command) == 0
+	}, testPatience, 50*time.Millisecond, "commands without exactly two outcomes")
+	require.Empty(h.t, history.Faults())
+	return history
+}
+
+func (h *house) read(topic string) []topology.Record {
+	h.t.Helper()
+	var list []topology.Record
+	require.NoError(h.t, Read(h.t.Context(), h.cluster, topic, func(r *topology.Record) error {
+		list = append(list, *r)
+		return nil
+	}))
+	return list
+}
+
+func TestGroupFoldsEveryCommandOnce(t *testing.T) {
+	h := newHouse(t, 4)
+	r := start(t, h.config(t.TempDir()))
+	require.Equal(t, []int32{0, 1, 2, 3}, r.awaitReady(t))
+	h.send(2000, 50)
+	history := h.whole()
+	require.Zero(t, history.Repeats)
+	require.NoError(t, r.stop(t))
+	require.Empty(t, r.exits)
+}
+
+func TestOutputsCarryCauseAndPassedHeadersInOrder(t *testing.T) {
+	h := newHouse(t, 4)
+	start(t, h.config(t.TempDir())).awaitReady(t)
+	headers := []topology.Header{
+		{Key: "other", Value: []byte("stays behind")},
+		{Key: topology.HeaderTrace, Value: []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")},
+		{Key: topology.HeaderLane, Value: []byte("blue")},
+		{Key: topology.HeaderCorrelation, Value: []byte("0123456789abcdef")},
+	}
+	placed := make(chan Placed, 1)
+	require.NoError(t, h.emitter.Emit(wiretest.Commands, "ann/x", []byte(command(0)), headers, func(p Placed, err error) { placed <- p }))
+	h.sent = 1
+	h.whole()
+	at := <-placed
+	require.Equal(t, topology.PartitionOf("ann/x", 4), at.Partition)
+	events := h.read(wiretest.Events)
+	require.Len(t, events, 2)
+	for _, e := range events {
+		cause, err := topology.UnpackCause(e.Get(topology.HeaderCause))
+		require.NoError(t, err)
+		index := uint32(0)
+		if e.Key == wiretest.Mirror("ann/x") {
+			index = 1
+		}
+		require.Equal(t, topology.Cause{Epoch: 7, Group: 9, Partition: at.Partition, Offset: at.Offset, Index: index}, cause)
+		require.Equal(t, topology.PartitionOf(e.Key, 4), e.Partition)
+		require.Equal(t, []string{topology.HeaderCause, topology.HeaderCorrelation, topology.HeaderLane, topology.HeaderTrace}, headerNames(e))
+	}
+}
+
+func headerNames(r topology.Record) []string {
+	var names []string
+	for _, h := range r.Headers {
+		names = append(names, h.Key)
+	}
+	return names
+}
+
+func TestRestartGoesOn(t *testing.T) {
+	for name, keep := range map[string]bool{"with its store": true, "without its store": false} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, 4)
+			dir := t.TempDir()
+			for range 3 {
+				r := start(t, h.config(dir))
+				r.awaitReady(t)
+				h.send(300, 20)
+				h.whole()
+				require.NoError(t, r.stop(t))
+				if !keep {
+					require.NoError(t, os.RemoveAll(dir))
+				}
+			}
+			require.Zero(t, h.history().Repeats, "a clean stop commits everything")
+			h.tableIsWhole()
+		})
+	}
+}
+
+// tableIsWhole compares the last row of every key with the events.
+func (h *house) tableIsWhole() {
+	h.t.Helper()
+	rows := map[string]topology.Record{}
+	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+		if !IsTakeover(&r) {
+			rows[r.Key] = r
+			require.Len(h.t, r.Get(topology.HeaderGeneration), 8)
+		}
+	}
+	last := map[string]topology.Record{}
+	for _, r := range h.read(wiretest.Commands) {
+		last[r.Key] = r
+	}
+	require.ElementsMatch(h.t, slices.Collect(maps.Keys(last)), slices.Collect(maps.Keys(rows)))
+	for key, r := range rows {
+		n, err := through(r.Value)
+		require.NoError(h.t, err)
+		require.Equal(h.t, last[key].Offset+1, n)
+		require.Equal(h.t, last[key].Partition, r.Partition)
+	}
+}
+
+func TestTwoMembersShareAndTakeOver(t *testing.T) {
+	h := newHouse(t, 4)
+	one := start(t, h.config(t.TempDir()))
+	one.awaitReady(t)
+	h.send(500, 40)
+	two := start(t, h.config(t.TempDir()))
+	two.awaitReady(t)
+	one.awaitReady(t)
+	h.send(500, 40)
+	require.Eventually(t, func() bool { return len(one.partitions()) == 2 && len(two.partitions()) == 2 }, testPatience, 10*time.Millisecond)
+	h.whole()
+	begin := time.Now()
+	require.NoError(t, one.stop(t))
+	require.Eventually(t, func() bool { return len(two.partitions()) == 4 }, testPatience, 5*time.Millisecond)
+	t.Logf("the other had all partitions %v after the first began to stop", time.Since(begin).Round(time.Millisecond))
+	h.send(500, 40)
+	h.whole()
+	h.tableIsWhole()
+}
+
+func TestMissingTopicNamesTheCommand(t *testing.T) {
+	h := newHouse(t, 4)
+	cfg := h.config(t.TempDir())
+	cfg.Machine.Group.Output = []string{"nowhere.events"}
+	err := RunGroup(t.Context(), cfg)
+	require.ErrorIs(t, err, ErrTopicMissing)
+	require.ErrorContains(t, err, "parley topology apply")
+	cfg = h.config(t.TempDir())
+	cfg.Plan.Partitions = 8
+	require.ErrorIs(t, RunGroup(t.Context(), cfg), ErrTopicMissing)
+}
+
+func TestDeadLetterOfNoValueHasARow(t *testing.T) {
+	h := newHouse(t, 4)
+	start(t, h.config(t.TempDir())).awaitReady(t)
+	require.NoError(t, h.emitter.Emit(wiretest.Commands, "ann", nil, nil, nil))
+	require.NoError(t, h.emitter.Emit(wiretest.Commands, "", nil, nil, nil))
+	require.Eventually(t, func() bool { return len(h.read(topology.DeadLetters)) == 2 }, testPatience, 20*time.Millisecond)
+	require.Eventually(t, func() bool {
+		rows := 0
+		for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+			if !IsTakeover(&r) {
+				rows++
+			}
+		}
+		return rows == 2
+	}, testPatience, 20*time.Millisecond)
+}
+
+func TestRulesChangeInMidStream(t *testing.T) {
+	h := newHouse(t, 4)
+	dir := t.TempDir()
+	r := start(t, h.config(dir))
+	r.awaitReady(t)
+	h.send(100, 10)
+	for p := range h.plan.Partitions {
+		require.NoError(t, h.emitter.EmitTo(wiretest.Commands, p, topology.RulesKey, wiretest.Activate(2), nil, nil))
+	}
+	h.send(100, 10)
+	h.whole()
+	require.NoError(t, r.stop(t))
+	require.NoError(t, os.RemoveAll(dir)) // the rules come back from the changelog
+	r = start(t, h.config(dir))
+	r.awaitReady(t)
+	h.send(100, 10)
+	h.whole()
+	active := map[int32]int64{}
+	for _, c := range h.read(wiretest.Commands) {
+		if c.Key == topology.RulesKey {
+			active[c.Partition] = c.Offset
+		}
+	}
+	require.Len(t, active, 4)
+	for _, e := range h.read(wiretest.Events) {
+		cause, err := topology.UnpackCause(e.Get(topology.HeaderCause))
+		require.NoError(t, err)
+		event, err := wiretest.ParseEvent(e.Value)
+		require.NoError(t, err)
+		want := uint64(1)
+		if cause.Offset > active[cause.Partition] {
+			want = 2
+		}
+		require.Equal(t, want, event.Rules)
+	}
+	require.NoError(t, h.emitter.EmitTo(wiretest.Commands, 1, topology.RulesKey, wiretest.Activate(99), nil, nil))
+	h.send(100, 10)
+	err := r.wait(t)
+	require.ErrorIs(t, err, ErrAlarm)
+	require.ErrorContains(t, err, "rules 99")
+	require.True(t, errors.Is(<-r.exits, ErrAlarm))
+}

@@ -1,0 +1,69 @@
+// This file names what can be measured.
+
+package wire
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are a group's. Every name begins with parley_group_ and carries the label group.
+type metrics struct {
+	folded, dropped, outputs prometheus.Counter
+	refusedRows, tainted     prometheus.Counter
+	foreign, wiped           prometheus.Counter
+	takeovers, rewound       prometheus.Counter
+	suspects, rewritten      prometheus.Counter
+	retired, fenced          prometheus.Counter
+	alarms                   *prometheus.CounterVec
+	lag                      *prometheus.GaugeVec
+	unacked                  prometheus.GaugeFunc
+	takeoverSeconds          prometheus.Histogram
+}
+
+func newMetrics(r prometheus.Registerer, group string, unacked func() float64) *metrics {
+	labels := prometheus.Labels{"group": group}
+	counter := func(name, help string) prometheus.Counter {
+		return register(r, prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_group_" + name, Help: help, ConstLabels: labels}))
+	}
+	m := &metrics{
+		folded:      counter("folded_total", "Inputs that were taken."),
+		dropped:     counter("dropped_total", "Inputs that were dropped: folded already, or repeats."),
+		outputs:     counter("outputs_total", "Records said, state apart."),
+		refusedRows: counter("stale_rows_total", "Changelog records that lost to a row with a higher through."),
+		tainted:     counter("tainted_rows_total", "Changelog records written by a stale owner after a takeover."),
+		foreign:     counter("foreign_records_total", "Sessions in which somebody else wrote to a changelog partition of ours."),
+		wiped:       counter("stores_wiped_total", "Partitions of the local store that were ahead of their log."),
+		takeovers:   counter("takeovers_total", "Partitions taken over."),
+		rewound:     counter("rewound_inputs_total", "Inputs folded again because a key was suspect."),
+		suspects:    counter("suspect_keys_total", "Keys found suspect at a takeover."),
+		rewritten:   counter("rewritten_rows_total", "Suspect rows rewritten past the old commit."),
+		retired:     counter("retired_takeovers_total", "Older takeover records tombstoned."),
+		fenced:      counter("fenced_total", "Takeovers refused because another owner was told before."),
+	}
+	m.alarms = register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "parley_group_alarms_total", Help: "Stops so that nothing is lost silently.", ConstLabels: labels}, []string{"kind"}))
+	m.lag = register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "parley_group_lag_records", Help: "Inputs between the commit and the end of the log.", ConstLabels: labels}, []string{"partition"}))
+	m.unacked = register(r, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "parley_group_unacked_records", Help: "Records handed to the producer and not acked.", ConstLabels: labels}, unacked))
+	m.takeoverSeconds = register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "parley_group_takeover_seconds", Help: "From the recovered table to the first input.", ConstLabels: labels,
+		Buckets: []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}}))
+	return m
+}
+
+// register registers a collector, or finds the one that an earlier life of the same group registered.
+func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
+	if r == nil {
+		return c
+	}
+	var there prometheus.AlreadyRegisteredError
+	if err := r.Register(c); errors.As(err, &there) {
+		if old, ok := there.ExistingCollector.(C); ok {
+			return old
+		}
+	}
+	return c
+}

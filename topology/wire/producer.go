@@ -1,0 +1,273 @@
+// This file is goka's producer: it chooses partitions, orders headers, and puts every record into its partition's lane.
+
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/lovoo/goka"
+
+	"github.com/parley-im/parley/topology"
+)
+
+// headerFrom tells the producer which input partition a record comes from: goka's producer is shared by all partitions
+// and is told nothing. It never leaves the process.
+const headerFrom = "\x00from"
+
+// noGeneration is the generation of a partition without takeover.
+const noGeneration = -1
+
+// producer implements goka.Producer.
+type producer struct {
+	partitions int32
+	table      string // changelog topic
+	out        sender
+	lanes      []*lane
+	budget     *budget
+	store      func(partition int32) *partitionStore
+	broken     func(error) // ends the process; called on any failure
+
+	generations []atomic.Int64 // offset of this owner's takeover record in each changelog partition
+}
+
+func newProducer(partitions int32, table string, b *budget, store func(int32) *partitionStore, broken func(error)) *producer {
+	p := &producer{
+		partitions: partitions, table: table, budget: b, store: store, broken: broken,
+		generations: make([]atomic.Int64, partitions),
+	}
+	for i := range partitions {
+		p.generations[i].Store(noGeneration)
+		p.lanes = append(p.lanes, newLane(func(s *shipment) error { return p.out.send(s) }))
+	}
+	return p
+}
+
+// Emit is a part of goka.Producer that nothing calls: without headers there is no lane.
+func (p *producer) Emit(topic, key string, value []byte) *goka.Promise {
+	return p.EmitWithHeaders(topic, key, value, nil)
+}
+
+// EmitWithHeaders puts an output or a row's changelog record into its lane.
+func (p *producer) EmitWithHeaders(topic, key string, value []byte, headers goka.Headers) *goka.Promise {
+	promise, finish := goka.NewPromiseWithFinisher()
+	packed := headers[headerFrom]
+	if len(packed) != 4 {
+		return finish(nil, fmt.Errorf("a record for %s names no input partition: emit through the fold alone", topic))
+	}
+	from := int32(binary.BigEndian.Uint32(packed))
+	s := &shipment{topic: topic, key: key, value: value, finish: finish}
+	if topic == p.table {
+		// The row lives where its input stood, also when its key hashes elsewhere, as topology.RulesKey's does.
+		s.kind, s.partition = rowState, from
+		s.headers = p.generation(from)
+		s.store = p.store(from)
+	} else {
+		s.partition = topology.PartitionOf(key, p.partitions)
+		s.headers = sortedHeaders(headers)
+	}
+	p.put(from, s)
+	return promise
+}
+
+// change writes a changelog record that no input caused: a rewritten row, a takeover record or its tombstone.
+func (p *producer) change(kind shipmentKind, partition int32, store *partitionStore, key string, value []byte, finish goka.PromiseFinisher) {
+	s := &shipment{topic: p.table, partition: partition, key: key, value: value, kind: kind, store: store, finish: finish}
+	if kind == rowState {
+		s.headers = p.generation(partition)
+	} else {
+		s.headers = []topology.Header{{Key: headerTakeover}}
+	}
+	p.put(partition, s)
+}
+
+func (p *producer) put(lane int32, s *shipment) {
+	err := p.budget.take(s.size())
+	if err == nil {
+		err = p.lanes[lane].put(s)
+	}
+	if err == nil {
+		return
+	}
+	p.broken(fmt.Errorf("hand over a record for %s/%d: %w", s.topic, s.partition, err))
+	if s.finish != nil {
+		s.finish(nil, err)
+	}
+}
+
+func (p *producer) generation(partition int32) []topology.Header {
+	g := p.generations[partition].Load()
+	if g == noGeneration {
+		return nil
+	}
+	return []topology.Header{{Key: topology.HeaderGeneration, Value: binary.BigEndian.AppendUint64(nil, uint64(g))}}
+}
+
+// acked runs on the delivery goroutine: the local store first, then goka (which may commit), then whoever waited.
+func (p *producer) acked(s *shipment, offset int64) {
+	var err error
+	if s.store != nil {
+		err = s.store.acked(s, offset)
+	}
+	p.budget.give(s.size())
+	if s.finish != nil {
+		s.finish(&sarama.ProducerMessage{Topic: s.topic, Partition: s.partition, Offset: offset}, nil)
+	}
+	if e := s.lane.acked(s); err == nil {
+		err = e
+	}
+	if err != nil {
+		p.broken(err)
+	}
+}
+
+// failed runs on the delivery goroutine. The first failure ends the process; nothing is flushed after it.
+func (p *producer) failed(s *shipment, err error) {
+	if s == nil {
+		p.broken(fmt.Errorf("the producer failed: %w", err))
+		return
+	}
+	p.broken(fmt.Errorf("deliver a record to %s/%d: %w", s.topic, s.partition, err))
+	p.budget.give(s.size())
+	if s.finish != nil {
+		s.finish(nil, err)
+	}
+}
+
+// stop gives up everything that is not acked, for ever. The lanes are closed before the purge: a record sent after it
+// would leave a hole.
+func (p *producer) stop(err error) {
+	p.budget.close(err)
+	var held []*shipment
+	for _, l := range p.lanes {
+		held = append(held, l.fail(err)...)
+	}
+	if p.out != nil {
+		p.out.purge()
+	}
+	for _, s := range held {
+		if s.finish != nil {
+			s.finish(nil, err)
+		}
+	}
+}
+
+// Close is called by goka when all sessions are over and drained. Rewrites may be left for a moment.
+func (p *producer) Close() error {
+	err := p.budget.drained(defaultDrainLimit)
+	if err != nil {
+		p.stop(err)
+	}
+	p.out.close()
+	return err
+}
+
+// promiseTo makes a goka finisher of a function.
+func promiseTo(fn func(*sarama.ProducerMessage, error)) goka.PromiseFinisher {
+	promise, finish := goka.NewPromiseWithFinisher()
+	promise.ThenWithMessage(fn)
+	return finish
+}
+
+// sortedHeaders makes a list of goka's map: two owners must write the same bytes.
+func sortedHeaders(headers goka.Headers) []topology.Header {
+	list := make([]topology.Header, 0, len(headers))
+	for _, k := range slices.Sorted(maps.Keys(headers)) {
+		if k != headerFrom {
+			list = append(list, topology.Header{Key: k, Value: headers[k]})
+		}
+	}
+	return list
+}
+
+// budget bounds what is handed over and not acked, held records included. Who asks for more waits.
+type budget struct {
+	mu                  sync.Mutex
+	room                *sync.Cond
+	records, maxRecords int
+	bytes, maxBytes     int64
+	closed              error
+}
+
+func newBudget(records int, bytes int64) *budget {
+	b := &budget{maxRecords: records, maxBytes: bytes}
+	b.room = sync.NewCond(&b.mu)
+	return b
+}
+
+// take waits for room. A record larger than the whole budget goes alone.
+func (b *budget) take(size int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.closed == nil && b.records > 0 && (b.records >= b.maxRecords || b.bytes+size > b.maxBytes) {
+		b.room.Wait()
+	}
+	if b.closed != nil {
+		return b.closed
+	}
+	b.records++
+	b.bytes += size
+	return nil
+}
+
+func (b *budget) give(size int64) {
+	b.mu.Lock()
+	b.records--
+	b.bytes -= size
+	b.mu.Unlock()
+	b.room.Broadcast()
+}
+
+// out is how many records are not acked.
+func (b *budget) out() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.records
+}
+
+func (b *budget) close(err error) {
+	b.mu.Lock()
+	b.closed = err
+	b.mu.Unlock()
+	b.room.Broadcast()
+}
+
+var errNotDrained = errors.New("not all records were acked in time")
+
+// drained waits until everything is acked, the producer stops, or the limit is over.
+func (b *budget) drained(limit time.Duration) error {
+	for end := time.Now().Add(limit); b.out() > 0; time.Sleep(closeFlushInterval) {
+		if err := b.ended(); err != nil {
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%d records are unacked after %v: %w", b.out(), limit, errNotDrained)
+		}
+	}
+	return nil
+}
+
+func (b *budget) ended() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
+}
+
+// buildProducer is goka's hook for the producer.
+func (g *group) buildProducer([]string, string, func() hash.Hash32) (goka.Producer, error) {
+	settings := groupProducerSettings(g.settings, g.name)
+	out, err := newRdkafka(settings, sendHooks{acked: g.producer.acked, failed: g.producer.failed}, g.log)
+	if err != nil {
+		return nil, err
+	}
+	g.producer.out = out
+	return g.producer, nil
+}

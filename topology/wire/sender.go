@@ -1,0 +1,59 @@
+// This file is the seam between the laws of the log and the library that carries records to Kafka.
+
+package wire
+
+import (
+	"github.com/lovoo/goka"
+
+	"github.com/parley-im/parley/topology"
+)
+
+// sender carries shipments to Kafka. There is one implementation, on librdkafka; sarama and franz-go fit below the same
+// seam when they are to be compared. What it must keep is the prefix law: of what was sent to a partition, a prefix gets
+// there, once, in order.
+type sender interface {
+	// send hands a shipment over and never blocks. An error is final.
+	send(*shipment) error
+	// purge gives up everything that has not left, without waiting.
+	purge()
+	// close ends the sender; what is not acked is given up.
+	close()
+}
+
+// sendHooks are what a sender calls, from one goroutine.
+type sendHooks struct {
+	acked  func(s *shipment, offset int64) // in order for each partition
+	failed func(s *shipment, err error)    // s is nil for an error that concerns everything
+}
+
+// shipmentKind says how the lanes treat a record.
+type shipmentKind uint8
+
+const (
+	output   shipmentKind = iota // leaves at once
+	rowState                     // a changelog record of a row: waits for the outputs before it
+	takeover                     // a takeover record or its tombstone: waits likewise
+)
+
+// shipment is a record on its way to Kafka, with what must happen when it is there.
+type shipment struct {
+	topic     string
+	partition int32
+	key       string
+	value     []byte // nil = tombstone
+	headers   []topology.Header
+
+	kind   shipmentKind
+	lane   *lane
+	need   uint64 // output: its number in the lane; else: the outputs that must be acked before it leaves
+	store  *partitionStore
+	finish goka.PromiseFinisher // nil = nobody waits
+}
+
+func (s *shipment) size() int64 {
+	n := len(s.key) + len(s.value) + len(s.topic)
+	for _, h := range s.headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return int64(n)
+}

@@ -1,0 +1,72 @@
+// This file ends a takeover: past the old commit every key is whole again, so suspects are rewritten and older takeovers
+// retired, in that order.
+
+package wire
+
+import (
+	"fmt"
+	"slices"
+)
+
+// after runs at the end of every fold, on the partition's goroutine. wrote tells whether the key's row was written.
+func (g *group) after(c *claim, offset int64, key string, wrote bool) error {
+	if c.settled {
+		return nil
+	}
+	if wrote {
+		delete(c.suspects, key)
+	}
+	if offset < c.committed-1 {
+		return nil
+	}
+	return g.settle(c, offset+1)
+}
+
+// settle rewrites the suspects that are left under this generation, then tombstones older takeovers. verified is the
+// position below which every input was folded again, and which the rewritten rows carry as their through.
+func (g *group) settle(c *claim, verified int64) error {
+	c.settled = true
+	keys := make([]string, 0, len(c.suspects))
+	for key := range c.suspects {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		if err := g.rewrite(c, key, verified); err != nil {
+			return err
+		}
+	}
+	c.suspects = nil
+	slices.Sort(c.retire)
+	for _, key := range c.retire {
+		g.producer.change(takeover, c.partition, c.store, key, nil, nil)
+		g.metrics.retired.Inc()
+	}
+	c.retire = nil
+	return nil
+}
+
+func (g *group) rewrite(c *claim, key string, verified int64) error {
+	row, err := c.store.Get(key)
+	if err != nil {
+		return err
+	}
+	if row == nil {
+		return fmt.Errorf("%q is suspect in %s/%d and has no row: this is a bug in the wire", key, g.table, c.partition)
+	}
+	known, err := through(row)
+	if err != nil {
+		return err
+	}
+	if known < verified {
+		if row, err = withThrough(row, verified); err != nil {
+			return err
+		}
+	}
+	if err := c.store.Set(key, row); err != nil {
+		return err
+	}
+	g.producer.change(rowState, c.partition, c.store, key, row, nil)
+	g.metrics.rewritten.Inc()
+	return nil
+}

@@ -1,0 +1,128 @@
+// This file looks at topics: whether they are there, of which size, and which incarnation of a name they are.
+//
+// It creates none. Topics are the deploy package's; goka's own topic manager would create them with settings of its own.
+
+package wire
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/IBM/sarama"
+	"github.com/lovoo/goka"
+
+	"github.com/parley-im/parley/topology"
+)
+
+// ErrTopicMissing means that the plan was not applied to this cluster, or another plan was.
+var ErrTopicMissing = errors.New("a topic of the plan is missing or differs: run `parley topology apply`")
+
+// topicIDs are the incarnations of a group's topics. A topic that is deleted and created again has another id.
+type topicIDs struct{ input, table string }
+
+// unknownID is what brokers answer that tell no ids.
+const unknownID = "00000000000000000000000000000000"
+
+// describeTopics asks for topics by name and checks that they exist with the plan's partitions.
+func (g *group) describeTopics(names []string) (map[string]*sarama.TopicMetadata, error) {
+	answer, err := g.admin.DescribeTopics(names)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the topics: %w", err)
+	}
+	found := make(map[string]*sarama.TopicMetadata, len(answer))
+	for _, t := range answer {
+		switch {
+		case errors.Is(t.Err, sarama.ErrUnknownTopicOrPartition):
+			return nil, fmt.Errorf("%w: %s does not exist", ErrTopicMissing, t.Name)
+		case t.Err != sarama.ErrNoError && len(t.Partitions) == 0:
+			return nil, fmt.Errorf("ask for the topic %s: %w", t.Name, t.Err)
+		case len(t.Partitions) != int(g.plan.Partitions):
+			return nil, fmt.Errorf("%w: %s has %d partitions, the plan says %d", ErrTopicMissing, t.Name, len(t.Partitions), g.plan.Partitions)
+		}
+		found[t.Name] = t
+	}
+	for _, n := range names {
+		if found[n] == nil {
+			return nil, fmt.Errorf("%w: %s does not exist", ErrTopicMissing, n)
+		}
+	}
+	return found, nil
+}
+
+// findTopics checks every topic of the group and notes the ids of its input and table.
+func (g *group) findTopics() error {
+	names := append([]string{g.input, g.table, topology.DeadLetters}, g.machine.Group.Output...)
+	slices.Sort(names)
+	found, err := g.describeTopics(slices.Compact(names))
+	if err != nil {
+		return err
+	}
+	g.ids = topicIDs{input: topicID(found[g.input]), table: topicID(found[g.table])}
+	if g.ids.input == unknownID || g.ids.table == unknownID {
+		g.log.Warn("the brokers tell no topic ids: a topic that is created again will not be noticed")
+	}
+	return nil
+}
+
+func topicID(t *sarama.TopicMetadata) string {
+	id := [16]byte(t.Uuid)
+	return hex.EncodeToString(id[:])
+}
+
+// topicManager implements goka.TopicManager over the group's client, and creates nothing.
+type topicManager struct{ g *group }
+
+// buildTopicManager is goka's hook for topics.
+func (g *group) buildTopicManager([]string) (goka.TopicManager, error) { return topicManager{g}, nil }
+
+// EnsureTableExists finds the table or fails.
+func (m topicManager) EnsureTableExists(topic string, _ int) error { return m.exists(topic) }
+
+// EnsureStreamExists finds the stream or fails.
+func (m topicManager) EnsureStreamExists(topic string, _ int) error { return m.exists(topic) }
+
+// EnsureTopicExists finds the topic or fails.
+func (m topicManager) EnsureTopicExists(topic string, _, _ int, _ map[string]string) error {
+	return m.exists(topic)
+}
+
+func (m topicManager) exists(topic string) error {
+	_, err := m.g.describeTopics([]string{topic})
+	return err
+}
+
+// Partitions of a topic of the plan are known: they were checked at the start.
+func (m topicManager) Partitions(topic string) ([]int32, error) {
+	if topic != m.g.input && topic != m.g.table {
+		return nil, fmt.Errorf("goka asks for %s, which is neither input nor table of %s", topic, m.g.name)
+	}
+	list := make([]int32, m.g.plan.Partitions)
+	for i := range list {
+		list[i] = int32(i)
+	}
+	return list, nil
+}
+
+// GetOffset asks the brokers.
+func (m topicManager) GetOffset(topic string, partition int32, time int64) (int64, error) {
+	return m.g.client.GetOffset(topic, partition, time)
+}
+
+// Close does nothing: the client is the group's.
+func (m topicManager) Close() error { return nil }
+
+// gokaLog hands goka's lines to slog. goka names what it does in every session; that is for debugging.
+type gokaLog struct {
+	log interface{ Debug(string, ...any) }
+}
+
+func (l gokaLog) Print(a ...any) { l.log.Debug(strings.TrimSpace(fmt.Sprint(a...)), "from", "goka") }
+func (l gokaLog) Println(a ...any) {
+	l.log.Debug(strings.TrimSpace(fmt.Sprintln(a...)), "from", "goka")
+}
+func (l gokaLog) Printf(format string, a ...any) {
+	l.log.Debug(fmt.Sprintf(format, a...), "from", "goka")
+}
