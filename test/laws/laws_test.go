@@ -1,0 +1,96 @@
+// The laws over the repository as it is.
+
+package laws
+
+import (
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	_ "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+// root is the repository, seen from this folder.
+const root = "../.."
+
+var house = sync.OnceValues(func() (*Tree, error) { return Load(root) })
+
+// none fails with every violation, each on a line that editors can jump to.
+func none(t *testing.T, found []Violation) {
+	t.Helper()
+	for _, v := range found {
+		t.Errorf("%s", v)
+	}
+}
+
+func TestTheHouse(t *testing.T) {
+	tree, err := house()
+	require.NoError(t, err)
+	require.Greater(t, len(tree.written()), 50, "the laws were held against an empty tree")
+	t.Run("imports", func(t *testing.T) { none(t, Imports(tree)) })
+	t.Run("topic names", func(t *testing.T) { none(t, TopicNames(tree, topology.House())) })
+	t.Run("lengths", func(t *testing.T) { none(t, Lengths(tree)) })
+	t.Run("first comments", func(t *testing.T) { none(t, FirstComments(tree)) })
+	t.Run("names", func(t *testing.T) { none(t, Names(tree)) })
+	t.Run("words", func(t *testing.T) { none(t, Words(tree)) })
+	t.Run("purity", func(t *testing.T) {
+		exports, err := Compile(root, "./processors/...", "maps", "slices", "time")
+		require.NoError(t, err)
+		found, err := Purity(tree, "processors", exports)
+		require.NoError(t, err)
+		none(t, found)
+	})
+}
+
+// The plan's own laws, that one group alone writes each event topic among them.
+func TestThePlan(t *testing.T) {
+	require.NoError(t, topology.House().Check())
+}
+
+// Every envelope and every row of the plan is a word of the dictionary.
+func TestThePlanSpeaksTheDictionary(t *testing.T) {
+	find := func(word string) (protoreflect.MessageDescriptor, error) {
+		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName("parley.v1." + word))
+		if err != nil {
+			return nil, err
+		}
+		return d.(protoreflect.MessageDescriptor), nil
+	}
+	p := topology.House()
+	for _, topic := range p.Topics {
+		_, err := find(topic.Envelope)
+		require.NoError(t, err, "%s carries %s, which no .proto has", topic.Name, topic.Envelope)
+	}
+	row, err := find("Row")
+	require.NoError(t, err)
+	for _, g := range p.Groups {
+		state, err := find(g.State)
+		require.NoError(t, err, "group %s keeps %s, which no .proto has", g.Name, g.State)
+		found := false
+		for i := range row.Fields().Len() {
+			field := row.Fields().Get(i)
+			found = found || field.Message() != nil && field.Message().FullName() == state.FullName()
+		}
+		require.True(t, found, "Row has no field of %s, the state of group %s", g.State, g.Name)
+	}
+}
+
+// Every machine of the plan has its folder, and every folder of a machine its group.
+func TestOneFolderAMachine(t *testing.T) {
+	tree, err := house()
+	require.NoError(t, err)
+	folders := map[string]bool{}
+	for _, f := range tree.written() {
+		if name, ok := strings.CutPrefix(f.Folder(), "processors/"); ok {
+			folders[name] = true
+		}
+	}
+	for _, g := range topology.House().Groups {
+		require.True(t, folders[g.Name], "the group %s has no folder processors/%s", g.Name, g.Name)
+	}
+}

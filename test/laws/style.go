@@ -1,0 +1,138 @@
+// What can be held in one head: lengths of files and functions, a first sentence for every file, names that say
+// something, and no words that belong to a workplace rather than to the house.
+
+package laws
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/token"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+const (
+	maxFileLines     = 500
+	maxFunctionLines = 70
+)
+
+// Lengths finds files and functions that are too long. In tests the rows of tables are not counted: a long table is
+// read row by row.
+func Lengths(t *Tree) []Violation {
+	var found []Violation
+	for _, f := range t.written() {
+		if lines := bytes.Count(f.Text, []byte("\n")); lines > maxFileLines {
+			found = append(found, Violation{f.Path, maxFileLines, fmt.Sprintf("the file has %d lines, more than %d: split it by things, not by kinds", lines, maxFileLines)})
+		}
+		for _, declaration := range f.Go.Decls {
+			function, ok := declaration.(*ast.FuncDecl)
+			if !ok || function.Body == nil {
+				continue
+			}
+			lines := span(t.Fset, function)
+			if f.Test() {
+				lines -= tableLines(t.Fset, function.Body)
+			}
+			if lines > maxFunctionLines {
+				found = append(found, t.at(f, function.Pos(), "%s has %d lines, more than %d: name its parts", function.Name.Name, lines, maxFunctionLines))
+			}
+		}
+	}
+	return found
+}
+
+// span is how many lines a node covers.
+func span(fset *token.FileSet, node ast.Node) int {
+	return fset.Position(node.End()).Line - fset.Position(node.Pos()).Line + 1
+}
+
+// tableLines is how many lines the tables in a body take beyond one each.
+func tableLines(fset *token.FileSet, body ast.Node) int {
+	lines := 0
+	ast.Inspect(body, func(node ast.Node) bool {
+		literal, ok := node.(*ast.CompositeLit)
+		if !ok {
+			return true
+		}
+		switch literal.Type.(type) {
+		case *ast.ArrayType, *ast.MapType:
+			lines += span(fset, literal) - 1
+			return false
+		}
+		return true
+	})
+	return lines
+}
+
+// minSentence is the fewest letters that can say what a file is for.
+const minSentence = 20
+
+// FirstComments finds Go files that do not say what they are for before they begin.
+func FirstComments(t *Tree) []Violation {
+	var found []Violation
+	for _, f := range t.written() {
+		says := ""
+		for _, group := range f.Go.Comments {
+			if group.Pos() < f.Go.Package {
+				says += group.Text() // without //go:build and the like
+			}
+		}
+		if len(strings.TrimSpace(says)) < minSentence {
+			found = append(found, t.at(f, f.Go.Package, "the file does not say what it is for; begin it with a comment of one sentence"))
+		}
+	}
+	return found
+}
+
+// drawers are names under which anything could be found, and so nothing is.
+var drawers = []string{"util", "utils", "helper", "helpers", "common", "types", "misc"}
+
+// Names finds files and folders called after a kind instead of a thing.
+func Names(t *Tree) []Violation {
+	var found []Violation
+	for _, f := range t.Files {
+		for part := range strings.SplitSeq(f.Path, "/") {
+			stem := strings.TrimSuffix(strings.TrimSuffix(part, path.Ext(part)), "_test")
+			if slices.Contains(drawers, strings.ToLower(stem)) {
+				found = append(found, Violation{f.Path, 1, fmt.Sprintf("%q is a drawer for anything; name it for the thing that it is about", part)})
+			}
+		}
+	}
+	return found
+}
+
+// foreign are words that do not belong in the repository. They are put together here, so that this file has none.
+var foreign = []struct {
+	word   *regexp.Regexp
+	except []string // folders in which the word means something of the house
+	why    string
+}{
+	{regexp.MustCompile(`(^|[^\w.$}])/` + `(work|root|tmp|home)` + `/`), nil, "it is a path of somebody's machine; use a path in the repository, t.TempDir() or a setting"},
+	{regexp.MustCompile(`(?i)\b(registry\.npmjs|proxy\.golang|sum\.golang|repo1?\.maven|files\.pythonhosted)` + `\.`), nil, "it is a registry's host; which one to ask is the machine's business"},
+	{regexp.MustCompile(`(?i)\bthis ` + `session\b`), []string{"gateways...", "topology/wire", "views...", "clients..."}, "the repository outlives whoever wrote it; say what is, not when it was made"},
+	{regexp.MustCompile(`(?i)\b(language ` + `model|as an ` + `ai|sub-?` + `agent)\b`), nil, "say what the house does, not who built it"},
+}
+
+// Words finds words that do not belong in the repository.
+func Words(t *Tree) []Violation {
+	var found []Violation
+	for _, f := range t.Files {
+		if f.Generated {
+			continue
+		}
+		number := 0
+		for line := range bytes.Lines(f.Text) {
+			number++
+			for _, w := range foreign {
+				excepted := slices.ContainsFunc(w.except, func(pattern string) bool { return matches(pattern, f.Folder()) })
+				if hit := w.word.Find(line); hit != nil && !excepted {
+					found = append(found, Violation{f.Path, number, fmt.Sprintf("%q does not belong here: %s", bytes.TrimSpace(hit), w.why)})
+				}
+			}
+		}
+	}
+	return found
+}
