@@ -4,6 +4,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -73,9 +74,16 @@ func (p *followed) work(ctx context.Context) {
 		}
 	}()
 	for {
-		batch := p.next(ctx)
-		if batch == nil || !p.handle(ctx, batch) {
+		batch, ok := p.next(ctx)
+		if !ok {
 			return
+		}
+		handled, ok := p.handle(ctx, batch)
+		if !ok {
+			return
+		}
+		if !handled || len(batch) == 0 {
+			continue
 		}
 		after := batch[len(batch)-1].Offset + 1
 		p.position.Store(after)
@@ -88,9 +96,12 @@ func (p *followed) work(ctx context.Context) {
 	}
 }
 
-// next waits for a batch; nil = given up.
-func (p *followed) next(ctx context.Context) []topology.Record {
-	var full <-chan time.Time
+// next waits for a batch, which is empty when nothing came for long; false = given up.
+func (p *followed) next(ctx context.Context) ([]topology.Record, bool) {
+	var full, idle <-chan time.Time
+	if p.f.cfg.IdleEvery > 0 {
+		idle = time.After(p.f.cfg.IdleEvery)
+	}
 	for {
 		p.mu.Lock()
 		n := len(p.queue)
@@ -98,7 +109,7 @@ func (p *followed) next(ctx context.Context) []topology.Record {
 		if ready {
 			batch := p.cut(min(n, p.f.cfg.MaxBatch))
 			p.mu.Unlock()
-			return batch
+			return batch, true
 		}
 		p.mu.Unlock()
 		if n > 0 && full == nil {
@@ -106,16 +117,18 @@ func (p *followed) next(ctx context.Context) []topology.Record {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return nil, false
 		case <-p.wake:
+		case <-idle:
+			return nil, true
 		case <-full:
 			p.mu.Lock()
 			batch := p.cut(min(len(p.queue), p.f.cfg.MaxBatch))
 			p.mu.Unlock()
-			return batch
+			return batch, true
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil, false
 		}
 	}
 }
@@ -137,23 +150,26 @@ func (p *followed) cut(n int) []topology.Record {
 	return batch
 }
 
-// handle tries a batch until its handler takes it; false = given up.
-func (p *followed) handle(ctx context.Context, batch []topology.Record) bool {
+// handle tries a batch until its handler takes it, or goes back. ok is false when the partition was given up.
+func (p *followed) handle(ctx context.Context, batch []topology.Record) (handled, ok bool) {
 	pause := followRetryFirst
 	for {
 		err := p.f.cfg.Handle(ctx, p.Topic, p.Partition, batch)
-		if err == nil {
-			return true
-		}
-		if ctx.Err() != nil {
-			return false
+		var back *Rewind
+		switch {
+		case err == nil:
+			return true, true
+		case ctx.Err() != nil:
+			return false, false
+		case errors.As(err, &back):
+			return false, p.goBack(ctx, back.Offset)
 		}
 		p.f.retries.WithLabelValues(p.Topic).Inc()
 		p.f.log.Warn("a batch could not be handled, trying again", "topic", p.Topic, "partition", p.Partition,
-			"offset", batch[0].Offset, "records", len(batch), "pause", pause, "error", err)
+			"position", p.position.Load(), "records", len(batch), "pause", pause, "error", err)
 		select {
 		case <-ctx.Done():
-			return false
+			return false, false
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, followRetryMost)

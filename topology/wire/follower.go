@@ -28,7 +28,15 @@ const (
 	followRevokeLimit    = 10 * time.Second       // for a batch in the works when its partition goes to another
 	followRetryFirst     = 50 * time.Millisecond  // after a batch that its handler could not take
 	followRetryMost      = 5 * time.Second
+	followStartPatience  = 30 * time.Second // for Start to know where partitions begin
+	followRewinds        = 64               // rewinds that wait for the polling goroutine
 )
+
+// Rewind is what Handle returns (errors.As) when the partition must be handled again from an earlier offset: what it
+// writes to has lost something. What is queued is dropped; an offset below the log's oldest means the oldest.
+type Rewind struct{ Offset int64 }
+
+func (r *Rewind) Error() string { return fmt.Sprintf("handle again from offset %d", r.Offset) }
 
 // TopicPartition names a partition.
 type TopicPartition struct {
@@ -48,8 +56,15 @@ type FollowerConfig struct {
 	MaxBatch       int           // records of a batch; 500
 	MaxWait        time.Duration // how long a batch waits to be full; 0 = takes what is there
 
-	// Handle takes a batch of one partition, in order. Batches of different partitions come concurrently. An error means
-	// the same batch again, after a pause; nothing is skipped.
+	// Start says where partitions begin, for followers whose position stands where they write to; commits then only show
+	// the lag. Below the log's oldest offset means the oldest; above its end is ErrAlarm. May be nil.
+	Start func(ctx context.Context, partitions []TopicPartition) (map[TopicPartition]int64, error)
+
+	// IdleEvery is how long a partition without records waits until Handle is called with an empty batch; 0 = never.
+	IdleEvery time.Duration
+
+	// Handle takes a batch of one partition, in order. Batches of different partitions come concurrently, those of one
+	// never. A *Rewind goes back; any other error means the same batch again, after a pause; nothing is skipped.
 	Handle func(ctx context.Context, topic string, partition int32, batch []topology.Record) error
 
 	// Owned is told all partitions owned, sorted, after each change and before records of new ones are handled. With
@@ -68,6 +83,7 @@ type follower struct {
 	owned    map[TopicPartition]*followed
 	told     bool
 	failure  error
+	rewinds  chan rewind
 
 	lag     *prometheus.GaugeVec
 	records *prometheus.CounterVec
@@ -85,7 +101,10 @@ func Follow(ctx context.Context, cfg FollowerConfig) error {
 	if cfg.SessionTimeout == 0 {
 		cfg.SessionTimeout = defaultSessionTimeout
 	}
-	f := &follower{cfg: cfg, log: loggerOr(cfg.Log).With("follower", cfg.Name), owned: map[TopicPartition]*followed{}}
+	f := &follower{
+		cfg: cfg, log: loggerOr(cfg.Log).With("follower", cfg.Name),
+		owned: map[TopicPartition]*followed{}, rewinds: make(chan rewind, followRewinds),
+	}
 	f.measure()
 	settings := followerSettings(cfg)
 	var err error
@@ -125,6 +144,9 @@ func (f *follower) follow(ctx context.Context) error {
 	lastLag := time.Now()
 	for ctx.Err() == nil && f.failure == nil {
 		if err := f.take(f.consumer.Poll(int(pollInterval.Milliseconds()))); err != nil {
+			return err
+		}
+		if err := f.goBack(); err != nil {
 			return err
 		}
 		if time.Since(lastLag) >= followLagInterval {
@@ -226,6 +248,9 @@ func (f *follower) positions(ctx context.Context, partitions []kafka.TopicPartit
 	oldest, err := listOffsets(ctx, f.consumer, names, kafka.EarliestOffsetSpec)
 	if err != nil {
 		return nil, err
+	}
+	if f.cfg.Start != nil {
+		return f.started(ctx, names, oldest, newest)
 	}
 	commits, err := f.consumer.Committed(partitions, int(askLimit.Milliseconds()))
 	if err != nil {
