@@ -19,6 +19,9 @@ func (j *judge) setPresence(word *parleyv1.SetPresence) {
 	}
 	now := j.stamp.TimeMs
 	held := renew(j.row.GetLeases(), word, now)
+	if len(held) == 0 && len(j.row.GetLeases()) == 0 {
+		return
+	}
 	j.made.Events = append(j.made.Events, Event{Leases: &Leases{Held: held}})
 
 	before, after := latest(j.row.GetLeases()), latest(held)

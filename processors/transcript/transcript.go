@@ -118,7 +118,7 @@ func (p Printer) value(field protoreflect.FieldDescriptor, v protoreflect.Value)
 
 // time words milliseconds since 1970, counted from the beginning of the story if they are later.
 func (p Printer) time(ms int64) string {
-	if ms < p.BeginMs {
+	if p.BeginMs == 0 || ms < p.BeginMs {
 		return strconv.FormatInt(ms, 10)
 	}
 	return fmt.Sprintf("+%dms", ms-p.BeginMs)
