@@ -168,6 +168,7 @@ func (s *Session) subscribed(now int64, in Subscribed) {
 		s.watchSubscribed(in.Subscription)
 		return
 	}
+	again := s.feed.subscribed
 	s.feed.subscribed = true
 	if s.phase == greeting {
 		if s.cfg.FromHead && s.waitMS != 0 {
@@ -175,7 +176,7 @@ func (s *Session) subscribed(now int64, in Subscribed) {
 		}
 		return
 	}
-	if s.feed.live {
+	if s.feed.live && !again { // after a loss the gateway asks the heads of many people at once instead
 		s.repair(now)
 	}
 }

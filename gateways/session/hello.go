@@ -30,7 +30,9 @@ func (s *Session) hello(now int64, frame *pb.ClientFrame) {
 	}
 	s.user, s.device, s.expiresMS = user, hello.GetDeviceId(), expiresMS
 	s.phase, s.helloRe, s.waitMS = greeting, id, now+SubscribeMS
-	s.hold(s.inbox())
+	if !s.cfg.Quiet || s.cfg.FromHead {
+		s.hold(s.inbox())
+	}
 	if cursor := hello.GetCursor(); cursor != nil {
 		s.feed.start(cursor)
 	}

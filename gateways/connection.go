@@ -1,0 +1,310 @@
+// One connection: a pure session, stepped by whoever has news for it, and what it wants done.
+
+package gateways
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/topology"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// connection implements session.Line for its carrier.
+type connection struct {
+	gate     *Gateway
+	carrier  session.Carrier
+	address  string
+	rate     *rateLimiter
+	deadline atomic.Int64 // of the session; milliseconds since 1970
+
+	user   string  // under the gateway's lock
+	person *person // set once, by the reader
+
+	mu      sync.Mutex
+	session *session.Session
+
+	pushMu  sync.Mutex
+	pushes  []session.Input
+	pushing bool
+}
+
+// Enter lets a carrier in.
+func (g *Gateway) Enter(carrier session.Carrier, who session.Caller) (session.Line, error) {
+	c := &connection{gate: g, carrier: carrier, address: who.Address, rate: newRate(g.cfg.Limits.FramesPerConnection)}
+	now := time.Now().UnixMilli()
+	c.session = session.New(session.Config{
+		ID: uuid.Must(uuid.NewV7()).String(), Verify: g.cfg.Verifier.Verify, Quiet: who.Quiet, FromHead: who.FromHead,
+	}, now)
+	c.deadline.Store(now + session.HelloWithinMS)
+	if err := g.admit(c); err != nil {
+		g.meter.turnedAway.Inc()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Said takes a frame of the client. The keys that it needs are fetched before the step.
+func (c *connection) Said(frame *pb.ClientFrame) {
+	word := wordOf(frame)
+	if refused := c.overRate(frame); refused != nil {
+		c.gate.meter.frames.WithLabelValues(word, "throttled").Inc()
+		c.step(*refused)
+		return
+	}
+	said := session.Said{Frame: frame}
+	if frame.GetSend() != nil && c.person != nil {
+		said.Fresh = uuid.Must(uuid.NewV7()).String()
+		ctx, cancel := context.WithTimeout(c.gate.ctx, keysWithin)
+		sealer, err := c.gate.ring.Sealer(ctx, c.session.User())
+		cancel()
+		if err == nil {
+			said.Seal = sealer
+		} else {
+			c.gate.cfg.Logger.Warn("no sealing key", "error", err)
+		}
+	}
+	c.gate.meter.frames.WithLabelValues(word, "taken").Inc()
+	c.step(said)
+	if frame.GetHello() != nil {
+		c.known()
+	}
+}
+
+// overRate says whether a frame came too soon.
+func (c *connection) overRate(frame *pb.ClientFrame) *session.Throttled {
+	allowed := c.rate.Allow()
+	if allowed && c.person != nil {
+		allowed = c.person.rate.Allow()
+	}
+	if allowed {
+		return nil
+	}
+	return &session.Throttled{Frame: frame, RetryAfterMS: retryMS, Detail: "too many frames: send more slowly"}
+}
+
+// known counts the connection to its person, once hello was right.
+func (c *connection) known() {
+	user := c.session.User()
+	if c.person != nil || user == "" {
+		return
+	}
+	person, ok := c.gate.know(c, user)
+	if c.person = person; !ok {
+		c.step(session.Drain{ReconnectAfterMS: jitter(c.gate.cfg.Limits.ReturnWithin)})
+	}
+}
+
+// Garbled takes what could not be read.
+func (c *connection) Garbled(why session.Garbled) {
+	c.gate.meter.frames.WithLabelValues("none", "garbled").Inc()
+	c.step(why)
+}
+
+// Gone ends the session, because its socket ended.
+func (c *connection) Gone() { c.step(session.Gone{}) }
+
+// step steps the session and does what it wants. Nothing here waits.
+func (c *connection) step(in session.Input) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session.Closed() {
+		return
+	}
+	for next := []session.Input{in}; len(next) > 0; next = next[1:] {
+		ready := c.session.Step(time.Now().UnixMilli(), next[0])
+		c.deadline.Store(ready.DeadlineMS)
+		next = append(next, c.do(ready)...)
+	}
+}
+
+// do does what a session wants, in order, and gives back what failed at once.
+func (c *connection) do(ready session.Ready) (failed []session.Input) {
+	if len(ready.Frames) > 0 {
+		c.gate.meter.said(ready.Frames)
+		c.carrier.Say(ready.Frames)
+	}
+	for _, command := range ready.Produce {
+		if f := c.produce(command); f != nil {
+			failed = append(failed, *f)
+		}
+	}
+	if len(ready.Subscribe)+len(ready.Unsubscribe) > 0 {
+		c.gate.board.change(c, ready.Subscribe, ready.Unsubscribe)
+	}
+	for _, ask := range ready.Ask {
+		go c.ask(ask)
+	}
+	for _, whisper := range ready.Whisper {
+		c.gate.board.whisper(whisper)
+	}
+	if ready.Close != nil {
+		c.carrier.Close(*ready.Close)
+		c.gate.forget(c)
+		c.gate.meter.closed.WithLabelValues(closeWord(ready.Close.Reason)).Inc()
+	}
+	return failed
+}
+
+// produce puts a command into the log, with its correlation id and trace.
+func (c *connection) produce(command session.Command) *session.Failed {
+	value, err := command.Message.MarshalVT()
+	if err != nil {
+		c.gate.cfg.Logger.Error("a command could not be encoded", "topic", command.Topic, "error", err)
+		return &session.Failed{ID: command.ID, RetryAfterMS: retryMS}
+	}
+	done := func(err error) {
+		switch {
+		case err != nil:
+			c.gate.meter.produced.WithLabelValues(command.Topic, "failed").Inc()
+			c.step(session.Failed{ID: command.ID, RetryAfterMS: retryMS})
+		default:
+			c.gate.meter.produced.WithLabelValues(command.Topic, "kept").Inc()
+			if command.ID != 0 {
+				c.step(session.Acked{ID: command.ID})
+			}
+		}
+	}
+	if err := c.gate.cfg.Emit(command.Topic, command.Key, value, headers(), done); err != nil {
+		c.gate.meter.produced.WithLabelValues(command.Topic, "overloaded").Inc()
+		return &session.Failed{ID: command.ID, Overloaded: true, RetryAfterMS: retryMS}
+	}
+	return nil
+}
+
+// headers begins a walk through the house: everything that this command causes carries the same correlation id.
+func headers() []topology.Header {
+	id := uuid.Must(uuid.NewV7())
+	ctx, span := otel.Tracer("parley/gateways").Start(context.Background(), "command")
+	defer span.End()
+	out := []topology.Header{{Key: topology.HeaderCorrelation, Value: id[:]}}
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	trace := carrier.Get("traceparent")
+	if trace == "" { // nobody records spans here: the id still binds the walk together
+		trace = fmt.Sprintf("00-%x-%x-00", id[:], id[8:])
+	}
+	return append(out, topology.Header{Key: topology.HeaderTrace, Value: []byte(trace)})
+}
+
+// ask puts a question to the views and steps with the answer; without one the session hears that too.
+func (c *connection) ask(ask session.Ask) {
+	if ask.WhenDrained {
+		select {
+		case <-c.carrier.Drained():
+		case <-time.After(drainedWithin):
+		}
+		c.gate.meter.repairs.Inc()
+	}
+	answered := session.Answered{ID: ask.ID}
+	select {
+	case c.gate.asking <- struct{}{}:
+		ctx, cancel := context.WithTimeout(c.gate.ctx, askWithin)
+		answer, open, err := c.gate.question(ctx, ask.Query)
+		cancel()
+		<-c.gate.asking
+		if err == nil {
+			answered.Answer, answered.Open = answer, open
+		} else if c.gate.ctx.Err() == nil {
+			c.gate.cfg.Logger.Warn("the views did not answer", "query", string(proto.MessageName(ask.Query).Name()), "error", err)
+		}
+	case <-time.After(askWithin): // too many questions at once
+	}
+	c.step(answered)
+}
+
+// question asks the views, and fetches the keys that open the answer.
+func (g *Gateway) question(ctx context.Context, query proto.Message) (answer proto.Message, open session.Opener, err error) {
+	switch q := query.(type) {
+	case *pb.HeadQuery:
+		answer, err = g.cfg.Query.Head(ctx, q)
+	case *pb.DifferenceQuery:
+		answer, err = g.cfg.Query.Difference(ctx, q)
+	case *pb.ConversationsQuery:
+		answer, err = g.cfg.Query.Conversations(ctx, q)
+	case *pb.HistoryQuery:
+		answer, err = g.cfg.Query.History(ctx, q)
+	case *pb.MembersQuery:
+		answer, err = g.cfg.Query.Members(ctx, q)
+	case *pb.PeopleQuery:
+		answer, err = g.cfg.Query.People(ctx, q)
+	default:
+		err = fmt.Errorf("gateways: %T is no question", query)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	opener, err := g.ring.Opener(ctx, session.Needs(answer))
+	if err != nil {
+		return nil, nil, err
+	}
+	return answer, opener, nil
+}
+
+// push lets news wait for the session. What has no room is dropped: the session notices the gap and repairs.
+func (c *connection) push(in ...session.Input) {
+	c.pushMu.Lock()
+	defer c.pushMu.Unlock()
+	room := maxPushes - len(c.pushes)
+	if room < len(in) {
+		c.gate.meter.dropped.Add(float64(len(in) - max(room, 0)))
+		in = in[:max(room, 0)]
+	}
+	c.pushes = append(c.pushes, in...)
+	if !c.pushing && len(c.pushes) > 0 {
+		c.pushing = true
+		go c.pump()
+	}
+}
+
+// pump steps the session with what waits, and ends. It may wait for keys; nobody waits for it.
+func (c *connection) pump() {
+	for {
+		c.pushMu.Lock()
+		batch := c.pushes
+		c.pushes = nil
+		if len(batch) == 0 {
+			c.pushing = false
+			c.pushMu.Unlock()
+			return
+		}
+		c.pushMu.Unlock()
+		for _, in := range batch {
+			if pushed, ok := in.(session.Pushed); ok && len(pushed.Inbox) > 0 {
+				if in = c.opened(pushed); in == nil {
+					continue
+				}
+			}
+			c.step(in)
+		}
+	}
+}
+
+// opened adds the keys to a push. Without them the push is dropped: the repair tries again, and nothing is called erased
+// that is not.
+func (c *connection) opened(pushed session.Pushed) session.Input {
+	var keys []string
+	for _, event := range pushed.Inbox {
+		keys = append(keys, session.Needs(event)...)
+	}
+	ctx, cancel := context.WithTimeout(c.gate.ctx, keysWithin)
+	defer cancel()
+	opener, err := c.gate.ring.Opener(ctx, keys)
+	if err != nil {
+		c.gate.meter.dropped.Inc()
+		c.gate.cfg.Logger.Warn("a push could not be opened", "error", err)
+		return nil
+	}
+	pushed.Open = opener
+	return pushed
+}

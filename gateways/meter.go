@@ -1,0 +1,71 @@
+// What a gateway counts.
+
+package gateways
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/parley-im/parley/gateways/session"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+type meter struct {
+	connections prometheus.Gauge
+	turnedAway  prometheus.Counter
+	frames      *prometheus.CounterVec // word, outcome
+	answers     *prometheus.CounterVec // word
+	closed      *prometheus.CounterVec // reason
+	produced    *prometheus.CounterVec // topic, outcome
+	pushed      prometheus.Counter
+	dropped     prometheus.Counter
+	repairs     prometheus.Counter
+	cut         prometheus.Counter
+	links       prometheus.Gauge
+}
+
+func newMeter(r prometheus.Registerer) *meter {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "parley", Subsystem: "gateway", Name: name, Help: help})
+	}
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "parley", Subsystem: "gateway", Name: name, Help: help}, labels)
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "parley", Subsystem: "gateway", Name: name, Help: help})
+	}
+	m := &meter{
+		connections: gauge("connections", "Sessions that are open."),
+		turnedAway:  counter("turned_away_total", "Connections that were not let in."),
+		frames:      counters("client_frames_total", "Frames of clients, by word and what became of them.", "word", "outcome"),
+		answers:     counters("server_frames_total", "Frames to clients, by word.", "word"),
+		closed:      counters("closed_total", "Sessions that ended, by reason.", "reason"),
+		produced:    counters("commands_total", "Commands handed to the log, by topic and outcome.", "topic", "outcome"),
+		pushed:      counter("pushes_total", "Records that dispatchers pushed."),
+		dropped:     counter("pushes_dropped_total", "Pushes that were dropped, and are repaired."),
+		repairs:     counter("repairs_total", "Differences asked for sessions."),
+		cut:         counter("slow_cut_total", "Slow clients that were cut."),
+		links:       gauge("dispatchers", "Dispatchers that this gateway is attached to."),
+	}
+	if r != nil {
+		r.MustRegister(m.connections, m.turnedAway, m.frames, m.answers, m.closed, m.produced, m.pushed, m.dropped, m.repairs, m.cut, m.links)
+	}
+	return m
+}
+
+func (m *meter) said(frames []*pb.ServerFrame) {
+	for _, frame := range frames {
+		m.answers.WithLabelValues(oneofWord(frame.ProtoReflect())).Inc()
+	}
+}
+
+// wordOf is the name of a frame's word; "none" when there is none.
+func wordOf(frame *pb.ClientFrame) string { return oneofWord(frame.ProtoReflect()) }
+
+func closeWord(reason session.Reason) string {
+	words := [...]string{"ended", "misused", "unauthenticated", "hello_late", "restarting", "overwhelmed"}
+	if int(reason) < len(words) {
+		return words[reason]
+	}
+	return "other"
+}

@@ -1,0 +1,284 @@
+// The switchboard: which session wants which key, and which dispatcher has it.
+//
+// A gateway keeps one stream (a link) to each dispatcher. A dispatcher says which partitions it owns; the switchboard asks
+// it for the keys of those partitions that sessions here want, in bulk, and again after each change. What was lost in
+// between is found by asking the heads of the people concerned.
+
+package gateways
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/topology"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+const (
+	resolveEvery  = 5 * time.Second        // between looks at which dispatchers there are
+	gatherHeads   = 250 * time.Millisecond // for which re-confirmed people are gathered before their heads are asked
+	subscribeMost = 1_000                  // subscriptions in a message
+)
+
+type place struct {
+	topic     string
+	partition int32
+}
+
+type switchboard struct {
+	gate *Gateway
+
+	mu        sync.Mutex
+	wanted    map[session.Subscription]map[*connection]struct{}
+	confirmed map[session.Subscription]bool // once: a second time is a repair
+	owners    map[place]*link
+	links     map[string]*link
+	returned  map[string]struct{} // people whose subscription was lost and is back
+	wakeHeads chan struct{}
+}
+
+func newSwitchboard(g *Gateway) *switchboard {
+	return &switchboard{gate: g, wanted: map[session.Subscription]map[*connection]struct{}{}, confirmed: map[session.Subscription]bool{},
+		owners: map[place]*link{}, links: map[string]*link{}, returned: map[string]struct{}{}, wakeHeads: make(chan struct{}, 1)}
+}
+
+func (b *switchboard) placeOf(sub session.Subscription) place {
+	return place{sub.Topic, topology.PartitionOf(sub.Key, b.gate.cfg.Plan.Partitions)}
+}
+
+// run keeps a link to each dispatcher until ctx ends.
+func (b *switchboard) run(ctx context.Context) {
+	var work sync.WaitGroup
+	defer work.Wait()
+	work.Go(func() { b.repairReturned(ctx) })
+	ticker := time.NewTicker(resolveEvery)
+	defer ticker.Stop()
+	for {
+		addresses, err := b.gate.cfg.Dispatchers(ctx)
+		if err != nil && ctx.Err() == nil {
+			b.gate.cfg.Logger.Warn("the dispatchers cannot be named: pushes go on over the links that are there", "error", err)
+		} else if err == nil {
+			b.match(ctx, &work, addresses)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// match opens links to new dispatchers and closes those to dispatchers that are named no longer.
+func (b *switchboard) match(ctx context.Context, work *sync.WaitGroup, addresses []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for address, l := range b.links {
+		if !slices.Contains(addresses, address) {
+			l.stop()
+			delete(b.links, address)
+		}
+	}
+	for _, address := range addresses {
+		if b.links[address] == nil {
+			l := newLink(ctx, b, address)
+			b.links[address] = l
+			work.Go(l.run)
+		}
+	}
+}
+
+// change adds and takes away what a session wants.
+func (b *switchboard) change(c *connection, add, remove []session.Subscription) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fresh, gone := map[*link][]*pb.Subscription{}, map[*link][]*pb.Subscription{}
+	for _, sub := range remove {
+		delete(b.wanted[sub], c)
+		if len(b.wanted[sub]) == 0 {
+			delete(b.wanted, sub)
+			delete(b.confirmed, sub)
+			if l := b.owners[b.placeOf(sub)]; l != nil {
+				gone[l] = append(gone[l], &pb.Subscription{Topic: sub.Topic, Key: sub.Key})
+			}
+		}
+	}
+	for _, sub := range add {
+		if b.wanted[sub] == nil {
+			b.wanted[sub] = map[*connection]struct{}{}
+		}
+		b.wanted[sub][c] = struct{}{}
+		if b.confirmed[sub] {
+			c.push(session.Subscribed{Subscription: sub})
+		} else if l := b.owners[b.placeOf(sub)]; l != nil {
+			fresh[l] = append(fresh[l], &pb.Subscription{Topic: sub.Topic, Key: sub.Key})
+		}
+	}
+	for l, subs := range gone {
+		l.unsubscribe(subs)
+	}
+	for l, subs := range fresh {
+		l.subscribe(subs)
+	}
+}
+
+// owned hears what a dispatcher owns now, and asks it for the keys of the partitions that are new to it.
+func (b *switchboard) owned(l *link, partitions []*pb.OwnedPartition) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := make(map[place]struct{}, len(partitions))
+	for _, p := range partitions {
+		now[place{p.GetTopic(), p.GetPartition()}] = struct{}{}
+	}
+	b.disown(func(p place, owner *link) bool { _, still := now[p]; return owner == l && !still })
+	fresh := make(map[place]struct{})
+	for p := range now {
+		if b.owners[p] != l {
+			b.owners[p], fresh[p] = l, struct{}{}
+		}
+	}
+	var subs []*pb.Subscription
+	for sub := range b.wanted {
+		if _, ok := fresh[b.placeOf(sub)]; ok {
+			delete(b.confirmed, sub)
+			subs = append(subs, &pb.Subscription{Topic: sub.Topic, Key: sub.Key})
+		}
+	}
+	l.subscribe(subs)
+}
+
+// lost forgets what a dispatcher owned, because its stream ended.
+func (b *switchboard) lost(l *link) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.disown(func(_ place, owner *link) bool { return owner == l })
+}
+
+// disown takes partitions from their owners: their subscriptions hold no longer.
+func (b *switchboard) disown(which func(place, *link) bool) {
+	gone := make(map[place]struct{})
+	for p, owner := range b.owners {
+		if which(p, owner) {
+			gone[p] = struct{}{}
+			delete(b.owners, p)
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	for sub := range b.confirmed {
+		if _, ok := gone[b.placeOf(sub)]; ok {
+			delete(b.confirmed, sub)
+		}
+	}
+}
+
+// subscribed hears that records are told from now on, and tells the sessions.
+func (b *switchboard) subscribed(l *link, subs []*pb.Subscription) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range subs {
+		sub := session.Subscription{Topic: s.GetTopic(), Key: s.GetKey()}
+		if len(b.wanted[sub]) == 0 || b.owners[b.placeOf(sub)] != l {
+			continue
+		}
+		b.confirmed[sub] = true
+		for c := range b.wanted[sub] {
+			c.push(session.Subscribed{Subscription: sub})
+		}
+		if sub.Topic == session.InboxEvents {
+			b.returned[sub.Key] = struct{}{}
+		}
+	}
+	select {
+	case b.wakeHeads <- struct{}{}:
+	default:
+	}
+}
+
+// repairReturned asks the heads of the people whose subscriptions just began: after a loss thousands return at once.
+func (b *switchboard) repairReturned(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.wakeHeads:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(gatherHeads):
+		}
+		b.mu.Lock()
+		users := slices.Collect(maps.Keys(b.returned))
+		clear(b.returned)
+		b.mu.Unlock()
+		b.gate.askHeads(ctx, users)
+	}
+}
+
+// records tells sessions of records that came.
+func (b *switchboard) records(records []*pb.PushedRecord) {
+	b.gate.meter.pushed.Add(float64(len(records)))
+	for _, r := range records {
+		in, ok := decode(r)
+		if !ok {
+			continue // whatever it is, the numbers show that something is missing
+		}
+		for _, c := range b.listeners(session.Subscription{Topic: r.GetTopic(), Key: r.GetKey()}) {
+			c.push(in)
+		}
+	}
+}
+
+// decode reads a record once for all sessions that want it.
+func decode(r *pb.PushedRecord) (session.Pushed, bool) {
+	in := session.Pushed{Key: r.GetKey()}
+	var err error
+	switch r.GetTopic() {
+	case session.InboxEvents:
+		event := new(pb.InboxEvent)
+		err = event.UnmarshalVT(r.GetValue())
+		in.Inbox = []*pb.InboxEvent{event}
+	case session.BookmarkEvents:
+		in.Bookmark = new(pb.BookmarkEvent)
+		err = in.Bookmark.UnmarshalVT(r.GetValue())
+	case session.AccountEvents:
+		in.Account = new(pb.AccountEvent)
+		err = in.Account.UnmarshalVT(r.GetValue())
+	default:
+		return in, false
+	}
+	return in, err == nil
+}
+
+func (b *switchboard) listeners(sub session.Subscription) []*connection {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Keys(b.wanted[sub]))
+}
+
+// whisper passes on to the gateways of a person, over the dispatcher of the inbox. It may be lost.
+func (b *switchboard) whisper(w *pb.Whisper) {
+	b.mu.Lock()
+	l := b.owners[b.placeOf(session.Subscription{Topic: session.InboxEvents, Key: w.GetUser()})]
+	b.mu.Unlock()
+	if l != nil {
+		l.say(&pb.GatewaySaid{Word: &pb.GatewaySaid_Whisper{Whisper: w}}, true)
+	}
+}
+
+// whispered shows a whisper to the sessions of its person.
+func (b *switchboard) whispered(w *pb.Whisper) {
+	frame := new(pb.ServerFrame)
+	if len(w.GetFrame()) > session.MaxWhisper || frame.UnmarshalVT(w.GetFrame()) != nil {
+		return
+	}
+	for _, c := range b.listeners(session.Subscription{Topic: session.InboxEvents, Key: w.GetUser()}) {
+		c.push(session.Whispered{Frame: frame})
+	}
+}
