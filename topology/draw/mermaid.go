@@ -16,6 +16,7 @@ const styles = `  classDef door fill:#ffe8cc,stroke:#d9480f,color:#212529
   classDef event fill:#ebfbee,stroke:#2f9e44,color:#212529
   classDef group fill:#fff9db,stroke:#e67700,color:#212529
   classDef store fill:#f3f0ff,stroke:#6741d9,color:#212529
+  classDef frame fill:transparent,stroke:#adb5bd,color:#868e96
 `
 
 // Mermaid is the plan as a flowchart.
@@ -46,6 +47,10 @@ func Mermaid(p topology.Plan) string {
 	line("")
 	drawArrows(p, line)
 	b.WriteString(styles)
+	for _, g := range p.Groups {
+		line("class %s frame", id("walk", g.Name))
+	}
+	line("class stores frame")
 	return b.String()
 }
 
@@ -53,7 +58,7 @@ func Mermaid(p topology.Plan) string {
 func drawLog(p topology.Plan, line func(string, ...any)) {
 	for _, g := range p.Groups {
 		line("")
-		line(`subgraph %s["%s, by %s"]`, id("walk", g.Name), g.Name, g.Key)
+		line(`subgraph %s["by %s"]`, id("walk", g.Name), g.Key)
 		line("  direction TB")
 		for _, t := range p.Topics {
 			if t.Name == g.Input {
