@@ -79,7 +79,7 @@ func rejection(event *pb.Event) *problem {
 		pb.Reason_REASON_RATE_LIMITED:              http.StatusTooManyRequests,
 		pb.Reason_REASON_SUSPENDED:                 http.StatusForbidden,
 		pb.Reason_REASON_TOO_MANY_DEVICES:          http.StatusConflict,
-		pb.Reason_REASON_NOT_A_MEMBER:              http.StatusNotFound,
+		pb.Reason_REASON_NOT_A_MEMBER:              http.StatusForbidden,
 		pb.Reason_REASON_NOT_ALLOWED:               http.StatusForbidden,
 		pb.Reason_REASON_ALREADY_EXISTS:            http.StatusConflict,
 		pb.Reason_REASON_PERSON_UNAVAILABLE:        http.StatusNotFound,

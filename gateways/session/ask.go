@@ -48,7 +48,8 @@ func (s *Session) answered(now int64, a Answered) {
 	}
 }
 
-// getDifference answers with events behind a cursor of the client's choice. What was told moves the session's own cursor.
+// getDifference answers with events behind a cursor of the client's choice. For a client that was not live yet this is
+// where it begins to be; for a live one the events go on where they were, and it drops what it has.
 func (s *Session) getDifference(re uint64, get *pb.GetDifference) {
 	from := get.GetCursor()
 	query := &pb.DifferenceQuery{User: s.user, Cursor: from, Limit: cmp.Or(get.GetLimit(), DefaultDifference)}
@@ -63,12 +64,7 @@ func (s *Session) getDifference(re uint64, get *pb.GetDifference) {
 		at := place{difference.Cursor.GetInboxSeq(), difference.Cursor.GetEpoch()}
 		difference.More = !difference.SnapshotNeeded && len(difference.Events) > 0 && at.before(place{head.GetInboxSeq(), head.GetEpoch()})
 		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Difference{Difference: difference}})
-		if difference.SnapshotNeeded {
-			return
-		}
-		f := &s.feed
-		reaches := from.GetInboxSeq() <= f.seq && at.seq > f.seq && (at.epoch == f.epoch || f.epoch == 0)
-		if !f.live || reaches {
+		if !s.feed.live && !difference.SnapshotNeeded {
 			s.jump(now, difference.Cursor)
 		}
 	})

@@ -48,7 +48,7 @@ const (
 	closeWithin   = time.Second      // for the close frame, and for what is still waiting
 	silentFor     = 75 * time.Second // a client of which nothing is heard for so long is gone
 	pingEvery     = 20 * time.Second // between pings; they ride behind other frames
-	lingerBytes   = 1 << 20          // bytes thrown away behind a frame that was too large
+	lingerBytes   = 4 << 20          // bytes thrown away behind a frame that was too large
 	MaxWaiting    = 1_024            // frames that wait for a client
 	MaxWaitingB   = 1 << 20          // bytes that wait for a client; a single frame may be larger
 )
