@@ -1,0 +1,60 @@
+# Parley: `make run` to chat, `make test` to test everything that can be tested here, `make help` for the rest.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+BIN := bin/parley
+RACE ?= -race
+ARGS ?=
+
+.PHONY: help
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## Build bin/parley (needs Go and a C compiler; the first time takes minutes)
+	@bash test/scripts/need.sh go cc
+	go build -o $(BIN) ./cmd/parley
+
+.PHONY: run
+run: build ## Chat in a browser: everything in one process; DATA=dir keeps what was said
+	$(BIN) dev $(if $(DATA),--data $(DATA)) $(ARGS)
+
+.PHONY: test
+test: test-go test-web ## Test everything that can be tested here; real servers install and start themselves
+
+.PHONY: test-go
+test-go: ## Go tests, with the race detector and real servers (PARLEY_REAL=off leaves those out)
+	@bash test/scripts/need.sh go cc
+	go vet ./...
+	go test $(RACE) -timeout 40m ./...
+
+.PHONY: test-web
+test-web: build ## The page: unit tests, and two people in headless Chromium
+	bash test/scripts/web.sh
+
+.PHONY: generate
+generate: ## Make everything that is generated: protobuf, stubs, TOPOLOGY.md, the page
+	bash schemas/generate.sh
+	go run ./cmd/parley topology print --format markdown > topology/TOPOLOGY.md
+
+.PHONY: verify
+verify: generate ## Fail when something generated is stale, badly formatted, or breaks the dictionary
+	@test -z "$$(gofmt -l $$(git ls-files '*.go' | grep -v /gen/))" || { echo "gofmt -w these:"; gofmt -l $$(git ls-files '*.go' | grep -v /gen/); exit 1; }
+	git diff --exit-code -- schemas topology/TOPOLOGY.md
+	bash test/scripts/breaking.sh
+
+.PHONY: page
+page: ## Build the page (needs Node 20)
+	bash clients/web/build.sh
+
+.PHONY: kafka redis mongo
+kafka: ## Start Apache Kafka on 127.0.0.1:9092 (installs what it needs)
+	go run ./test/servers/up kafka $(ARGS)
+redis: ## Start Redis on 127.0.0.1:6379
+	go run ./test/servers/up redis $(ARGS)
+mongo: ## Start a MongoDB-wire server on 127.0.0.1:27017
+	go run ./test/servers/up mongo $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what was built; .data stays
+	rm -rf bin .bin

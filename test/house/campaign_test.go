@@ -1,0 +1,158 @@
+// The campaign: processors are killed and frozen under load on real servers, and afterwards the log has to prove itself.
+
+package house_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The figures that the campaign promises.
+const (
+	campaignPeople   = 40
+	campaignCommands = 20_000
+	campaignKills    = 20
+	campaignFreezes  = 5
+	campaignSession  = 3 * time.Second // group session timeout; a freeze lasts longer
+)
+
+// herd keeps processors alive: one that ends, by a kill or by its own law, is started again under the same name.
+type herd struct {
+	t       *testing.T
+	start   func(i int) *exec.Cmd
+	mu      sync.Mutex
+	members []*exec.Cmd
+	stopped bool
+	deaths  int
+	wg      sync.WaitGroup
+}
+
+func (h *herd) keep(i int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stopped {
+		return
+	}
+	c := h.start(i)
+	h.members[i] = c
+	h.wg.Add(1)
+	go func() {
+		defer h.wg.Done()
+		_ = c.Wait()
+		h.mu.Lock()
+		h.deaths++
+		h.mu.Unlock()
+		h.keep(i)
+	}()
+}
+
+func (h *herd) signal(i int, s syscall.Signal) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_ = h.members[i].Process.Signal(s)
+}
+
+func (h *herd) stop() {
+	h.mu.Lock()
+	h.stopped = true
+	for _, c := range h.members {
+		_ = c.Process.Signal(syscall.SIGCONT)
+		_ = c.Process.Signal(syscall.SIGTERM)
+	}
+	h.mu.Unlock()
+	h.wg.Wait()
+}
+
+func TestProcessorsKilledAndFrozen(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: the campaign takes minutes; run without -short")
+	}
+	h, herd := startHerd(t, 2)
+	p := h.people(t, numbered("c", campaignPeople)...)
+	devices := make([]*Device, len(p))
+	for i := range p {
+		devices[i] = h.Online(t, p[i], "phone")
+	}
+	conversations := make([]string, len(p)/2)
+	for i := range conversations {
+		conversations[i] = direct(devices[2*i], p[2*i+1])
+	}
+	trio := group(devices[0], "trio", p[1], p[2])
+
+	var load sync.WaitGroup
+	each := campaignCommands / len(p)
+	for i, d := range devices {
+		load.Add(1)
+		go func() {
+			defer load.Done()
+			pace := time.NewTicker(100 * time.Second / time.Duration(each))
+			defer pace.Stop()
+			for n := range each {
+				<-pace.C
+				c := conversations[i/2]
+				if i < 3 && n%5 == 0 {
+					c = trio
+				}
+				d.Send(say(c, fmt.Sprintf("%d/%d", i, n)))
+			}
+		}()
+	}
+	for i := range campaignKills + campaignFreezes {
+		victim := rand.IntN(len(herd.members))
+		if i%5 == 4 {
+			herd.signal(victim, syscall.SIGSTOP)
+			time.Sleep(campaignSession + 2*time.Second)
+			herd.signal(victim, syscall.SIGCONT)
+		} else {
+			herd.signal(victim, syscall.SIGKILL)
+		}
+		time.Sleep(time.Second + rand.N(3*time.Second))
+	}
+	load.Wait()
+
+	for i, d := range devices { // the last command's outcome comes after all others of this device
+		last := d.Say(conversations[i/2], "the end")
+		require.NotNil(t, last.GetMessage(), "%v", last)
+	}
+	for i, d := range devices {
+		d.until("the peer's last word", func() bool {
+			n := 0
+			for _, e := range d.events {
+				if e.GetMessage().GetText() == "the end" && e.Conversation == conversations[i/2] {
+					n++
+				}
+			}
+			return n == 2
+		})
+	}
+	herd.stop()
+	t.Logf("%d kills and %d freezes, %d processes ended", campaignKills, campaignFreezes, herd.deaths)
+
+	told := prove(t, h).outcomes(t)
+	for _, d := range devices {
+		for seq := uint64(1); seq <= d.seq; seq++ {
+			require.Equal(t, 1, told[fmt.Sprintf("%s/%s/%d", d.user, d.id, seq)], "outcomes of %s %d", d.user, seq)
+		}
+	}
+	for i, d := range devices {
+		c := conversations[i/2]
+		eventually(t, func() bool { return len(d.history(c)) == len(d.texts(c)) })
+		require.Equal(t, d.texts(c), d.history(c), "the history view is what was pushed to %s", d.user)
+		require.Equal(t, d.texts(c), devices[i^1].texts(c), "both of %s see one order", c)
+	}
+}
+
+func numbered(prefix string, n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("%s%d", prefix, i)
+	}
+	return all
+}

@@ -1,0 +1,185 @@
+// The proof: the log is read from its beginning and folded again, and everything that anybody said must come out equal.
+
+package house_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/parley-im/parley/processors"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire"
+)
+
+// said is one output, wherever it stands.
+type said struct {
+	topic, key string
+	value      []byte
+}
+
+// proof is what reading the whole log gave.
+type proof struct {
+	records, repeats int
+	events           map[string][]topology.Record // by topic, repeats left out, in order of partition and offset
+}
+
+// prove folds the log of a quiet house and fails the test for every difference.
+func prove(t *testing.T, h *House) *proof {
+	t.Helper()
+	plan := topology.House()
+	p := &proof{events: map[string][]topology.Record{}}
+	expected := map[string]map[topology.Cause]said{}
+	for _, m := range processors.Machines(plan) {
+		rows := p.fold(t, h, plan, m, expected)
+		p.compareTable(t, h, plan, m, rows)
+	}
+	for _, topic := range plan.Topics {
+		p.compareTopic(t, h, topic, expected[topic.Name])
+	}
+	p.dense(t)
+	t.Logf("proved %d records, %d of them repeats, all byte-identical", p.records, p.repeats)
+	return p
+}
+
+func cluster(h *House) wire.Cluster { return wire.Cluster{Brokers: []string{h.Kafka}} }
+
+// fold runs a machine over its input and notes what it should have said.
+func (p *proof) fold(t *testing.T, h *House, plan topology.Plan, m topology.Machine, expected map[string]map[topology.Cause]said) map[string][]byte {
+	type place struct {
+		partition int32
+		key       string
+	}
+	rows := map[place][]byte{}
+	require.NoError(t, wire.Read(context.Background(), cluster(h), m.Group.Input, func(r *topology.Record) error {
+		at := place{r.Partition, r.Key}
+		rules := m.RulesAt(rows[place{r.Partition, topology.RulesKey}], r.Offset)
+		next, out := m.Fold(rules, rows[at], r)
+		if next == nil {
+			return nil
+		}
+		rows[at] = next
+		for i, o := range out {
+			c := topology.Cause{Epoch: plan.Epoch, Group: m.Group.Number, Partition: r.Partition, Offset: r.Offset, Index: uint32(i)}
+			if expected[o.Topic] == nil {
+				expected[o.Topic] = map[topology.Cause]said{}
+			}
+			expected[o.Topic][c] = said{o.Topic, o.Key, bytes.Clone(o.Value)}
+		}
+		return nil
+	}))
+	byKey := map[string][]byte{}
+	for at, row := range rows {
+		byKey[at.key] = row
+	}
+	return byKey
+}
+
+// compareTable holds the last row of every key in the changelog against the fold.
+func (p *proof) compareTable(t *testing.T, h *House, plan topology.Plan, m topology.Machine, rows map[string][]byte) {
+	last := map[string][]byte{}
+	require.NoError(t, wire.Read(context.Background(), cluster(h), plan.Table(m.Group.Name), func(r *topology.Record) error {
+		p.records++
+		if !wire.IsTakeover(r) {
+			last[r.Key] = bytes.Clone(r.Value)
+		}
+		return nil
+	}))
+	require.Equal(t, len(rows), len(last), "rows of %s", m.Group.Name)
+	for key, want := range rows {
+		require.Equal(t, state(t, want), state(t, last[key]), "row %s of %s", key, m.Group.Name)
+	}
+}
+
+// state is a row without the position that a rewrite may raise.
+func state(t *testing.T, b []byte) string {
+	var row pb.Row
+	require.NoError(t, row.UnmarshalVT(b))
+	row.Through = 0
+	clean, err := row.MarshalVT()
+	require.NoError(t, err)
+	return string(clean)
+}
+
+// compareTopic holds what stands in a topic against what the fold says: nothing missing, nothing else, repeats identical.
+func (p *proof) compareTopic(t *testing.T, h *House, topic topology.Topic, expected map[topology.Cause]said) {
+	seen := map[topology.Cause]said{}
+	strangers := 0
+	require.NoError(t, wire.Read(context.Background(), cluster(h), topic.Name, func(r *topology.Record) error {
+		p.records++
+		packed := r.Get(topology.HeaderCause)
+		if packed == nil { // from a gateway
+			strangers++
+			return nil
+		}
+		c, err := topology.UnpackCause(packed)
+		if err != nil {
+			return fmt.Errorf("%s/%d@%d: %w", r.Topic, r.Partition, r.Offset, err)
+		}
+		now := said{r.Topic, r.Key, bytes.Clone(r.Value)}
+		want, ok := expected[c]
+		if !ok || want.key != now.key || !bytes.Equal(want.value, now.value) {
+			return fmt.Errorf("%s/%d@%d: cause %+v said something that the fold does not say", r.Topic, r.Partition, r.Offset, c)
+		}
+		if _, repeat := seen[c]; repeat {
+			p.repeats++
+			return nil
+		}
+		seen[c] = now
+		p.events[topic.Name] = append(p.events[topic.Name], *r)
+		return nil
+	}))
+	for c, want := range expected {
+		require.Contains(t, seen, c, "%s for %s is missing", want.topic, want.key)
+	}
+	if strangers > 0 {
+		require.Contains(t, topic.Writers, "session", "%s has %d records without a cause", topic.Name, strangers)
+	}
+}
+
+// dense checks every number that a client relies on.
+func (p *proof) dense(t *testing.T) {
+	inbox, seq, number := map[string]uint64{}, map[string]uint64{}, map[string]uint64{}
+	for _, r := range p.events["inbox.events"] {
+		var e pb.InboxEvent
+		require.NoError(t, e.UnmarshalVT(r.Value))
+		inbox[r.Key]++
+		require.Equal(t, inbox[r.Key], e.InboxSeq, "inbox of %s", r.Key)
+	}
+	for _, r := range p.events["conversation.events"] {
+		var e pb.ConversationEvent
+		require.NoError(t, e.UnmarshalVT(r.Value))
+		seq[r.Key]++
+		if e.GetMessageSent() != nil {
+			number[r.Key]++
+		}
+		require.Equal(t, seq[r.Key], e.Seq, "seq of %s", r.Key)
+		require.Equal(t, number[r.Key], e.Number, "number of %s", r.Key)
+	}
+}
+
+// outcomes counts, for every command of a person's device, what the person's inbox was told about it.
+func (p *proof) outcomes(t *testing.T) map[string]int {
+	told := map[string]int{}
+	for _, r := range p.events["inbox.events"] {
+		var e pb.InboxEvent
+		require.NoError(t, e.UnmarshalVT(r.Value))
+		var o *pb.Origin
+		switch w := e.Word.(type) {
+		case *pb.InboxEvent_Conversation:
+			o = w.Conversation.GetEvent().GetOrigin()
+		case *pb.InboxEvent_Account:
+			o = w.Account.GetEvent().GetOrigin()
+		case *pb.InboxEvent_Refused:
+			o = w.Refused.GetOrigin()
+		}
+		if o.GetUser() == r.Key && o.GetClientSeq() > 0 {
+			told[fmt.Sprintf("%s/%s/%d", o.User, o.DeviceId, o.ClientSeq)]++
+		}
+	}
+	return told
+}

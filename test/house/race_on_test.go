@@ -1,0 +1,7 @@
+// The binary under test is built with the race detector when the tests are.
+
+//go:build race
+
+package house_test
+
+const raceEnabled = true
