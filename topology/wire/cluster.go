@@ -100,6 +100,8 @@ func (c Cluster) forSarama(conf *sarama.Config) error {
 func forwardLogs(lines <-chan kafka.LogEvent, log *slog.Logger) {
 	for l := range lines {
 		switch {
+		case l.Tag == "CONFWARN": // that a setting is experimental; defaults.go says why we want it
+			log.Debug(l.Message, "from", "librdkafka", "tag", l.Tag)
 		case l.Level <= 3:
 			log.Error(l.Message, "from", "librdkafka", "tag", l.Tag)
 		case l.Level == 4:

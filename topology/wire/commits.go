@@ -135,6 +135,7 @@ func (s *session) commit() {
 	some := false
 	for _, c := range s.claims {
 		next := c.commits.next()
+		s.g.measureLag(c, next)
 		if next == c.marked || next == noCommit || c.store == nil {
 			continue
 		}
@@ -151,6 +152,13 @@ func (s *session) commit() {
 	}
 	if some {
 		s.Commit()
+	}
+}
+
+// measureLag compares the commit with the end that the last fetch told.
+func (g *group) measureLag(c *claim, next int64) {
+	if stream := c.stream.Load(); stream != nil && next != noCommit {
+		g.metrics.lag.WithLabelValues(strconv.Itoa(int(c.partition))).Set(float64(max((*stream).HighWaterMarkOffset()-next, 0)))
 	}
 }
 

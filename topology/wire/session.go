@@ -107,7 +107,7 @@ func (h *handler) Setup(s sarama.ConsumerGroupSession) error {
 // ConsumeClaim is goka's.
 func (h *handler) ConsumeClaim(_ sarama.ConsumerGroupSession, c sarama.ConsumerGroupClaim) error {
 	if w := h.s.claims[c.Partition()]; w != nil {
-		w.highWater.Store(&c)
+		w.stream.Store(&c)
 	}
 	return h.goka.ConsumeClaim(h.s, c)
 }

@@ -13,6 +13,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -47,7 +48,7 @@ type claim struct {
 	store     *partitionStore
 	commits   *commits
 	marked    int64 // last offset marked for commit
-	highWater atomic.Pointer[sarama.ConsumerGroupClaim]
+	stream    atomic.Pointer[sarama.ConsumerGroupClaim]
 
 	nonce      string
 	generation int64               // offset of the takeover record
@@ -289,7 +290,11 @@ func (g *group) enter(c *claim) error {
 	g.metrics.takeovers.Inc()
 	g.metrics.rewound.Add(float64(c.committed - c.target))
 	g.metrics.suspects.Add(float64(len(c.suspects)))
-	g.log.Info("took a partition over", "partition", c.partition, "generation", c.generation, "committed", c.committed,
+	level := slog.LevelDebug
+	if len(c.suspects) > 0 {
+		level = slog.LevelInfo // a stale owner wrote: rare enough to be told
+	}
+	g.log.Log(context.Background(), level, "took a partition over", "partition", c.partition, "generation", c.generation, "committed", c.committed,
 		"from", c.target, "suspects", len(c.suspects), "older", len(c.retire))
 	g.claims[c.partition].Store(c)
 	if c.target >= c.committed {

@@ -1,0 +1,250 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/wiretest"
+)
+
+// taken is what a follower handled.
+type taken struct {
+	mu      sync.Mutex
+	records []topology.Record
+	owned   [][]TopicPartition
+	handled map[TopicPartition]bool
+	strange []string
+}
+
+func (s *taken) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.records)
+}
+
+func (s *taken) last() []TopicPartition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.owned) == 0 {
+		return nil
+	}
+	return s.owned[len(s.owned)-1]
+}
+
+func (h *house) follow(s *taken, change func(*FollowerConfig)) (stop func() error) {
+	s.handled = map[TopicPartition]bool{}
+	cfg := FollowerConfig{
+		Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{wiretest.Commands}, SessionTimeout: 2 * time.Second, Log: testLog(h.t),
+		MaxBatch: 50,
+		Owned: func(list []TopicPartition) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.owned = append(s.owned, list)
+			s.handled = map[TopicPartition]bool{}
+			for _, tp := range list {
+				s.handled[tp] = true
+			}
+		},
+		Handle: func(_ context.Context, topic string, partition int32, batch []topology.Record) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if !s.handled[TopicPartition{topic, partition}] {
+				s.strange = append(s.strange, fmt.Sprintf("%s/%d handled before it was owned", topic, partition))
+			}
+			if len(batch) > 50 {
+				s.strange = append(s.strange, fmt.Sprintf("a batch of %d", len(batch)))
+			}
+			s.records = append(s.records, batch...)
+			return nil
+		},
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- Follow(ctx, cfg) }()
+	var once sync.Once
+	var err error
+	stop = func() error {
+		once.Do(func() {
+			cancel()
+			select {
+			case err = <-ended:
+			case <-time.After(testPatience):
+				err = errors.New("the follower did not end")
+			}
+		})
+		return err
+	}
+	h.t.Cleanup(func() { stop() })
+	return stop
+}
+
+func (h *house) await(what string, condition func() bool) {
+	h.t.Helper()
+	require.Eventually(h.t, condition, testPatience, 10*time.Millisecond, what)
+}
+
+func (s *taken) inOrder(t *testing.T, n int) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.Empty(t, s.strange)
+	require.Len(t, s.records, n)
+	next := map[int32]int64{}
+	for _, r := range s.records {
+		require.Equal(t, next[r.Partition], r.Offset)
+		next[r.Partition]++
+	}
+}
+
+func TestFollowerHandlesAllInOrderAndGoesOnAtItsCommit(t *testing.T) {
+	h := newHouse(t, 4)
+	h.send(1000, 30)
+	var s taken
+	stop := h.follow(&s, nil)
+	h.await("all", func() bool { return s.count() == 1000 })
+	require.NoError(t, stop())
+	s.inOrder(t, 1000)
+	h.send(500, 30)
+	stop = h.follow(&s, nil)
+	h.await("the rest", func() bool { return s.count() >= 1500 })
+	require.NoError(t, stop())
+	s.inOrder(t, 1500)
+}
+
+func TestFollowerRepeatsTheSameBatchUntilItIsTaken(t *testing.T) {
+	h := newHouse(t, 2)
+	h.send(200, 10)
+	var s taken
+	failures := 0
+	stop := h.follow(&s, func(c *FollowerConfig) {
+		take := c.Handle
+		c.Handle = func(ctx context.Context, topic string, partition int32, batch []topology.Record) error {
+			s.mu.Lock()
+			refuse := partition == 1 && failures < 3
+			if refuse {
+				failures++
+			}
+			s.mu.Unlock()
+			if refuse {
+				return errors.New("not now")
+			}
+			return take(ctx, topic, partition, batch)
+		}
+	})
+	h.await("all", func() bool { return s.count() == 200 })
+	require.NoError(t, stop())
+	require.Equal(t, 3, failures)
+	s.inOrder(t, 200)
+}
+
+func TestSlowHandlerPausesItsPartitionAlone(t *testing.T) {
+	h := newHouse(t, 2)
+	h.send(6000, 10)
+	var s taken
+	gate := make(chan struct{})
+	stop := h.follow(&s, func(c *FollowerConfig) {
+		take := c.Handle
+		c.Handle = func(ctx context.Context, topic string, partition int32, batch []topology.Record) error {
+			if partition == 0 {
+				select {
+				case <-gate:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			return take(ctx, topic, partition, batch)
+		}
+	})
+	of := func(p int32) (n int) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, r := range s.records {
+			if r.Partition == p {
+				n++
+			}
+		}
+		return n
+	}
+	total := map[int32]int{}
+	for _, r := range h.read(wiretest.Commands) {
+		total[r.Partition]++
+	}
+	h.await("partition 1", func() bool { return of(1) == total[1] })
+	require.Zero(t, of(0))
+	close(gate)
+	h.await("partition 0", func() bool { return of(0) == total[0] })
+	require.NoError(t, stop())
+	s.inOrder(t, 6000)
+}
+
+func TestNewestSeesWhatIsProducedAfterOwned(t *testing.T) {
+	h := newHouse(t, 4)
+	h.send(100, 10)
+	var s taken
+	stop := h.follow(&s, func(c *FollowerConfig) { c.Newest = true })
+	h.await("owned", func() bool { return len(s.last()) == 4 })
+	h.send(100, 10)
+	h.await("all that came after", func() bool { return s.count() >= 100 })
+	require.NoError(t, stop())
+	require.Equal(t, 100, s.count())
+}
+
+func TestFollowersShareWithoutStoppingTheWorld(t *testing.T) {
+	h := newHouse(t, 4)
+	var one, two taken
+	h.follow(&one, nil)
+	h.await("one has all", func() bool { return len(one.last()) == 4 })
+	stop := h.follow(&two, nil)
+	h.await("they share", func() bool { return len(one.last()) == 2 && len(two.last()) == 2 })
+	h.send(400, 40)
+	h.await("all", func() bool { return one.count()+two.count() >= 400 })
+	require.NoError(t, stop())
+	h.await("one has all again", func() bool { return len(one.last()) == 4 })
+	h.send(100, 40)
+	h.await("all", func() bool { return one.count()+two.count() >= 500 })
+	require.Empty(t, one.strange)
+	require.Empty(t, two.strange)
+}
+
+func TestFollowerBelowTheLogStops(t *testing.T) {
+	h := newHouse(t, 2)
+	h.send(100, 10)
+	var s taken
+	stop := h.follow(&s, nil)
+	h.await("all", func() bool { return s.count() == 100 })
+	require.NoError(t, stop())
+	h.send(100, 10)
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...))
+	require.NoError(t, err)
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	ends, err := admin.ListEndOffsets(t.Context(), wiretest.Commands)
+	require.NoError(t, err)
+	_, err = admin.DeleteRecords(t.Context(), ends.Offsets())
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+	defer cancel()
+	err = Follow(ctx, FollowerConfig{
+		Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{wiretest.Commands},
+		Handle: func(context.Context, string, int32, []topology.Record) error { return nil },
+	})
+	require.ErrorIs(t, err, ErrAlarm)
+}
+
+func TestFollowerNeedsItsTopics(t *testing.T) {
+	h := newHouse(t, 2)
+	err := Follow(t.Context(), FollowerConfig{Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{"nowhere.events"}})
+	require.ErrorIs(t, err, ErrTopicMissing)
+}
