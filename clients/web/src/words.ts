@@ -1,6 +1,6 @@
 // What the page says in words: names, times, and the lines that tell what happened in a conversation.
 import type { Event, Role } from './parley/frames'
-import type { Item, State, Talk } from './parley/state'
+import type { Item, Line, State, Talk } from './parley/state'
 
 export function nameOf(state: State, user: string): string {
   return state.people[user]?.name || user
@@ -23,6 +23,22 @@ export function titleOf(state: State, talk: Talk): string {
 export function roleInWords(role: Role): string {
   if (role === 'ROLE_OWNER') return 'Owner'
   return role === 'ROLE_ADMIN' ? 'Admin' : 'Member'
+}
+
+/** How the connection of a device stands. */
+export function lineInWords(line: Line): string {
+  switch (line) {
+    case 'online':
+      return 'Online'
+    case 'unplugged':
+      return 'Unplugged'
+    case 'refused':
+      return 'Signed out'
+    case 'ended':
+      return 'Ended'
+    default:
+      return 'Connecting…'
+  }
 }
 
 /** The line that tells what happened; empty for what needs no line. */

@@ -3,7 +3,7 @@ import { Connection, type Socket } from './connection'
 import { keepDevice, loadDevice, newDeviceId, type Store } from './device'
 import type { ClientWord, Command, Cursor, Difference, Refused, ServerFrame, Snapshot, Welcome } from './frames'
 import { MAX_PENDING, nextToSend } from './outbox'
-import { dueMarks, type Told } from './seen'
+import { dueMarks, SEEN_EVERY_MS, type Told } from './seen'
 import { initial, reduce, type Happening, type State } from './state'
 
 export interface Options {
@@ -41,10 +41,23 @@ const REST_LONGEST_MS = 30_000
 const TYPING_EVERY_MS = 2_500
 export const TYPING_SHOWN_MS = 5_000
 
-type Question = 'send' | 'difference' | 'bridge' | 'snapshot' | 'history' | 'members'
+type Question = 'send' | 'difference' | 'bridge' | 'snapshot' | 'history' | 'members' | 'watch'
 interface Asked {
   question: Question
   about: string
+}
+
+/** What no text needs and no frame bears: control characters but for line breaks and tabs, and halves of characters. */
+function cleanText(text: string): string {
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '').toWellFormed()
+}
+
+function clean(command: Command): Command {
+  if (command.text) return { ...command, text: { ...command.text, text: cleanText(command.text.text) } }
+  if (command.createGroup) return { ...command, createGroup: { ...command.createGroup, title: cleanText(command.createGroup.title) } }
+  if (command.rename) return { ...command, rename: { title: cleanText(command.rename.title) } }
+  if (command.changeProfile) return { ...command, changeProfile: { displayName: cleanText(command.changeProfile.displayName) } }
+  return command
 }
 
 export class Client {
@@ -61,6 +74,7 @@ export class Client {
   private typedMs = 0
   private bridge: Cursor | undefined
   private watched = ''
+  private watchId = 0
   private timers = new Map<string, ReturnType<typeof setTimeout>>()
 
   constructor(private readonly options: Options) {
@@ -112,7 +126,7 @@ export class Client {
       this.notice('Too much is waiting to be sent. Plug in first.')
       return false
     }
-    this.happen({ is: 'asked', command, timeMs: Date.now() })
+    this.happen({ is: 'asked', command: clean(command), timeMs: Date.now() })
     return true
   }
 
@@ -196,7 +210,7 @@ export class Client {
     this.asked.delete(frame.re)
     if (frame.events) this.happen({ is: 'events', events: frame.events.events })
     else if (frame.accepted) this.happen({ is: 'accepted', ...frame.accepted })
-    else if (frame.refused) this.refused(frame.refused, asked)
+    else if (frame.refused) this.refused(frame.re, frame.refused, asked)
     else if (frame.difference) this.difference(frame.difference, asked)
     else if (frame.snapshot) this.snapshotCame(frame.snapshot)
     else if (frame.history) this.happen({ is: 'history', history: frame.history })
@@ -245,7 +259,7 @@ export class Client {
     else if (this.level()) this.happen({ is: 'level' })
   }
 
-  private refused(refused: Refused, asked: Asked | undefined): void {
+  private refused(re: number, refused: Refused, asked: Asked | undefined): void {
     if (refused.code === 'CODE_UNAUTHENTICATED') {
       this.connection.stop()
       this.down({ is: 'line', line: 'refused', trouble: refused.detail || 'The token is not taken any more.' })
@@ -260,6 +274,20 @@ export class Client {
       return
     }
     if (asked) this.rest(asked, wait)
+    else if (re === this.watchId) {
+      // The views may not know a new conversation yet: the whole set is said again, later.
+      this.watched = ''
+      this.rest({ question: 'watch', about: '' }, wait)
+    } else this.tellAgain(re, wait)
+  }
+
+  /** A mark that was refused is told again. */
+  private tellAgain(id: number, wait: number): void {
+    const told = Object.values(this.told).find((one) => one.id === id)
+    if (!told) return
+    told.marks = { delivered: 0, read: 0 }
+    told.timeMs = Date.now() + wait
+    this.after('seen', wait + SEEN_EVERY_MS, () => this.tellSeen())
   }
 
   /** A question that was refused is asked again later, and each time later still. */
@@ -316,9 +344,9 @@ export class Client {
       .map((talk) => talk.conversation)
       .sort()
     const set = latest.join(' ')
-    if (set === this.watched) return
+    if (set === this.watched || this.isResting('watch', '')) return
     this.watched = set
-    this.connection.say({ watch: { conversations: latest } })
+    this.watchId = this.connection.say({ watch: { conversations: latest } })
   }
 
   /** Puts the next command on the wire, when none is there. */
@@ -368,8 +396,9 @@ export class Client {
     const now = Date.now()
     const { due, waitMs } = dueMarks(this.state, this.told, this.reading, now)
     for (const one of due) {
-      if (!this.connection.say({ seen: one })) return
-      this.told[one.conversation] = { marks: one.marks, timeMs: now }
+      const id = this.connection.say({ seen: one })
+      if (id === 0) return
+      this.told[one.conversation] = { marks: one.marks, timeMs: now, id }
     }
     if (waitMs > 0) this.after('seen', waitMs, () => this.tellSeen())
     for (const one of due) this.happen({ is: 'marked', ...one })
@@ -382,6 +411,10 @@ export class Client {
     this.after(name, TYPING_SHOWN_MS, () => this.happen({ is: 'typing', conversation, user, untilMs: 0 }))
   }
 
+  private isResting(question: Question, about: string): boolean {
+    return (this.resting.get(`${question} ${about}`)?.untilMs ?? 0) > Date.now()
+  }
+
   private isAsked(question: Question, about?: string): boolean {
     for (const one of this.asked.values()) if (one.question === question && (about === undefined || one.about === about)) return true
     return false
@@ -389,7 +422,7 @@ export class Client {
 
   private question(question: Question, about: string, word: ClientWord): boolean {
     if (this.isAsked(question, about)) return false
-    if ((this.resting.get(`${question} ${about}`)?.untilMs ?? 0) > Date.now()) return false
+    if (this.isResting(question, about)) return false
     const id = this.connection.say(word)
     if (id === 0) return false
     this.asked.set(id, { question, about })

@@ -7,7 +7,7 @@ export interface Socket {
   close(code?: number): void
   onopen: ((event: any) => void) | null
   onmessage: ((event: { data: unknown }) => void) | null
-  onclose: ((event: any) => void) | null
+  onclose: ((event: { code: number }) => void) | null
 }
 
 /** What the connection tells its owner. */
@@ -38,12 +38,20 @@ const SILENT_HEARTBEATS = 3
 /** Longest wait that a gateway's goodbye may ask for; milliseconds. */
 const GOODBYE_LONGEST_MS = 120_000
 
+/** After a goodbye the close code comes within this time; milliseconds. */
+const CLOSE_WITHIN_MS = 2_000
+/** Close codes after which coming back unchanged is of no use; all others are answered by coming back. */
+const CLOSE_TOO_LARGE = 1009
+const CLOSE_MISUSED = 4400
+const CLOSE_UNAUTHENTICATED = 4401
+
 export class Connection {
   private socket: Socket | undefined
   private welcomed = false
   private failures = 0
   private lastId = 0
   private helloId = 0
+  private farewell: string | undefined
   private retry: ReturnType<typeof setTimeout> | undefined
   private guard: ReturnType<typeof setTimeout> | undefined
   private beat: ReturnType<typeof setInterval> | undefined
@@ -93,10 +101,11 @@ export class Connection {
     }
     this.socket = socket
     this.welcomed = false
+    this.farewell = undefined
     socket.onopen = () => void this.introduce(socket)
     socket.onmessage = (event) => this.receive(socket, event.data)
-    socket.onclose = () => {
-      if (this.socket === socket) this.fail('The connection was lost.')
+    socket.onclose = (event) => {
+      if (this.socket === socket) this.closed(event.code)
     }
     this.guard = setTimeout(() => this.fail('The gateway did not answer.'), WELCOME_WITHIN_MS)
   }
@@ -143,13 +152,26 @@ export class Connection {
   }
 
   private goodbye(goodbye: Goodbye): void {
-    this.leave()
     if (!goodbye.reconnect) {
-      this.listener.ended(goodbye.detail || 'The gateway ended the connection.')
+      // The close code, which comes next, says whether another token would help.
+      this.farewell = goodbye.detail || 'The gateway ended the connection.'
+      this.guard = setTimeout(() => this.closed(CLOSE_MISUSED), CLOSE_WITHIN_MS)
       return
     }
+    this.leave()
     const wait = Math.min(goodbye.reconnectAfterMs, GOODBYE_LONGEST_MS)
     this.retryIn(wait, goodbye.detail || 'The gateway makes room; coming back.')
+  }
+
+  private closed(code: number): void {
+    const said = this.farewell
+    if (code === CLOSE_UNAUTHENTICATED) {
+      this.leave()
+      this.listener.refused(said ?? 'The token is not taken any more.')
+    } else if (said !== undefined || code === CLOSE_MISUSED || code === CLOSE_TOO_LARGE) {
+      this.leave()
+      this.listener.ended(said ?? 'The gateway ended the connection.')
+    } else this.fail('The connection was lost.')
   }
 
   private turnedAway(refused: Refused): void {

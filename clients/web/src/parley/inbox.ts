@@ -69,7 +69,9 @@ function fold(state: State, event: Event, own: out.Pending | undefined): State {
 }
 
 function foldAccount(state: State, account: NonNullable<Event['account']>): State {
-  let next = { ...state, suspended: account.suspended }
+  // Each such event says one thing; the one that says none of the others is about the standing.
+  const other = account.displayName || account.blocked || account.unblocked || account.created
+  let next = other ? state : { ...state, suspended: account.suspended }
   if (account.displayName) next = withPerson(next, state.user, { name: account.displayName })
   if (account.blocked) next = { ...next, blocked: withBlocked(next.blocked, account.blocked, true) }
   if (account.unblocked) next = { ...next, blocked: withBlocked(next.blocked, account.unblocked, false) }

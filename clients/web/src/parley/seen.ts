@@ -5,8 +5,8 @@ import type { State } from './state'
 /** Marks of one conversation go out at most this often; milliseconds. */
 export const SEEN_EVERY_MS = 1000
 
-/** What was told already, and when. */
-export type Told = Record<string, { marks: Marks; timeMs: number }>
+/** What was told already, when, and in which request. */
+export type Told = Record<string, { marks: Marks; timeMs: number; id: number }>
 
 export interface Due {
   conversation: string
