@@ -124,10 +124,10 @@ func (p Plan) Table(group string) string { return p.Consumer(group) + "-table" }
 func (p Plan) Consumer(group string) string { return p.Name + "." + group }
 
 // ViewConsumer is the consumer group of a view. A view may have a group's name (inbox), and must not join its group.
-func (p Plan) ViewConsumer(view string) string { return p.Name + ".view." + view }
+func (p Plan) ViewConsumer(view string) string { return p.Consumer("view." + view) }
 
-// GatewayConsumer is the consumer group of a gateway that hears topics.
-func (p Plan) GatewayConsumer(gateway string) string { return p.Name + ".gateway." + gateway }
+// GatewayConsumer is the consumer group of a gateway that hears topics. No gateway has a group's name.
+func (p Plan) GatewayConsumer(gateway string) string { return p.Consumer(gateway) }
 
 // Topic returns the topic of that name.
 func (p Plan) Topic(name string) (Topic, bool) {
