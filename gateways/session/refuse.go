@@ -5,6 +5,7 @@ package session
 import (
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"buf.build/go/protovalidate"
@@ -55,7 +56,7 @@ func (s *Session) notFound(re uint64, field string) {
 // Bounded cuts an explanation to its limit, at a rune, and takes control characters out.
 func Bounded(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+		if unicode.IsControl(r) || unicode.IsSpace(r) || r == utf8.RuneError {
 			return ' '
 		}
 		return r

@@ -88,10 +88,10 @@ func (s *Session) Step(nowMS int64, in Input) Ready {
 	if s.phase != closed {
 		s.step(nowMS, in)
 	}
-	s.out.DeadlineMS = s.deadline()
 	if len(s.out.Frames) > 0 {
 		s.spokeMS = nowMS
 	}
+	s.out.DeadlineMS = s.deadline()
 	out := s.out
 	s.out = Ready{}
 	return out
@@ -179,7 +179,9 @@ func (s *Session) said(now int64, in Said) {
 func (s *Session) garble(now int64, in Garbled) {
 	s.garbled++
 	s.refuse(0, &pb.Refused{Code: in.Code, Detail: Bounded(in.Detail)})
-	if s.phase == fresh || s.garbled >= MaxGarbled {
+	if s.phase == fresh {
+		s.goodbye(now, Misused, "the first frame must be hello", false, 0)
+	} else if s.garbled >= MaxGarbled {
 		s.goodbye(now, Misused, "too many frames could not be read", false, 0)
 	}
 }

@@ -5,6 +5,7 @@ package websocket
 import (
 	"errors"
 	"io"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +46,6 @@ func (c *conn) start(socket *websocket.Conn, line session.Line) {
 	c.socket, c.line = socket, line
 	c.wake()
 	c.mu.Unlock()
-	socket.SetReadLimit(session.MaxHello) // of somebody whom nobody knows yet
 	c.heard()
 	socket.SetPongHandler(func(string) error { c.heard(); return nil })
 	go c.read()
@@ -60,21 +60,25 @@ func (c *conn) heard() {
 
 // read takes frames one after another; the next is read when the last was taken, so a flood waits in the client.
 func (c *conn) read() {
-	var err error
-	defer func() { c.gone(err) }()
-	want := websocket.TextMessage
+	defer c.gone()
+	want, limit := websocket.TextMessage, int64(session.MaxHello) // of somebody whom nobody knows yet
 	if c.format == session.Protobuf {
 		want = websocket.BinaryMessage
 	}
-	for first := true; ; first = false {
-		var kind int
-		var message []byte
-		if kind, message, err = c.socket.ReadMessage(); err != nil {
+	for {
+		kind, r, err := c.socket.NextReader()
+		if err != nil {
 			return
 		}
-		if first {
-			c.socket.SetReadLimit(session.MaxFrame)
+		message, err := io.ReadAll(io.LimitReader(r, limit+1))
+		if err != nil {
+			return
 		}
+		if int64(len(message)) > limit {
+			c.tooLarge(r)
+			return
+		}
+		limit = session.MaxFrame
 		c.heard()
 		if kind != want {
 			c.line.Garbled(session.Garbled{Code: pb.Code_CODE_INVALID, Detail: "JSON comes in text messages, Protobuf in binary ones"})
@@ -89,17 +93,25 @@ func (c *conn) read() {
 	}
 }
 
-// gone: nothing more is read. After a frame that was too large the rest of it is thrown away for a moment, because closing
+// tooLarge throws the rest of a frame away for a moment, so that the client can finish its write and hear why: closing
 // with unread bytes would destroy the close frame on its way.
-func (c *conn) gone(why error) {
+func (c *conn) tooLarge(rest io.Reader) {
+	c.leaving.Store(true)
+	c.socket.SetReadDeadline(time.Now().Add(closeWithin))
+	io.CopyN(io.Discard, rest, lingerBytes)
+	c.mu.Lock()
+	c.bury()
+	c.mu.Unlock()
+	c.sendClose(CodeTooLarge, "a frame may have "+strconv.Itoa(session.MaxFrame)+" bytes, hello "+strconv.Itoa(session.MaxHello))
+	c.socket.NextReader() // the client's answer, or the deadline
+}
+
+// gone: nothing more is read.
+func (c *conn) gone() {
 	c.mu.Lock()
 	c.bury()
 	c.mu.Unlock()
 	c.line.Gone()
-	if errors.Is(why, websocket.ErrReadLimit) {
-		c.socket.SetReadDeadline(time.Now().Add(closeWithin))
-		io.CopyN(io.Discard, c.socket.NetConn(), lingerBytes)
-	}
 	c.socket.Close()
 }
 
