@@ -40,10 +40,10 @@ func Fold(user string, line *v1.ConversationSummary, event *v1.InboxEvent) *v1.C
 		next = begin(line, word.Conversation.GetConversation())
 		said(next, user, word.Conversation.GetEvent())
 	case *v1.InboxEvent_Receipt:
-		if word.Receipt.GetUser() != user {
-			return line
+		if word.Receipt.GetUser() != user || line == nil {
+			return line // anybody may claim to have read any conversation: that makes no line
 		}
-		next = begin(line, word.Receipt.GetConversation())
+		next = line.CloneVT()
 		raise(next, word.Receipt.GetMarks())
 	default:
 		return line

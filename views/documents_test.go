@@ -1,0 +1,129 @@
+// The conformance suite of the documents kind: the same on Pebble and over MongoDB's wire protocol.
+
+package views
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/test/servers"
+	"github.com/parley-im/parley/views/mongo"
+)
+
+// eachDocuments runs a test on every store of the kind.
+func eachDocuments(t *testing.T, test func(t *testing.T, documents Documents)) {
+	t.Run("pebble", func(t *testing.T) {
+		test(t, openSome(t, StoreSettings{Documents: Pebble, PebbleDir: t.TempDir()}))
+	})
+	t.Run("mongo", func(t *testing.T) {
+		test(t, openSome(t, StoreSettings{Documents: Mongo, MongoURI: servers.Mongo(t, servers.Own()).URI}))
+	})
+}
+
+func openSome(t *testing.T, settings StoreSettings) Documents {
+	stores, err := Open(t.Context(), settings)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stores.Close()) })
+	return stores.Documents
+}
+
+func TestDocumentsKeepThePlaceOfEachView(t *testing.T) {
+	eachDocuments(t, func(t *testing.T, documents Documents) {
+		ctx := t.Context()
+		advance := func(from, to int64) int64 {
+			place, err := documents.Advance(ctx, span("history@1", from, to))
+			require.NoError(t, err)
+			return place
+		}
+		require.EqualValues(t, 0, advance(5, 9), "what comes before is not there")
+		require.EqualValues(t, 4, advance(0, 4))
+		require.EqualValues(t, 4, advance(0, 4), "a repeat")
+		require.EqualValues(t, 9, advance(4, 9))
+		require.EqualValues(t, 9, advance(2, 6), "late: the place does not fall")
+		require.EqualValues(t, 9, advance(0, 3), "late, from the beginning")
+		require.EqualValues(t, 9, advance(10, 12), "a gap")
+		place, err := documents.Place(ctx, "people@1", span("", 0, 0).Partition)
+		require.NoError(t, err)
+		require.Zero(t, place)
+		require.NoError(t, documents.Forget(ctx, "history@1", span("", 0, 0).Partition))
+		require.EqualValues(t, 0, advance(9, 12), "forgotten")
+		require.EqualValues(t, 2, advance(0, 2))
+	})
+}
+
+func TestDocumentsKeepTheNewest(t *testing.T) {
+	eachDocuments(t, func(t *testing.T, documents Documents) {
+		ctx := t.Context()
+		for _, seq := range []uint64{3, 2, 3, 11, 9} {
+			require.NoError(t, documents.PutConversations(ctx, []*v1.ConversationDocument{
+				{Conversation: "g-1/main", Seq: seq, Number: seq},
+				{Conversation: "ann/bob", Seq: seq + 1, Number: seq + 1},
+				{Conversation: "g-1/main", Seq: seq - 1, Number: seq - 1}}))
+			require.NoError(t, documents.PutPeople(ctx, []*v1.Person{{User: "ann", Exists: true, Version: seq}}))
+		}
+		found, err := documents.Conversations(ctx, []string{"none/none", "ann/bob", "g-1/main", "ann/bob"})
+		require.NoError(t, err)
+		require.Nil(t, found[0])
+		require.EqualValues(t, 12, found[1].Number)
+		require.EqualValues(t, 11, found[2].Number)
+		require.EqualValues(t, 12, found[3].Number)
+		people, err := documents.People(ctx, []string{"zoe", "ann"})
+		require.NoError(t, err)
+		require.Nil(t, people[0])
+		require.EqualValues(t, 11, people[1].Version)
+		none, err := documents.People(ctx, nil)
+		require.NoError(t, err)
+		require.Empty(t, none)
+	})
+}
+
+func TestDocumentsKeepMessagesByNumber(t *testing.T) {
+	eachDocuments(t, func(t *testing.T, documents Documents) {
+		ctx := t.Context()
+		put := func(conversation string, from, to uint64) *v1.ConversationMessages {
+			c := &v1.ConversationMessages{Conversation: conversation}
+			for number := from; number <= to; number++ {
+				c.Messages = append(c.Messages, &v1.HistoryMessage{Number: number, Seq: number + 1, Sender: "ann", Body: sealed(conversation)})
+			}
+			return c
+		}
+		require.NoError(t, documents.PutMessages(ctx, nil))
+		require.NoError(t, documents.PutMessages(ctx, []*v1.ConversationMessages{
+			put("g-1/main", 1, mongo.PageSize*3+1), put("ann/bob", 1, 2), put("g-1/main2", 1, 9)}))
+		require.NoError(t, documents.PutMessages(ctx, []*v1.ConversationMessages{
+			put("g-1/main", mongo.PageSize-1, mongo.PageSize+1), put("g-1/main", 80, 80)}))
+		numbers := func(conversation string, from, to uint64) (numbers []uint64) {
+			messages, err := documents.Messages(ctx, conversation, from, to)
+			require.NoError(t, err)
+			for _, m := range messages {
+				require.Equal(t, sealed(conversation).Ciphertext, m.Body.Ciphertext)
+				numbers = append(numbers, m.Number)
+			}
+			return numbers
+		}
+		require.Equal(t, []uint64{24, 25, 26, 27}, numbers("g-1/main", 24, 27))
+		require.Equal(t, []uint64{75, 76, 80}, numbers("g-1/main", 75, 200))
+		require.Equal(t, []uint64{1, 2}, numbers("ann/bob", 1, 50))
+		require.Len(t, numbers("g-1/main", 1, 76), 76)
+		require.Empty(t, numbers("none/none", 1, 50))
+		require.Empty(t, numbers("ann/bob", 2, 1))
+	})
+}
+
+// Fields with dots, dollars and braces are ids like others, never paths or operators.
+func TestDocumentsTakeIdsAsTheyAre(t *testing.T) {
+	eachDocuments(t, func(t *testing.T, documents Documents) {
+		ctx := t.Context()
+		for _, id := range []string{"$where", `{"$ne":1}`, "a.b/c.d", "m.1", ""} {
+			found, err := documents.Conversations(ctx, []string{id})
+			require.NoError(t, err)
+			require.Nil(t, found[0], id)
+			require.NoError(t, documents.PutConversations(ctx, []*v1.ConversationDocument{{Conversation: id, Seq: 1}}))
+			found, err = documents.Conversations(ctx, []string{id})
+			require.NoError(t, err)
+			require.Equal(t, id, found[0].Conversation)
+		}
+	})
+}

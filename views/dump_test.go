@@ -1,0 +1,94 @@
+package views
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+var update = flag.Bool("update", false, "write golden files anew")
+
+// dump is everything that the stores hold of a tale, as text.
+func dump(t testing.TB, stores Stores, told *tale) string {
+	ctx := t.Context()
+	var out strings.Builder
+	show := func(what string, m proto.Message) {
+		line, err := protojson.Marshal(m)
+		require.NoError(t, err)
+		var plain bytes.Buffer
+		require.NoError(t, json.Compact(&plain, line)) // protojson varies its spaces
+		fmt.Fprintf(&out, "%s %s\n", what, plain.String())
+	}
+	users, conversations := []string{"ann", "bob", "cid", "dan"}, keys(told.talks)
+	for _, user := range users {
+		part, err := stores.Lists.InboxPart(ctx, user, 0, 10_000)
+		require.NoError(t, err)
+		show("inbox "+user, part)
+		_, lines, err := stores.Lists.Conversations(ctx, user, 1000)
+		require.NoError(t, err)
+		for _, line := range lines {
+			show("line "+user, line)
+		}
+	}
+	presence, err := stores.Lists.Presence(ctx, users)
+	require.NoError(t, err)
+	for _, p := range presence {
+		show("presence", p)
+	}
+	people, err := stores.Documents.People(ctx, users)
+	require.NoError(t, err)
+	for _, p := range people {
+		show("person", p)
+	}
+	documents, err := stores.Documents.Conversations(ctx, conversations)
+	require.NoError(t, err)
+	for _, document := range documents {
+		show("conversation", document)
+		messages, err := stores.Documents.Messages(ctx, document.GetConversation(), 1, document.GetNumber()+10)
+		require.NoError(t, err)
+		for _, m := range messages {
+			show("message "+document.Conversation, m)
+		}
+	}
+	for _, conversation := range conversations {
+		for _, user := range users {
+			marks, err := stores.Lists.Marks(ctx, []*v1.MemberMarks{{User: user, Conversation: conversation}})
+			require.NoError(t, err)
+			show(fmt.Sprintf("marks %s %s", conversation, user), marks[0])
+		}
+	}
+	return out.String()
+}
+
+func keys[V any](m map[string]V) []string {
+	var all []string
+	for key := range m {
+		all = append(all, key)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func golden(t testing.TB, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "no golden file; write it with -update and read what it says")
+	require.Equal(t, string(want), got)
+}
