@@ -125,6 +125,11 @@ func (c *campaign) close() {
 		<-c.fed
 	}
 	_ = c.emitter.Close(time.Second)
+	for _, m := range c.members {
+		for _, w := range m.words() {
+			c.t.Logf("%s: %s", m.instance, w)
+		}
+	}
 	if c.t.Failed() {
 		for _, m := range c.members {
 			c.t.Logf("--- last words of %s\n%s", m.instance, m.tail())
@@ -294,6 +299,20 @@ func (m *member) ended(code int) int {
 	defer m.mu.Unlock()
 	return m.endings[code]
 }
+
+// words are the errors that the member wrote before it ended by itself.
+func (m *member) words() []string {
+	b, _ := os.ReadFile(m.log)
+	var list []string
+	for line := range strings.Lines(string(b)) {
+		if strings.Contains(line, "the group ended") || strings.Contains(line, "the process ends") {
+			list = append(list, strings.TrimSpace(line[:min(len(line), wordBytes)]))
+		}
+	}
+	return list
+}
+
+const wordBytes = 600 // of an error, shown
 
 const tailBytes = 4000
 

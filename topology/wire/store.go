@@ -18,6 +18,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Limits of the local store, for one group in one process.
@@ -60,24 +61,28 @@ type tableStore struct {
 	idle sync.WaitGroup
 }
 
-// openTableStore opens the store in a folder. A store that cannot be trusted is removed: the changelog has it all.
+// openTableStore opens the store in a folder. A store that cannot be opened or trusted is removed: the changelog has it all.
 func openTableStore(dir string, log *slog.Logger, broken func(error)) (*tableStore, error) {
-	if _, err := os.Stat(filepath.Join(dir, storeDistrusted)); err == nil {
-		log.Warn("the local store was found broken and is removed; it is read again from the changelog", "dir", dir)
-		if err := os.RemoveAll(dir); err != nil {
-			return nil, fmt.Errorf("remove the broken store %s: %w", dir, err)
-		}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make the folder of the local store: %w", err)
 	}
-	db, err := openPebble(dir, log)
-	if errors.Is(err, pebble.ErrCorruption) {
+	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	if err != nil {
+		return nil, fmt.Errorf("the local store %s is in use: give every process a data folder of its own: %w", dir, err)
+	}
+	// Pebble would take the lock by itself, but then a store in use could not be told from a broken one.
+	if err := lock.Close(); err != nil {
+		return nil, err
+	}
+	db, err := openTrusted(dir, log)
+	if err != nil {
 		log.Warn("the local store is broken and is removed; it is read again from the changelog", "dir", dir, "error", err)
 		if err := os.RemoveAll(dir); err != nil {
 			return nil, fmt.Errorf("remove the broken store %s: %w", dir, err)
 		}
-		db, err = openPebble(dir, log)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open the local store %s (does another process use it?): %w", dir, err)
+		if db, err = openPebble(dir, log); err != nil {
+			return nil, fmt.Errorf("open the local store %s: %w", dir, err)
+		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	t := &tableStore{dir: dir, db: db, broken: broken, open: map[int32]*partitionStore{}, stop: stop}
@@ -86,10 +91,15 @@ func openTableStore(dir string, log *slog.Logger, broken func(error)) (*tableSto
 	return t, nil
 }
 
-func openPebble(dir string, log *slog.Logger) (*pebble.DB, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+// openTrusted opens a store unless an earlier process found it corrupt.
+func openTrusted(dir string, log *slog.Logger) (*pebble.DB, error) {
+	if why, err := os.ReadFile(filepath.Join(dir, storeDistrusted)); err == nil {
+		return nil, fmt.Errorf("found corrupt before: %s", why)
 	}
+	return openPebble(dir, log)
+}
+
+func openPebble(dir string, log *slog.Logger) (*pebble.DB, error) {
 	options := &pebble.Options{
 		CacheSize:                  storeCache,
 		MemTableSize:               storeMemTable,

@@ -67,10 +67,9 @@ func (g *group) findTopics() error {
 	return nil
 }
 
-func topicID(t *sarama.TopicMetadata) string {
-	id := [16]byte(t.Uuid)
-	return hex.EncodeToString(id[:])
-}
+func topicID(t *sarama.TopicMetadata) string { return hexID(t.Uuid) }
+
+func hexID(id [16]byte) string { return hex.EncodeToString(id[:]) }
 
 // topicManager implements goka.TopicManager over the group's client, and creates nothing.
 type topicManager struct{ g *group }

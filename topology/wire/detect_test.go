@@ -1,0 +1,226 @@
+package wire
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/wiretest"
+)
+
+// seasoned is a house whose group has folded some commands and stopped.
+func seasoned(t *testing.T) (*house, string, *kadm.Client) {
+	h := newHouse(t, 2)
+	dir := t.TempDir()
+	r := start(t, h.config(dir))
+	r.awaitReady(t)
+	h.send(200, 10)
+	h.whole()
+	require.NoError(t, r.stop(t))
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...))
+	require.NoError(t, err)
+	t.Cleanup(client.Close)
+	return h, dir, kadm.NewClient(client)
+}
+
+func (h *house) recreate(admin *kadm.Client, topic string) {
+	_, err := admin.DeleteTopics(h.t.Context(), topic)
+	require.NoError(h.t, err)
+	require.Eventually(h.t, func() bool {
+		answer, err := admin.CreateTopic(h.t.Context(), h.plan.Partitions, 1, nil, topic)
+		return err == nil && answer.Err == nil
+	}, testPatience, 50*time.Millisecond)
+}
+
+func TestAlarms(t *testing.T) {
+	table := wiretest.Plan(2, 1).Table(wiretest.GroupOf)
+	for name, c := range map[string]struct {
+		harm     func(t *testing.T, h *house, admin *kadm.Client)
+		wipe     bool // the local store too
+		kind     string
+		contains string
+	}{
+		"the changelog is created again": {
+			harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, table) },
+			kind: alarmTopic, contains: "local store belongs to another",
+		},
+		"the changelog is created again, without a local store": {
+			harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, table) },
+			wipe: true, kind: alarmTopic, contains: "since the last commit",
+		},
+		"the input is created again, without a local store": {
+			harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, wiretest.Commands) },
+			wipe: true, kind: alarmTopic, contains: wiretest.Commands + " was deleted and created again since offset",
+		},
+		"inputs beyond the commit are deleted": {
+			harm: func(t *testing.T, h *house, admin *kadm.Client) {
+				h.send(100, 10)
+				ends, err := admin.ListEndOffsets(t.Context(), wiretest.Commands)
+				require.NoError(t, err)
+				_, err = admin.DeleteRecords(t.Context(), ends.Offsets())
+				require.NoError(t, err)
+			},
+			kind: alarmInput, contains: "inputs were deleted",
+		},
+		"the commit is beyond the input's end": {
+			harm: func(t *testing.T, h *house, admin *kadm.Client) {
+				h.commit(t, admin, 1_000_000, "moved by hand")
+			},
+			kind: alarmInput, contains: "acknowledged records are gone",
+		},
+		"the changelog ends below the commit's note": {
+			harm: func(t *testing.T, h *house, admin *kadm.Client) {
+				h.commit(t, admin, 10, commitNote{nonce: "x", table: h.tableID(t, admin), next: 1_000_000}.String())
+			},
+			wipe: true, kind: alarmChangelog, contains: "acknowledged records are gone",
+		},
+		"the commits are gone and so are the first inputs": {
+			harm: func(t *testing.T, h *house, admin *kadm.Client) {
+				_, err := admin.DeleteGroups(t.Context(), h.plan.Consumer(wiretest.GroupOf))
+				require.NoError(t, err)
+				offsets := kadm.Offsets{}
+				offsets.AddOffset(wiretest.Commands, 0, 5, -1)
+				offsets.AddOffset(wiretest.Commands, 1, 5, -1)
+				_, err = admin.DeleteRecords(t.Context(), offsets)
+				require.NoError(t, err)
+			},
+			kind: alarmCommits, contains: "lost its commit",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, dir, admin := seasoned(t)
+			c.harm(t, h, admin)
+			if c.wipe {
+				require.NoError(t, os.RemoveAll(dir))
+			}
+			cfg := h.config(dir)
+			registry := prometheus.NewRegistry()
+			cfg.Metrics = registry
+			r := start(t, cfg)
+			err := r.wait(t)
+			require.ErrorIs(t, err, ErrAlarm)
+			require.ErrorContains(t, err, c.contains)
+			require.ErrorIs(t, <-r.exits, ErrAlarm)
+			require.Positive(t, metricOf(t, registry, "parley_group_alarms_total", c.kind))
+		})
+	}
+}
+
+func (h *house) commit(t *testing.T, admin *kadm.Client, at int64, note string) {
+	offsets := kadm.Offsets{}
+	for p := range h.plan.Partitions {
+		offsets.Add(kadm.Offset{Topic: wiretest.Commands, Partition: p, At: at, LeaderEpoch: -1, Metadata: note})
+	}
+	require.NoError(t, admin.CommitAllOffsets(t.Context(), h.plan.Consumer(wiretest.GroupOf), offsets))
+}
+
+func (h *house) tableID(t *testing.T, admin *kadm.Client) string {
+	topics, err := admin.ListTopics(t.Context(), h.plan.Table(wiretest.GroupOf))
+	require.NoError(t, err)
+	for _, d := range topics {
+		return hexID(d.ID)
+	}
+	return ""
+}
+
+// metricOf adds up a counter, of one label value or of all ("").
+func metricOf(t *testing.T, r *prometheus.Registry, name, label string) float64 {
+	families, err := r.Gather()
+	require.NoError(t, err)
+	sum := 0.0
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			match := label == ""
+			for _, l := range m.GetLabel() {
+				match = match || l.GetValue() == label
+			}
+			if f.GetName() == name && match {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+func TestStoreAheadOfItsLogIsWipedAndReadAgain(t *testing.T) {
+	h, dir, _ := seasoned(t)
+	db, err := pebble.Open(filepath.Join(dir, wiretest.GroupOf), &pebble.Options{Logger: pebbleLog{testLog(t)}})
+	require.NoError(t, err)
+	ahead := binary.BigEndian.AppendUint64(nil, 1_000_000)
+	require.NoError(t, db.Set(storeKey(0, kindMeta, metaNext), ahead, pebble.Sync))
+	require.NoError(t, db.Set(storeKey(0, kindRow, "user0/x"), []byte{8, 0xff, 0xff, 0x7f}, pebble.Sync)) // a row that the log never had
+	require.NoError(t, db.Close())
+	cfg := h.config(dir)
+	registry := prometheus.NewRegistry()
+	cfg.Metrics = registry
+	r := start(t, cfg)
+	r.awaitReady(t)
+	h.send(200, 10)
+	h.whole()
+	h.tableIsWhole()
+	require.EqualValues(t, 1, metricOf(t, registry, "parley_group_stores_wiped_total", ""))
+	require.NoError(t, r.stop(t))
+}
+
+func TestBrokenStoreIsRemovedAndReadAgain(t *testing.T) {
+	for name, harm := range map[string]func(t *testing.T, dir string){
+		"its manifest is cut": func(t *testing.T, dir string) {
+			files, err := filepath.Glob(filepath.Join(dir, "MANIFEST-*"))
+			require.NoError(t, err)
+			require.NotEmpty(t, files)
+			require.NoError(t, os.Truncate(files[0], 10))
+		},
+		"it was found broken": func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, storeDistrusted), nil, 0o644))
+		},
+		"it is an older copy": func(t *testing.T, dir string) {
+			db, err := pebble.Open(dir, &pebble.Options{Logger: pebbleLog{testLog(t)}})
+			require.NoError(t, err)
+			require.NoError(t, db.DeleteRange(storeKey(0, kindRow, ""), storeKey(0, kindRow+1, ""), pebble.Sync))
+			require.NoError(t, db.Set(storeKey(0, kindMeta, metaNext), make([]byte, 8), pebble.Sync))
+			require.NoError(t, db.Close())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, dir, _ := seasoned(t)
+			harm(t, filepath.Join(dir, wiretest.GroupOf))
+			start(t, h.config(dir)).awaitReady(t)
+			h.send(200, 10)
+			h.whole()
+			h.tableIsWhole()
+		})
+	}
+}
+
+func TestLostCommitsWithWholeInputFoldAgainAndSayNothingNew(t *testing.T) {
+	h, dir, admin := seasoned(t)
+	_, err := admin.DeleteGroups(t.Context(), h.plan.Consumer(wiretest.GroupOf))
+	require.NoError(t, err)
+	require.NoError(t, os.RemoveAll(dir))
+	r := start(t, h.config(dir))
+	r.awaitReady(t)
+	h.send(50, 10)
+	require.Zero(t, h.whole().Repeats, "rows drop what they have")
+	require.NoError(t, r.stop(t))
+}
+
+func TestTakeoverRecordsAreNoRows(t *testing.T) {
+	h, _, _ := seasoned(t)
+	takeovers := 0
+	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+		if IsTakeover(&r) {
+			takeovers++
+		}
+	}
+	require.Equal(t, 2, takeovers)
+	require.False(t, IsTakeover(&topology.Record{Key: takeoverPrefix + "x"}), "a key alone is no takeover: anybody may send one")
+}

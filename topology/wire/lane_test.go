@@ -1,0 +1,190 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/lovoo/goka"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/parley-im/parley/topology"
+)
+
+// sent is a sender that keeps what it is given.
+type sent struct {
+	list []*shipment
+	err  error
+}
+
+func (s *sent) send(r *shipment) error {
+	if s.err != nil {
+		return s.err
+	}
+	s.list = append(s.list, r)
+	return nil
+}
+
+func (s *sent) keys() []string {
+	var keys []string
+	for _, r := range s.list {
+		keys = append(keys, r.key)
+	}
+	return keys
+}
+
+func out(key string) *shipment   { return &shipment{kind: output, key: key} }
+func state(key string) *shipment { return &shipment{kind: rowState, key: key} }
+
+func TestLaneHoldsStateUntilItsOutputsAreAcked(t *testing.T) {
+	var s sent
+	l := newLane(s.send)
+	o1, o2, s2, o3, s3 := out("o1"), out("o2"), state("s2"), out("o3"), state("s3")
+	free := state("free")
+	require.NoError(t, l.put(free))
+	require.Equal(t, []string{"free"}, s.keys(), "nothing before it: it leaves at once")
+	for _, r := range []*shipment{o1, o2, s2, o3, s3} {
+		require.NoError(t, l.put(r))
+	}
+	require.Equal(t, []string{"free", "o1", "o2", "o3"}, s.keys())
+	require.NoError(t, l.acked(o2))
+	require.NoError(t, l.acked(o3))
+	require.Equal(t, []string{"free", "o1", "o2", "o3"}, s.keys(), "o1 is not acked")
+	require.NoError(t, l.acked(o1))
+	require.Equal(t, []string{"free", "o1", "o2", "o3", "s2", "s3"}, s.keys())
+}
+
+func TestLaneHoldsStateBehindHeldState(t *testing.T) {
+	var s sent
+	l := newLane(s.send)
+	o1, s1, s2 := out("o1"), state("s1"), state("s2")
+	for _, r := range []*shipment{o1, s1, s2} {
+		require.NoError(t, l.put(r))
+	}
+	require.Equal(t, []string{"o1"}, s.keys())
+	require.NoError(t, l.acked(o1))
+	require.Equal(t, []string{"o1", "s1", "s2"}, s.keys())
+}
+
+func TestBarrierWaitsForOutputsAndStates(t *testing.T) {
+	var s sent
+	l := newLane(s.send)
+	var ran []string
+	note := func(name string) func(error) { return func(err error) { ran = append(ran, fmt.Sprint(name, err)) } }
+	l.barrier(note("idle"))
+	o1, s1 := out("o1"), state("s1")
+	require.NoError(t, l.put(o1))
+	require.NoError(t, l.put(s1))
+	l.barrier(note("behind"))
+	require.NoError(t, l.put(out("o2")))
+	require.NoError(t, l.acked(o1))
+	require.Equal(t, []string{"idle<nil>"}, ran, "s1 is not acked")
+	require.NoError(t, l.acked(s1))
+	require.Equal(t, []string{"idle<nil>", "behind<nil>"}, ran, "o2 came after the barrier")
+}
+
+func TestBrokenLaneSendsNothingMore(t *testing.T) {
+	var s sent
+	l := newLane(s.send)
+	o1, s1 := out("o1"), state("s1")
+	require.NoError(t, l.put(o1))
+	require.NoError(t, l.put(s1))
+	told := 0
+	l.barrier(func(err error) {
+		require.Error(t, err)
+		told++
+	})
+	broken := errors.New("broken")
+	require.Equal(t, []*shipment{s1}, l.fail(broken))
+	require.Equal(t, 1, told)
+	require.ErrorIs(t, l.put(out("o2")), broken)
+	require.NoError(t, l.acked(o1))
+	require.Equal(t, []string{"o1"}, s.keys(), "s1 must not follow after the purge")
+}
+
+// TestNoStateBeforeItsOutputs puts and acks in any order that Kafka may choose.
+func TestNoStateBeforeItsOutputs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s sent
+		l := newLane(s.send)
+		before := map[*shipment][]*shipment{} // state -> outputs put before it
+		acked := map[*shipment]bool{}
+		var outputs, states []*shipment
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			var flying []*shipment // what Kafka may ack next: any output, the first state
+			firstState := true
+			for _, r := range s.list {
+				if acked[r] || r.kind == rowState && !firstState {
+					continue
+				}
+				firstState = firstState && r.kind == output
+				flying = append(flying, r)
+			}
+			switch kind := rapid.IntRange(0, 2).Draw(t, "kind"); {
+			case kind == 0:
+				r := out("o")
+				outputs = append(outputs, r)
+				if l.put(r) != nil {
+					t.Fatal("refused")
+				}
+			case kind == 1:
+				r := state(fmt.Sprint(len(states)))
+				states = append(states, r)
+				before[r] = slices.Clone(outputs)
+				if l.put(r) != nil {
+					t.Fatal("refused")
+				}
+			case len(flying) > 0:
+				r := rapid.SampledFrom(flying).Draw(t, "ack")
+				acked[r] = true
+				if l.acked(r) != nil {
+					t.Fatal("refused")
+				}
+			}
+			n := 0
+			for _, r := range s.list {
+				if r.kind != rowState {
+					continue
+				}
+				if r != states[n] {
+					t.Fatal("states changed their order")
+				}
+				n++
+				for _, o := range before[r] {
+					if !acked[o] {
+						t.Fatal("a state left before an output that stands before it was acked")
+					}
+				}
+			}
+			if n < len(states) && !slices.ContainsFunc(before[states[n]], func(o *shipment) bool { return !acked[o] }) {
+				t.Fatal("a state is held for nothing")
+			}
+		}
+	})
+}
+
+func TestHeadersAreSortedAndOursIsLeftOut(t *testing.T) {
+	headers := goka.Headers{"lane": {1}, "cause": {2}, headerFrom: {0, 0, 0, 1}, "traceparent": {3}, "corr": {4}}
+	for range 50 {
+		require.Equal(t, []topology.Header{
+			{Key: "cause", Value: []byte{2}}, {Key: "corr", Value: []byte{4}}, {Key: "lane", Value: []byte{1}}, {Key: "traceparent", Value: []byte{3}},
+		}, sortedHeaders(headers))
+	}
+}
+
+func TestBudgetBoundsAndEnds(t *testing.T) {
+	b := newBudget(2, 100)
+	require.NoError(t, b.take(500), "a record larger than the budget goes alone")
+	waiting := make(chan error)
+	go func() { waiting <- b.take(1) }()
+	b.give(500)
+	require.NoError(t, <-waiting)
+	require.NoError(t, b.take(1))
+	go func() { waiting <- b.take(1) }()
+	broken := errors.New("broken")
+	b.close(broken)
+	require.ErrorIs(t, <-waiting, broken)
+	require.ErrorIs(t, b.drained(testPatience), broken)
+}

@@ -1,0 +1,208 @@
+package wire
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
+	"pgregory.net/rapid"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// row is a row with a through and a name to tell it by.
+func row(through int64, name string) []byte {
+	b := protowire.AppendVarint(protowire.AppendTag(nil, fieldThrough, protowire.VarintType), uint64(through))
+	return protowire.AppendString(protowire.AppendTag(b, 4, protowire.BytesType), name)
+}
+
+type storeTest struct {
+	*testing.T
+	table *tableStore
+	dir   string
+}
+
+func newStoreTest(t *testing.T) *storeTest {
+	s := &storeTest{T: t, dir: t.TempDir()}
+	s.openTable()
+	t.Cleanup(func() { s.table.close() })
+	return s
+}
+
+func (t *storeTest) openTable() {
+	var err error
+	t.table, err = openTableStore(t.dir, testLog(t), func(err error) { t.Error(err) })
+	require.NoError(t, err)
+}
+
+func (t *storeTest) open(partition int32) *partitionStore {
+	s, err := t.table.openPartition(partition, newMetrics(nil, "test", func() float64 { return 0 }))
+	require.NoError(t, err)
+	return s
+}
+
+// reopen is a restart of the process.
+func (t *storeTest) reopen(partition int32) *partitionStore {
+	require.NoError(t, t.table.close())
+	t.openTable()
+	return t.open(partition)
+}
+
+func (t *storeTest) has(s *partitionStore, key string, want []byte) {
+	t.Helper()
+	got, err := s.Get(key)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func (t *storeTest) fold(s *partitionStore, key string, value []byte, offset, generation int64) {
+	t.Helper()
+	require.NoError(t, s.fold(changelogRecord{key: key, value: value, offset: offset, generation: generation}))
+}
+
+func (t *storeTest) takeover(s *partitionStore, key string, offset int64) {
+	t.Helper()
+	require.NoError(t, s.fold(changelogRecord{key: key, value: []byte("x"), offset: offset, takeover: true}))
+}
+
+func (t *storeTest) suspects(s *partitionStore) map[string]int64 {
+	t.Helper()
+	list, err := s.suspectKeys()
+	require.NoError(t, err)
+	return list
+}
+
+func TestRowReachesDiskWhenItsRecordIsAcked(t *testing.T) {
+	x := newStoreTest(t)
+	s := x.open(0)
+	require.NoError(t, s.Set("ann", row(1, "first")))
+	require.NoError(t, s.Set("bob", row(2, "second")))
+	x.has(s, "ann", row(1, "first"))
+	require.NoError(t, s.acked(&shipment{kind: rowState, key: "ann"}, 0))
+	s = x.reopen(0)
+	x.has(s, "ann", row(1, "first"))
+	x.has(s, "bob", nil)
+	require.EqualValues(t, 1, s.position())
+	last, err := s.GetOffset(-7)
+	require.NoError(t, err)
+	require.EqualValues(t, 0, last, "also offset 0, which goka never tells")
+}
+
+func TestNewerUnackedRowStaysVisibleWhenAnOlderIsFlushed(t *testing.T) {
+	x := newStoreTest(t)
+	s := x.open(0)
+	require.NoError(t, s.Set("ann", row(1, "first")))
+	require.NoError(t, s.Set("ann", row(2, "second")))
+	require.NoError(t, s.acked(&shipment{kind: rowState, key: "ann"}, 0))
+	require.NoError(t, s.flush())
+	x.has(s, "ann", row(2, "second"))
+}
+
+func TestAckOfAnotherRowIsABug(t *testing.T) {
+	x := newStoreTest(t)
+	s := x.open(0)
+	require.NoError(t, s.Set("ann", row(1, "first")))
+	require.Error(t, s.acked(&shipment{kind: rowState, key: "bob"}, 0))
+}
+
+func TestSavedOffsetStopsAtAForeignRecord(t *testing.T) {
+	x := newStoreTest(t)
+	s := x.open(0)
+	for i, offset := range []int64{0, 1, 3, 4} { // 2 is somebody else's
+		require.NoError(t, s.Set("ann", row(int64(i+1), "x")))
+		require.NoError(t, s.acked(&shipment{kind: rowState, key: "ann"}, offset))
+	}
+	require.EqualValues(t, 5, s.position())
+	s = x.reopen(0)
+	require.EqualValues(t, 2, s.position(), "2 is read again")
+	x.has(s, "ann", row(4, "x"))
+}
+
+func TestHighestThroughWins(t *testing.T) {
+	x := newStoreTest(t)
+	s := x.open(0)
+	x.fold(s, "ann", row(10, "better"), 0, noGeneration)
+	x.fold(s, "ann", row(9, "stale"), 1, noGeneration)
+	x.has(s, "ann", row(10, "better"))
+	x.fold(s, "ann", row(10, "same"), 2, noGeneration)
+	x.has(s, "ann", row(10, "same"))
+	require.Error(t, s.fold(changelogRecord{key: "ann", value: []byte{0xff}, offset: 3}), "no row")
+}
+
+func TestSuspectsAreKeysWhoseLastRecordIsTainted(t *testing.T) {
+	x := newStoreTest(t)
+	s := x.open(0)
+	x.takeover(s, "t0", 0)
+	x.fold(s, "ann", row(5, "a"), 1, 0)
+	x.fold(s, "bob", row(6, "b"), 2, 0)
+	x.takeover(s, "t3", 3)
+	require.Empty(t, x.suspects(s), "before the takeover all was well")
+	x.fold(s, "ann", row(4, "late"), 4, 0) // the first owner wrote after the second took over
+	require.Equal(t, map[string]int64{"ann": 5}, x.suspects(s), "known up to the best row")
+	x.fold(s, "bob", row(7, "b"), 5, 3)
+	require.Len(t, x.suspects(s), 1)
+	s = x.reopen(0)
+	require.Equal(t, map[string]int64{"ann": 5}, x.suspects(s), "suspects are kept with the offset")
+	require.Equal(t, map[string]int64{"t0": 0, "t3": 3}, s.livingTakeovers())
+	x.fold(s, "ann", row(8, "again"), 6, 3)
+	require.Empty(t, x.suspects(s), "its last record is sound again")
+	require.NoError(t, s.fold(changelogRecord{key: "t0", offset: 7, takeover: true}))
+	require.Equal(t, map[string]int64{"t3": 3}, s.livingTakeovers())
+}
+
+func TestFrozenStoreForgetsNoSuspectAndNoTakeover(t *testing.T) {
+	x := newStoreTest(t)
+	s := x.open(0)
+	x.takeover(s, "t0", 0)
+	x.takeover(s, "t1", 1)
+	x.fold(s, "ann", row(5, "late"), 2, 0)
+	require.NoError(t, s.Set("ann", row(6, "x")))
+	require.NoError(t, s.acked(&shipment{kind: rowState, key: "ann"}, 9)) // foreign records stand between
+	require.NoError(t, s.acked(&shipment{kind: takeover, key: "t0"}, 10))
+	s = x.reopen(0)
+	require.Contains(t, x.suspects(s), "ann")
+	require.Contains(t, s.livingTakeovers(), "t0")
+}
+
+func TestWipeLeavesOtherPartitions(t *testing.T) {
+	x := newStoreTest(t)
+	for _, p := range []int32{0, 1, 2} {
+		s := x.open(p)
+		x.fold(s, "ann", row(1, "x"), 0, noGeneration)
+		require.NoError(t, s.Close())
+	}
+	require.NoError(t, x.table.wipe(1))
+	for _, p := range []int32{0, 2} {
+		x.has(x.open(p), "ann", row(1, "x"))
+	}
+	s := x.open(1)
+	x.has(s, "ann", nil)
+	require.Zero(t, s.position())
+}
+
+// TestThroughIsTheFirstFieldOfARow keeps the cheap reading true to the schema.
+func TestThroughIsTheFirstFieldOfARow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := &parleyv1.Row{
+			Through: rapid.Int64Range(0, 1<<62).Draw(t, "through"),
+			TimeMs:  rapid.Int64().Draw(t, "time"),
+			Sources: rapid.SliceOf(rapid.Byte()).Draw(t, "sources"),
+			State:   &parleyv1.Row_Inbox{Inbox: &parleyv1.InboxRow{InboxSeq: 5}},
+		}
+		encoded, err := r.MarshalVT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := through(encoded); err != nil || n != r.Through {
+			t.Fatalf("through is %d (%v), want %d", n, err, r.Through)
+		}
+		r.Through = rapid.Int64Range(1, 1<<62).Draw(t, "other")
+		want, err := r.MarshalVT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := withThrough(encoded, r.Through); err != nil || string(got) != string(want) {
+			t.Fatalf("%x (%v), want %x", got, err, want)
+		}
+	})
+}
