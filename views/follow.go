@@ -1,4 +1,4 @@
-// The follower of views: wire.Follow, beginning where the store stands.
+// How the log is followed: by a consumer group of the view's own, from where the view's store stands.
 
 package views
 
@@ -14,41 +14,46 @@ import (
 	"github.com/parley-im/parley/topology/wire"
 )
 
-// lookEvery is how often a quiet partition's store is asked whether it is still whole.
-const lookEvery = 5 * time.Second
+// Limits of following.
+const (
+	batchRecords = 256             // of one write into a store
+	lookEvery    = 5 * time.Second // at the store of a partition where nothing comes
+)
 
-// FollowSettings say how views reach the log.
+// FollowSettings say how to reach the log.
 type FollowSettings struct {
 	Cluster    wire.Cluster
 	Plan       topology.Plan
 	InstanceID string                // name of this process among its kind, kept over restarts; empty = none
 	Log        *slog.Logger          // nil = slog.Default
 	Metrics    prometheus.Registerer // nil = none
+	LookEvery  time.Duration         // at the store of a quiet partition; 0 = 5 s
 }
 
-// FollowWire follows the log for views.
-func FollowWire(s FollowSettings) Follower {
-	return func(ctx context.Context, view topology.View,
-		start func(context.Context, int32) (int64, error),
-		handle func(context.Context, int32, []topology.Record) error) error {
+// FollowWire follows Kafka.
+func FollowWire(settings FollowSettings) Follower {
+	if settings.LookEvery == 0 {
+		settings.LookEvery = lookEvery
+	}
+	return func(ctx context.Context, view topology.View, start startFunc, handle handleFunc) error {
 		return wire.Follow(ctx, wire.FollowerConfig{
-			Cluster: s.Cluster, Plan: s.Plan, Name: "view." + view.Name, Topics: view.Input, InstanceID: s.InstanceID,
-			IdleEvery: lookEvery, Log: s.Log, Metrics: s.Metrics,
+			Cluster: settings.Cluster, Plan: settings.Plan, Name: "view." + view.Name, Topics: view.Input,
+			InstanceID: settings.InstanceID, MaxBatch: batchRecords, IdleEvery: settings.LookEvery,
+			Log: settings.Log, Metrics: settings.Metrics,
 			Start: func(ctx context.Context, partitions []wire.TopicPartition) (map[wire.TopicPartition]int64, error) {
-				starts := make(map[wire.TopicPartition]int64, len(partitions))
-				for _, p := range partitions {
-					place, err := start(ctx, p.Partition)
+				offsets := make(map[wire.TopicPartition]int64, len(partitions))
+				for _, partition := range partitions {
+					offset, err := start(ctx, partition.Partition)
 					if err != nil {
 						return nil, err
 					}
-					starts[p] = place
+					offsets[partition] = offset
 				}
-				return starts, nil
+				return offsets, nil
 			},
 			Handle: func(ctx context.Context, _ string, partition int32, batch []topology.Record) error {
 				err := handle(ctx, partition, batch)
-				var back *Rewind
-				if errors.As(err, &back) {
+				if back := (*Rewind)(nil); errors.As(err, &back) {
 					return &wire.Rewind{Offset: back.Offset}
 				}
 				return err

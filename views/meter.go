@@ -20,25 +20,35 @@ type meter struct {
 
 func newMeter(registerer prometheus.Registerer, view string) (*meter, error) {
 	labels := prometheus.Labels{"view": view}
+	var failed error
 	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels})
+		c, err := register(registerer, prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help, ConstLabels: labels}))
+		failed = errors.Join(failed, err)
+		return c
 	}
 	m := &meter{
 		records: counter("parley_view_records_total", "Records folded into the store."),
 		rewinds: counter("parley_view_rewinds_total", "Times the store had lost its place and was folded again. Should stay 0."),
 		holes:   counter("parley_view_holes_total", "Times the log or the store lacked what comes before a record. Should stay 0."),
 		skips:   counter("parley_view_skipped_total", "Records that cannot be folded and were left out. Should stay 0."),
-		place: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "parley_view_place", Help: "Next offset to be folded.", ConstLabels: labels}, []string{"partition"}),
 	}
+	var err error
+	m.place, err = register(registerer, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "parley_view_place", Help: "Next offset to be folded.", ConstLabels: labels}, []string{"partition"}))
+	return m, errors.Join(failed, err)
+}
+
+// register gives back the collector that is there already when a view is started once more in the same process.
+func register[C prometheus.Collector](registerer prometheus.Registerer, collector C) (C, error) {
 	if registerer == nil {
-		return m, nil
+		return collector, nil
 	}
-	var failed error
-	for _, collector := range []prometheus.Collector{m.records, m.rewinds, m.holes, m.skips, m.place} {
-		failed = errors.Join(failed, registerer.Register(collector))
+	err := registerer.Register(collector)
+	var already prometheus.AlreadyRegisteredError
+	if errors.As(err, &already) {
+		return already.ExistingCollector.(C), nil
 	}
-	return m, failed
+	return collector, err
 }
 
 func (m *meter) folded(partition int32, records int, next int64) {

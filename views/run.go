@@ -32,9 +32,12 @@ type Config struct {
 // the records of a partition in their order, never two batches of a partition at once. An empty batch, now and then for
 // a partition where nothing comes, asks whether the store is still whole. When handle answers a *Rewind the follower
 // goes on from its offset; any other error is tried again, and nothing is skipped.
-type Follower func(ctx context.Context, view topology.View,
-	start func(ctx context.Context, partition int32) (offset int64, err error),
-	handle func(ctx context.Context, partition int32, batch []topology.Record) error) error
+type Follower func(ctx context.Context, view topology.View, start startFunc, handle handleFunc) error
+
+type (
+	startFunc  = func(ctx context.Context, partition int32) (offset int64, err error)
+	handleFunc = func(ctx context.Context, partition int32, batch []topology.Record) error
+)
 
 // Rewind asks a follower to go on from an earlier offset.
 type Rewind struct{ Offset int64 }
@@ -46,6 +49,9 @@ func Run(ctx context.Context, config Config) error {
 	view, ok := config.Plan.View(config.View)
 	if !ok {
 		return fmt.Errorf("the plan has no view %q; see the list with: parley topology", config.View)
+	}
+	if len(view.Input) != 1 {
+		return fmt.Errorf("view %s has %d inputs: a view's place is one offset a partition, so it folds one topic", view.Name, len(view.Input))
 	}
 	r, err := newRunner(config, view)
 	if err != nil {
