@@ -91,15 +91,14 @@ func (l *lane) ackOutput(number uint64) {
 	}
 }
 
-// release sends the held records whose outputs are acked.
+// release sends the held records whose outputs are acked. One that cannot be sent stays held, for fail to find.
 func (l *lane) release() error {
 	for len(l.held) > 0 && l.held[0].need <= l.outputs.acked {
-		s := l.held[0]
-		l.held[0] = nil
-		l.held = l.held[1:]
-		if err := l.send(s); err != nil {
+		if err := l.send(l.held[0]); err != nil {
 			return err
 		}
+		l.held[0] = nil
+		l.held = l.held[1:]
 	}
 	return nil
 }

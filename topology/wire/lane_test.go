@@ -104,6 +104,17 @@ func TestBrokenLaneSendsNothingMore(t *testing.T) {
 	require.Equal(t, []string{"o1"}, s.keys(), "s1 must not follow after the purge")
 }
 
+func TestRecordThatCannotBeReleasedIsNotForgotten(t *testing.T) {
+	var s sent
+	l := newLane(s.send)
+	o1, s1 := out("o1"), state("s1")
+	require.NoError(t, l.put(o1))
+	require.NoError(t, l.put(s1))
+	s.err = errors.New("the producer failed")
+	require.ErrorIs(t, l.acked(o1), s.err)
+	require.Equal(t, []*shipment{s1}, l.fail(s.err), "whoever waits for it must be told")
+}
+
 // TestNoStateBeforeItsOutputs puts and acks in any order that Kafka may choose.
 func TestNoStateBeforeItsOutputs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
