@@ -109,6 +109,7 @@ func (s *Session) take(now int64, batch *events, event *pb.Event) {
 		f.epoch = event.GetEpoch() // a client that has nothing yet is in every epoch
 		s.take(now, batch, event)
 	case event.GetEpoch() > f.epoch:
+		s.tell(batch) // what came before the resync is told before it
 		s.resync("the inbox began a new epoch")
 	case event.GetEpoch() < f.epoch || seq <= f.seq:
 	case seq == f.seq+1 && s.phase != greeting:
@@ -116,7 +117,9 @@ func (s *Session) take(now int64, batch *events, event *pb.Event) {
 			f.seq = event.GetInboxSeq()
 			batch.add(event)
 			delete(f.buffer, f.seq)
-			event = f.buffer[f.seq+1]
+			if event = f.buffer[f.seq+1]; event.GetEpoch() != f.epoch {
+				break // of another epoch: whoever asks the difference hears of it
+			}
 		}
 		f.gapMS, f.retries = 0, 0
 		if f.behind() {
@@ -144,7 +147,7 @@ func (s *Session) flow(now int64, batch *events) {
 
 // keep lets an event wait, as long as there is room: what has no room comes with the difference.
 func (f *feed) keep(event *pb.Event) {
-	if len(f.buffer) >= MaxBuffered {
+	if len(f.buffer) >= MaxBuffered || f.buffer[event.GetInboxSeq()].GetEpoch() > event.GetEpoch() {
 		return
 	}
 	if f.buffer == nil {

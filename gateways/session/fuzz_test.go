@@ -1,0 +1,68 @@
+// Whatever bytes come: no panic, and one frame in gives a bounded answer.
+
+package session
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+func FuzzFrame(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, line := range strings.Split(string(text), "\n") {
+			if said, ok := strings.CutPrefix(line, "say "); ok {
+				f.Add([]byte(said), true)
+				if frame, garbled := JSON.Decode([]byte(said)); garbled == nil {
+					if encoded, err := frame.MarshalVT(); err == nil {
+						f.Add(encoded, false)
+					}
+				}
+			}
+		}
+	}
+	f.Add([]byte(strings.Repeat(`{"send":`, 5000)), true)
+	f.Add([]byte{0x9a, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, false)
+	f.Fuzz(func(t *testing.T, b []byte, asJSON bool) {
+		format := Protobuf
+		if asJSON {
+			format = JSON
+		}
+		for _, loggedIn := range []bool{false, true} {
+			s := New(Config{ID: "s", Verify: verifyPlain}, 1000)
+			if loggedIn {
+				s.Step(1000, Said{Frame: &pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: "ann:9999999", DeviceId: "phone"}}}})
+				s.Step(1000, Answered{ID: 1})
+			}
+			frame, garbled := format.Decode(b)
+			if garbled != nil {
+				s.Step(1001, *garbled)
+				continue
+			}
+			ready := s.Step(1001, Said{Frame: frame, Seal: plainSealer{}, Fresh: "0190a5b0-0000-7000-8000-000000000001"})
+			for _, ask := range ready.Ask {
+				s.Step(1002, Answered{ID: ask.ID})
+			}
+			for _, answer := range ready.Frames {
+				for _, format := range []Format{JSON, Protobuf} {
+					if _, err := format.Encode(answer); err != nil {
+						t.Fatalf("an answer that cannot be written: %v", err)
+					}
+				}
+			}
+			s.Step(1_000_000, Tick{})
+			s.Step(1_000_001, Gone{})
+		}
+	})
+}
