@@ -1,0 +1,67 @@
+package processors
+
+import (
+	"fmt"
+	"testing"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+// BenchmarkFold folds what one SendMessage of 200 bytes brings to each machine.
+func BenchmarkFold(b *testing.B) {
+	chat := "ann/bob"
+	members := func(n int) *parleyv1.ConversationRow {
+		row := &parleyv1.ConversationRow{Kind: parleyv1.Kind_KIND_GROUP, Seq: 40_000, Number: 39_000}
+		for i := range n {
+			row.Members = append(row.Members, &parleyv1.Member{User: fmt.Sprintf("u%07d", i), Role: parleyv1.Role_ROLE_MEMBER, SinceSeq: 1})
+		}
+		return row
+	}
+	row := func(row *parleyv1.Row) []byte {
+		row.Through, row.TimeMs, row.Rules = 1, begin, 1
+		return encode(row)
+	}
+	message := say("u0000000", 200)
+	said := &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_Conversation{Conversation: &parleyv1.ConversationSaid{
+		Conversation: chat, Event: &parleyv1.ConversationEvent{Seq: 9, Number: 8, TimeMs: begin, Origin: message.Origin,
+			Word: &parleyv1.ConversationEvent_MessageSent{MessageSent: &parleyv1.MessageSent{Body: message.GetRequest().GetSendMessage().Body}}},
+	}}}
+	asked := message.GetRequest().CloneVT()
+	asked.Conversation = chat
+	for _, c := range []struct {
+		name, group, key string
+		word             encodable
+		row              []byte
+		says             int
+	}{
+		{"outbox", "outbox", "ann",
+			&parleyv1.OutboxCommand{DeviceId: "phone", ClientSeq: 8, Word: &parleyv1.OutboxCommand_Conversation{Conversation: asked}},
+			row(&parleyv1.Row{State: &parleyv1.Row_Outbox{Outbox: &parleyv1.OutboxRow{Devices: []*parleyv1.OutboxDevice{{DeviceId: "phone", ClientSeq: 7}}}}}), 1},
+		{"conversation-2", "conversation", "g-hike/main", message, row(&parleyv1.Row{State: &parleyv1.Row_Conversation{Conversation: members(2)}}), 3},
+		{"conversation-64", "conversation", "g-hike/main", message, row(&parleyv1.Row{State: &parleyv1.Row_Conversation{Conversation: members(64)}}), 65},
+		{"inbox", "inbox", "ann", said, row(&parleyv1.Row{State: &parleyv1.Row_Inbox{Inbox: &parleyv1.InboxRow{InboxSeq: 7, Epoch: 1}}}), 1},
+		{"bookmark", "bookmark", "ann/" + chat,
+			&parleyv1.BookmarkCommand{Word: &parleyv1.BookmarkCommand_Seen{Seen: &parleyv1.Seen{Marks: &parleyv1.Marks{Read: 9}}}},
+			row(&parleyv1.Row{State: &parleyv1.Row_Bookmark{Bookmark: &parleyv1.BookmarkRow{Marks: &parleyv1.Marks{Read: 8}}}}), 3},
+		{"account", "account", "ann",
+			&parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetPresence{SetPresence: &parleyv1.SetPresence{SessionId: "s", UntilMs: begin + 90_000}}},
+			row(&parleyv1.Row{State: &parleyv1.Row_Account{Account: &parleyv1.AccountRow{Exists: true}}}), 1},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			m := hall(b, c.group)
+			writer := map[string]uint16{"outbox": 5, "conversation": 1, "inbox": 2, "account": 1}[c.group]
+			in := input(m, 1, c.key, c.word)
+			if writer != 0 && c.group != "outbox" {
+				caused(in, topology.Cause{Epoch: 1, Group: writer, Offset: 1})
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				next, out := m.fold(1, c.row, in)
+				if next == nil || len(out) != c.says {
+					b.Fatalf("%d outputs, want %d", len(out), c.says)
+				}
+			}
+		})
+	}
+}
