@@ -37,7 +37,7 @@ type talk struct {
 
 func newTale(t testing.TB) *tale {
 	plan := topology.House()
-	plan.Partitions = 4
+	plan.Partitions, plan.Replication, plan.MinInsync = 4, 1, 1
 	return &tale{
 		t: t, plan: plan, log: map[string]map[int32][]topology.Record{}, inboxes: map[string]uint64{},
 		talks: map[string]*talk{}, versions: map[string]uint64{},

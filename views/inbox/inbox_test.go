@@ -1,0 +1,165 @@
+package inbox_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/views/inbox"
+)
+
+const group = "g-one/main"
+
+func said(number uint64, event *v1.ConversationEvent) *v1.InboxEvent {
+	return &v1.InboxEvent{InboxSeq: number, Epoch: 1, Word: &v1.InboxEvent_Conversation{
+		Conversation: &v1.ConversationSaid{Conversation: group, Event: event}}}
+}
+
+func receipt(number uint64, user string, read uint64) *v1.InboxEvent {
+	return &v1.InboxEvent{InboxSeq: number, Epoch: 1, Word: &v1.InboxEvent_Receipt{Receipt: &v1.ReceiptSaid{
+		Conversation: group, User: user, Marks: &v1.Marks{Delivered: read, Read: read}}}}
+}
+
+func created(user string) *v1.ConversationEvent {
+	return &v1.ConversationEvent{Seq: 1, TimeMs: 10, Word: &v1.ConversationEvent_ConversationCreated{
+		ConversationCreated: &v1.ConversationCreated{Kind: v1.Kind_KIND_GROUP, Title: title("first"), Members: []*v1.Member{{User: user}}}}}
+}
+
+func joined(seq, number uint64, user string) *v1.ConversationEvent {
+	return &v1.ConversationEvent{Seq: seq, Number: number, TimeMs: int64(seq), Word: &v1.ConversationEvent_MemberJoined{
+		MemberJoined: &v1.MemberJoined{Member: &v1.Member{User: user, SinceSeq: seq, SinceNumber: number}, Title: title("joined")}}}
+}
+
+func message(seq, number uint64, sender string) *v1.ConversationEvent {
+	return &v1.ConversationEvent{Seq: seq, Number: number, TimeMs: int64(10 * seq), Origin: &v1.Origin{User: sender},
+		Word: &v1.ConversationEvent_MessageSent{MessageSent: &v1.MessageSent{Body: title("hello"), ReplyTo: 3}}}
+}
+
+func title(text string) *v1.Sealed { return &v1.Sealed{KeyId: "k", Ciphertext: []byte(text)} }
+
+// fold is Bob's line after events.
+func fold(events ...*v1.InboxEvent) *v1.ConversationSummary {
+	var line *v1.ConversationSummary
+	for _, event := range events {
+		line = inbox.Fold("bob", line, event)
+	}
+	return line
+}
+
+func TestFold(t *testing.T) {
+	last := func(number, seq uint64, sender string) *v1.HistoryMessage {
+		return &v1.HistoryMessage{Number: number, Seq: seq, Sender: sender, TimeMs: int64(10 * seq), Body: title("hello"), ReplyTo: 3}
+	}
+	for _, c := range []struct {
+		what   string
+		events []*v1.InboxEvent
+		want   *v1.ConversationSummary
+		unread uint64
+	}{
+		{"made by Bob", []*v1.InboxEvent{said(1, created("bob"))},
+			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("first"), Seq: 1, TimeMs: 10, InboxSeq: 1, Membership: v1.Membership_MEMBERSHIP_MEMBER}, 0},
+		{"joined late, two messages", []*v1.InboxEvent{said(4, joined(9, 5, "bob")), said(5, message(10, 6, "ann")), said(6, message(11, 7, "ann"))},
+			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("joined"), Seq: 11, Number: 7, SinceNumber: 5, TimeMs: 110,
+				InboxSeq: 6, Last: last(7, 11, "ann"), Membership: v1.Membership_MEMBERSHIP_MEMBER}, 2},
+		{"an own message was read, and all above it", []*v1.InboxEvent{said(4, joined(9, 5, "bob")), said(5, message(10, 6, "ann")), said(6, message(11, 7, "bob"))},
+			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("joined"), Seq: 11, Number: 7, SinceNumber: 5, TimeMs: 110,
+				InboxSeq: 6, Last: last(7, 11, "bob"), Marks: &v1.Marks{Delivered: 7, Read: 7}, Membership: v1.Membership_MEMBERSHIP_MEMBER}, 0},
+		{"marks rise and never fall", []*v1.InboxEvent{said(1, message(10, 6, "ann")), receipt(2, "bob", 4), receipt(3, "bob", 2), receipt(4, "ann", 6)},
+			&v1.ConversationSummary{Seq: 10, Number: 6, TimeMs: 100, InboxSeq: 3, Last: last(6, 10, "ann"),
+				Marks: &v1.Marks{Delivered: 4, Read: 4}, Membership: v1.Membership_MEMBERSHIP_MEMBER}, 2},
+		{"another joins", []*v1.InboxEvent{said(1, created("bob")), said(2, joined(2, 0, "cid"))},
+			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("first"), Seq: 2, TimeMs: 10, InboxSeq: 2, Membership: v1.Membership_MEMBERSHIP_MEMBER}, 0},
+		{"invited", []*v1.InboxEvent{said(1, &v1.ConversationEvent{Seq: 8, Number: 5, TimeMs: 7, Word: &v1.ConversationEvent_MemberInvited{
+			MemberInvited: &v1.MemberInvited{User: "bob", Title: title("come")}}})},
+			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("come"), Seq: 8, Number: 5, TimeMs: 7, InboxSeq: 1, Membership: v1.Membership_MEMBERSHIP_INVITED}, 0},
+		{"removed: the line stays", []*v1.InboxEvent{said(1, created("bob")), said(2, message(2, 1, "ann")), said(3, &v1.ConversationEvent{
+			Seq: 3, Number: 1, TimeMs: 30, Word: &v1.ConversationEvent_MemberRemoved{MemberRemoved: &v1.MemberRemoved{User: "bob"}}})},
+			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("first"), Seq: 3, Number: 1, TimeMs: 30, InboxSeq: 3,
+				Last: last(1, 2, "ann"), Membership: v1.Membership_MEMBERSHIP_GONE}, 0},
+		{"came again: what was said meanwhile and before is not shown", []*v1.InboxEvent{said(1, created("bob")), said(2, message(2, 1, "ann")),
+			said(3, &v1.ConversationEvent{Seq: 3, Number: 1, Word: &v1.ConversationEvent_MemberLeft{MemberLeft: &v1.MemberLeft{User: "bob"}}}),
+			said(4, joined(9, 5, "bob"))},
+			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("joined"), Seq: 9, Number: 5, SinceNumber: 5, TimeMs: 20, InboxSeq: 4,
+				Membership: v1.Membership_MEMBERSHIP_MEMBER}, 0},
+		{"declined", []*v1.InboxEvent{said(1, &v1.ConversationEvent{Seq: 8, Word: &v1.ConversationEvent_InvitationDeclined{
+			InvitationDeclined: &v1.InvitationDeclined{User: "bob"}}})},
+			&v1.ConversationSummary{Seq: 8, InboxSeq: 1, Membership: v1.Membership_MEMBERSHIP_GONE}, 0},
+		{"renamed", []*v1.InboxEvent{said(1, created("bob")), said(2, &v1.ConversationEvent{Seq: 2, TimeMs: 5, Word: &v1.ConversationEvent_ConversationRenamed{
+			ConversationRenamed: &v1.ConversationRenamed{Title: title("second")}}})},
+			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("second"), Seq: 2, TimeMs: 10, InboxSeq: 2, Membership: v1.Membership_MEMBERSHIP_MEMBER}, 0},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			c.want.Conversation, c.want.Epoch = group, 1
+			got := fold(c.events...)
+			require.True(t, proto.Equal(c.want, got), "want %v\ngot  %v", c.want, got)
+			require.Equal(t, c.unread, inbox.Unread(got))
+		})
+	}
+}
+
+func TestNothingThatConcernsNobodyMakesALine(t *testing.T) {
+	require.Nil(t, fold(receipt(1, "bob", 5)), "anybody may claim to have read any conversation")
+	require.Nil(t, fold(receipt(1, "ann", 5)))
+	require.Nil(t, fold(&v1.InboxEvent{InboxSeq: 1, Epoch: 1, Word: &v1.InboxEvent_Refused{Refused: &v1.CommandRefused{Conversation: group}}}))
+	require.Nil(t, fold(&v1.InboxEvent{InboxSeq: 1, Epoch: 1, Word: &v1.InboxEvent_Account{}}))
+	require.Nil(t, fold(&v1.InboxEvent{InboxSeq: 1, Epoch: 1}))
+}
+
+func TestValid(t *testing.T) {
+	good := said(1, created("bob"))
+	require.True(t, inbox.Valid("bob", good))
+	require.False(t, inbox.Valid("g-one", good), "a group has no inbox")
+	require.False(t, inbox.Valid("bob}:x", good))
+	require.False(t, inbox.Valid("", good))
+	require.False(t, inbox.Valid("bob", said(0, created("bob"))))
+	require.False(t, inbox.Valid("bob", &v1.InboxEvent{InboxSeq: 1}))
+	bad := said(1, created("bob"))
+	bad.GetConversation().Conversation = "nowhere"
+	require.False(t, inbox.Valid("bob", bad))
+}
+
+// anything draws an event of any kind, true to no conversation at all.
+func anything(r *rapid.T, number uint64) *v1.InboxEvent {
+	user := rapid.SampledFrom([]string{"ann", "bob"})
+	seq, count := rapid.Uint64Range(1, 30).Draw(r, "seq"), rapid.Uint64Range(0, 30).Draw(r, "number")
+	switch rapid.IntRange(0, 5).Draw(r, "kind") {
+	case 0:
+		return said(number, joined(seq, count, user.Draw(r, "user")))
+	case 1:
+		return receipt(number, user.Draw(r, "user"), count)
+	case 2:
+		return said(number, &v1.ConversationEvent{Seq: seq, Number: count, Word: &v1.ConversationEvent_MemberLeft{
+			MemberLeft: &v1.MemberLeft{User: user.Draw(r, "user")}}})
+	case 3:
+		return &v1.InboxEvent{InboxSeq: number, Epoch: 1}
+	default:
+		return said(number, message(seq, count, user.Draw(r, "user")))
+	}
+}
+
+// TestRepeatsChangeNothing: behind any prefix, any of its events may come again in any order.
+func TestRepeatsChangeNothing(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		var line *v1.ConversationSummary
+		var events []*v1.InboxEvent
+		for number := range rapid.Uint64Range(1, 40).Draw(r, "events") {
+			events = append(events, anything(r, number+1))
+			before := line.CloneVT()
+			next := inbox.Fold("bob", line, events[number])
+			require.True(t, proto.Equal(before, line), "the fold changed what it was given")
+			line = next
+			if line.GetInboxSeq() <= number {
+				continue // the newest event changed nothing, so it may come again and change nothing
+			}
+			again := rapid.SampledFrom(events).Draw(r, "again")
+			require.Same(t, line, inbox.Fold("bob", line, again))
+		}
+		require.LessOrEqual(t, inbox.Unread(line), line.GetNumber())
+		if line.GetMembership() == v1.Membership_MEMBERSHIP_UNSPECIFIED {
+			require.Nil(t, line)
+		}
+	})
+}
