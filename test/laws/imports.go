@@ -43,7 +43,6 @@ var places = []place{
 	{"test...", []string{"..."}, "tests see all"},
 
 	// Holds nothing but blank imports, so that go.mod keeps modules of rooms that are still being built.
-	{"deps", nil, "it pins modules"},
 }
 
 // owned are modules that one place alone may import.
@@ -134,7 +133,7 @@ func forbidden(f *File, p place, imported string) string {
 
 func forbiddenFromOutside(f *File, imported string) string {
 	for _, o := range owned {
-		mayUse := matches(o.place+"...", f.Folder()) || matches("test...", f.Folder()) || f.Folder() == "deps"
+		mayUse := matches(o.place+"...", f.Folder()) || matches("test...", f.Folder())
 		if under(imported, o.module) && !mayUse {
 			return "imports " + imported + ", which " + o.place + " alone may: " + o.why
 		}
