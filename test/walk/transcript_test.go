@@ -17,9 +17,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/processors"
 	"github.com/parley-im/parley/processors/transcript"
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/walk"
 	"github.com/parley-im/parley/topology"
