@@ -164,6 +164,16 @@ describe('sending', () => {
     last().tell({ events: { events: [outcome(2, 2, { refused: { reason: 'REASON_EXPECTED_OTHER_CLIENT_SEQ', expectedClientSeq: '1' } })] } })
     expect(sent(last()).at(-1)).toBe('1 a')
   })
+  it('waits for the command on the wire before it begins again at the expected number', async () => {
+    const client = await settled()
+    client.ask(text('a'))
+    last().answer('send', { accepted: { clientSeq: '2' } })
+    client.ask(text('b'))
+    last().tell({ events: { events: [outcome(2, 2, { refused: { reason: 'REASON_EXPECTED_OTHER_CLIENT_SEQ', expectedClientSeq: '1' } })] } })
+    expect(sent(last()).slice(1)).toEqual(['2 a', '3 b'])
+    last().answer('send', { accepted: { clientSeq: '3' } })
+    expect(sent(last()).slice(1)).toEqual(['2 a', '3 b', '1 a'])
+  })
   it('sends nothing that no frame bears', async () => {
     const client = await settled()
     client.ask(text('a\u0000b\ud800c\nd'))

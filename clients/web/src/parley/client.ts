@@ -38,7 +38,7 @@ const HOLD_DEFAULT_MS = 1_000
 const REST_FIRST_MS = 400
 const REST_LONGEST_MS = 30_000
 /** Typing is told at most this often, and shown for this long; milliseconds. */
-const TYPING_EVERY_MS = 2_500
+const TYPING_EVERY_MS = 1_500
 export const TYPING_SHOWN_MS = 5_000
 
 type Question = 'send' | 'difference' | 'bridge' | 'snapshot' | 'history' | 'members' | 'watch'
@@ -126,6 +126,7 @@ export class Client {
       this.notice('Too much is waiting to be sent. Plug in first.')
       return false
     }
+    if (command.text) this.typedMs = 0 // what comes next is typed anew
     this.happen({ is: 'asked', command: clean(command), timeMs: Date.now() })
     return true
   }

@@ -35,7 +35,7 @@ function settle(state: State, event: Event): State {
 
 function refused(state: State, one: out.Pending, why: NonNullable<Event['refused']>): State {
   if (why.reason === 'REASON_EXPECTED_OTHER_CLIENT_SEQ') {
-    return { ...state, outbox: out.expect(state.outbox, one.clientSeq, why.expectedClientSeq) }
+    return { ...state, outbox: out.expect(state.outbox, why.expectedClientSeq) }
   }
   const outbox = out.settle(state.outbox, one.clientSeq)
   const { command } = one

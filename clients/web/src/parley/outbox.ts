@@ -94,11 +94,10 @@ function renumber(outbox: Outbox, from: number): Outbox {
 /**
  * The log expects another number: everything from there on is sent again, in order and without a hole. A server that forgot
  * this device (an in-memory one that began anew) expects 1, and the same rule makes the waiting commands 1, 2, 3.
- * A refusal of a number that waits no longer is an echo of an earlier attempt and changes nothing.
+ * The caller passes over refusals of numbers that wait no longer: they are echoes of earlier attempts.
  */
-export function expect(outbox: Outbox, refusedSeq: number, expectedSeq: number): Outbox {
-  if (expectedSeq < 1 || !find(outbox, refusedSeq)) return outbox
-  return renumber(outbox, expectedSeq)
+export function expect(outbox: Outbox, expectedSeq: number): Outbox {
+  return expectedSeq < 1 ? outbox : renumber(outbox, expectedSeq)
 }
 
 /**
