@@ -252,6 +252,7 @@ describe('two people on one page', { skip: base ? false : 'PARLEY_URL is not set
     await soon(bubbles(ann, `page 60 ${run}`))
     assert.equal(await bubbles(ann, `page 01 ${run}`).count(), 0)
     const box = ann.getByRole('log')
+    assert.ok(await box.evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight < 4), 'it begins at the newest')
     for (let tries = 0; tries < 20 && (await bubbles(ann, `page 01 ${run}`).count()) === 0; tries++) {
       await box.evaluate((node) => (node.scrollTop = 0))
       await page.waitForTimeout(250)
