@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -77,7 +76,6 @@ func dev(ctx context.Context, out io.Writer, http, data, level, output string) e
 	if err != nil {
 		return err
 	}
-	slog.SetDefault(p.log)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.run(ctx, roles()) })
 	g.Go(func() error {

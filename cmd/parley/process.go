@@ -36,6 +36,7 @@ func newProcess(s Settings, roles []role) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	slog.SetDefault(log)
 	if err := s.plan().Check(); err != nil {
 		return nil, err
 	}

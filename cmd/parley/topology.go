@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -34,10 +35,12 @@ func topologyPrint() *cobra.Command {
 	var format string
 	drawings := map[string]func(topology.Plan) string{
 		"text": draw.Text, "markdown": draw.Markdown, "mermaid": draw.Mermaid, "describe": draw.Describe,
+		"acls": func(p topology.Plan) string { return deploy.ACLText(deploy.ACLs(p)) },
 	}
+	formats := []string{"text", "json", "markdown", "mermaid", "describe", "acls"}
 	c := &cobra.Command{
 		Use:   "print",
-		Short: "Print the plan: text, json, markdown, mermaid, or as Kafka Streams describes a topology",
+		Short: "Print the plan as text, JSON or a picture, as Kafka Streams describes a topology, or as Kafka's ACLs",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if format == "json" {
@@ -49,14 +52,14 @@ func topologyPrint() *cobra.Command {
 			}
 			drawing, ok := drawings[format]
 			if !ok {
-				return fmt.Errorf("--format %s: want text, json, markdown, mermaid or describe", format)
+				return fmt.Errorf("--format %s: want one of %s", format, strings.Join(formats, ", "))
 			}
 			_, err := io.WriteString(c.OutOrStdout(), drawing(topology.House()))
 			return err
 		},
 	}
-	c.Flags().StringVar(&format, "format", "text", "text, json, markdown, mermaid or describe")
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json", "markdown", "mermaid", "describe"}, cobra.ShellCompDirectiveNoFileComp))
+	c.Flags().StringVar(&format, "format", "text", strings.Join(formats, ", "))
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -87,14 +90,19 @@ func topologyPlan() *cobra.Command {
 }
 
 func topologyApply() *cobra.Command {
-	return onCluster("apply", "Make what is missing on a cluster; never deletes, never changes a partition count",
+	var allowLoss bool
+	c := onCluster("apply", "Make what is missing on a cluster; never deletes, never changes a partition count",
 		func(ctx context.Context, admin *kadm.Client, s Settings) (deploy.Difference, error) {
-			d, err := deploy.Apply(ctx, admin, s.plan(), s.deployment())
+			o := s.deployment()
+			o.AllowLoss = allowLoss
+			d, err := deploy.Apply(ctx, admin, s.plan(), o)
 			if errors.Is(err, deploy.ErrRefused) {
 				err = exitCode{drift, err}
 			}
 			return d, err
 		})
+	c.Flags().BoolVar(&allowLoss, "allow-loss", false, "also make changes after which Kafka drops records that it keeps now (a shorter retention)")
+	return c
 }
 
 // onCluster is a command that does something with a cluster and prints the difference that it found.

@@ -20,7 +20,8 @@ const (
 	campaignCommands = 20_000
 	campaignKills    = 20
 	campaignFreezes  = 5
-	campaignSession  = 3 * time.Second // group session timeout; a freeze lasts longer
+	campaignTime     = 100 * time.Second // over which the commands are spread
+	campaignSession  = 3 * time.Second   // group session timeout; a freeze lasts longer
 )
 
 // herd keeps processors alive: one that ends, by a kill or by its own law, is started again under the same name.
@@ -80,30 +81,13 @@ func TestProcessorsKilledAndFrozen(t *testing.T) {
 	for i := range p {
 		devices[i] = h.Online(t, p[i], "phone")
 	}
-	conversations := make([]string, len(p)/2)
-	for i := range conversations {
-		conversations[i] = direct(devices[2*i], p[2*i+1])
+	pairs := make([]string, len(p)/2)
+	for i := range pairs {
+		pairs[i] = direct(devices[2*i], p[2*i+1])
 	}
 	trio := group(devices[0], "trio", p[1], p[2])
 
-	var load sync.WaitGroup
-	each := campaignCommands / len(p)
-	for i, d := range devices {
-		load.Add(1)
-		go func() {
-			defer load.Done()
-			pace := time.NewTicker(100 * time.Second / time.Duration(each))
-			defer pace.Stop()
-			for n := range each {
-				<-pace.C
-				c := conversations[i/2]
-				if i < 3 && n%5 == 0 {
-					c = trio
-				}
-				d.Send(say(c, fmt.Sprintf("%d/%d", i, n)))
-			}
-		}()
-	}
+	loaded := loadSlowly(devices, pairs, trio)
 	for i := range campaignKills + campaignFreezes {
 		victim := rand.IntN(len(herd.members))
 		if i%5 == 4 {
@@ -115,37 +99,62 @@ func TestProcessorsKilledAndFrozen(t *testing.T) {
 		}
 		time.Sleep(time.Second + rand.N(3*time.Second))
 	}
-	load.Wait()
+	<-loaded
+	lastWords(t, devices, pairs)
+	herd.stop()
+	t.Logf("%d kills and %d freezes, %d processes ended", campaignKills, campaignFreezes, herd.deaths)
 
-	for i, d := range devices { // the last command's outcome comes after all others of this device
-		last := d.Say(conversations[i/2], "the end")
+	told := prove(t, h).outcomes(t)
+	for i, d := range devices {
+		for seq := uint64(1); seq <= d.seq; seq++ {
+			require.Equal(t, 1, told[fmt.Sprintf("%s/%s/%d", d.user, d.id, seq)], "outcomes of %s %d", d.user, seq)
+		}
+		c := pairs[i/2]
+		eventually(t, func() bool { return len(d.history(c)) == len(d.texts(c)) })
+		require.Equal(t, d.texts(c), d.history(c), "the history view is what was pushed to %s", d.user)
+		require.Equal(t, d.texts(c), devices[i^1].texts(c), "both of %s see one order", c)
+	}
+}
+
+// loadSlowly lets every device send its share, spread over the time that the faults take.
+func loadSlowly(devices []*Device, pairs []string, trio string) <-chan struct{} {
+	var load sync.WaitGroup
+	each := campaignCommands / len(devices)
+	for i, d := range devices {
+		load.Go(func() {
+			pace := time.NewTicker(campaignTime / time.Duration(each))
+			defer pace.Stop()
+			for n := range each {
+				<-pace.C
+				c := pairs[i/2]
+				if i < 3 && n%5 == 0 {
+					c = trio
+				}
+				d.Send(say(c, fmt.Sprintf("%d/%d", i, n)))
+			}
+		})
+	}
+	loaded := make(chan struct{})
+	go func() { load.Wait(); close(loaded) }()
+	return loaded
+}
+
+// lastWords are said by everybody and heard by everybody: their outcomes come after all others.
+func lastWords(t *testing.T, devices []*Device, pairs []string) {
+	for i, d := range devices {
+		last := d.Say(pairs[i/2], "the end")
 		require.NotNil(t, last.GetMessage(), "%v", last)
 	}
 	for i, d := range devices {
 		d.until("the peer's last word", func() bool {
 			n := 0
 			for _, e := range d.events {
-				if e.GetMessage().GetText() == "the end" && e.Conversation == conversations[i/2] {
+				if e.GetMessage().GetText() == "the end" && e.Conversation == pairs[i/2] {
 					n++
 				}
 			}
 			return n == 2
 		})
-	}
-	herd.stop()
-	t.Logf("%d kills and %d freezes, %d processes ended", campaignKills, campaignFreezes, herd.deaths)
-
-	told := prove(t, h).outcomes(t)
-	for _, d := range devices {
-		for seq := uint64(1); seq <= d.seq; seq++ {
-			require.Equal(t, 1, told[fmt.Sprintf("%s/%s/%d", d.user, d.id, seq)], "outcomes of %s %d", d.user, seq)
-		}
-	}
-	for i, d := range devices {
-		c := conversations[i/2]
-		eventually(t, func() bool { return len(d.history(c)) == len(d.texts(c)) })
-		require.Equal(t, d.texts(c), d.history(c), "the history view is what was pushed to %s", d.user)
-		require.Equal(t, d.texts(c), devices[i^1].texts(c), "both of %s see one order", c)
 	}
 }
 

@@ -73,12 +73,13 @@ func (d *Device) dial() *websocket.Conn {
 
 // Plug connects and says hello; a device that has a cursor resumes, another one takes a snapshot first.
 func (d *Device) Plug() *pb.Welcome {
+	token := d.h.Token(d.t, d.user) // before the gate waits for a hello
 	d.mu.Lock()
 	d.conn, d.closed = d.dial(), nil
 	cursor := d.cursor
 	d.mu.Unlock()
 	go d.read(d.conn)
-	hello := &pb.Hello{Token: d.h.Token(d.t, d.user), DeviceId: d.id, Cursor: cursor}
+	hello := &pb.Hello{Token: token, DeviceId: d.id, Cursor: cursor}
 	answer := d.Ask(&pb.ClientFrame{Word: &pb.ClientFrame_Hello{Hello: hello}})
 	require.NotNil(d.t, answer.GetWelcome(), "hello of %s: %v", d.user, answer)
 	if cursor == nil {

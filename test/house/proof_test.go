@@ -134,7 +134,9 @@ func (p *proof) compareTopic(t *testing.T, h *House, topic topology.Topic, expec
 		return nil
 	}))
 	for c, want := range expected {
-		require.Contains(t, seen, c, "%s for %s is missing", want.topic, want.key)
+		if _, ok := seen[c]; !ok {
+			require.FailNow(t, "something is missing", "%s for %s, cause %+v", want.topic, want.key, c)
+		}
 	}
 	if strangers > 0 {
 		require.Contains(t, topic.Writers, "session", "%s has %d records without a cause", topic.Name, strangers)
