@@ -1,3 +1,5 @@
+// A broker that is away for longer than any session may last.
+
 package kafka_test
 
 import (

@@ -1,3 +1,5 @@
+// Members killed, frozen, and stacked as stale owners.
+
 package kafka_test
 
 import (

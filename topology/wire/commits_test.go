@@ -1,3 +1,5 @@
+// What may be committed, against a model.
+
 package wire
 
 import (

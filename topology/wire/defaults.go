@@ -29,6 +29,8 @@ const (
 	heartbeatShare     = 4                // heartbeats in a session timeout; three may be lost
 	recoveryWait       = 20 * time.Millisecond
 	consumeWait        = 100 * time.Millisecond
+	fetchBytes         = 256 << 10 // of a partition in one fetch
+	deliveryQueue      = 10_000    // answers of librdkafka that wait for us
 	maxMessageBytes    = 1 << 20   // of a produced record: Kafka's own limit, which topology.MaxValue stays below
 	maxRecordBytes     = 960 << 10 // key and value of an output; leaves room for headers in maxMessageBytes
 	sendQueueSlack     = 2         // librdkafka's own queue against our budget, so that it is never the one that is full
@@ -50,7 +52,8 @@ func saramaConfig(c Cluster, clientID string) (*sarama.Config, error) {
 	conf.Consumer.Return.Errors = true // else they are logged nowhere
 	// goka says newest: a partition without a commit would lose what stands in it.
 	conf.Consumer.Offsets.Initial = sarama.OffsetOldest
-	conf.Consumer.MaxWaitTime = consumeWait // closing a partition waits for its last fetch
+	conf.Consumer.Fetch.Default = fetchBytes // sarama's 1 MiB, times 64 partitions, is memory; it grows for larger records
+	conf.Consumer.MaxWaitTime = consumeWait  // closing a partition waits for its last fetch
 	return conf, c.forSarama(conf)
 }
 
@@ -133,12 +136,15 @@ func baseProducerSettings(c Cluster, clientID string, records int, bytes int64) 
 		"message.max.bytes":            maxMessageBytes,
 		"compression.type":             "none", // values are small and mostly ciphertext
 		"allow.auto.create.topics":     false,
-		"go.delivery.report.fields":    "none", // we know what we sent
-		"go.logs.channel.enable":       true,   // else librdkafka writes to stderr
-		"log.connection.close":         false,  // brokers close idle connections; that is no news
+		"go.delivery.report.fields":    "none",        // we know what we sent
+		"go.events.channel.size":       deliveryQueue, // the default of a million is 16 MB for the collector to scan
+		"go.produce.channel.size":      1,             // we do not use it, and its default is as large
+		"go.logs.channel.enable":       true,          // else librdkafka writes to stderr
+		"log.connection.close":         false,         // brokers close idle connections; that is no news
 		"socket.nagle.disable":         true,
 		"reconnect.backoff.max.ms":     1000, // after an outage be back within a second, not ten
 		"statistics.interval.ms":       0,
+		"enable.metrics.push":          false, // brokers need not know how we fare
 	})
 }
 
@@ -160,6 +166,7 @@ func baseConsumerSettings(c Cluster, clientID string) kafka.ConfigMap {
 		"log.connection.close":       false,
 		"socket.nagle.disable":       true,
 		"reconnect.backoff.max.ms":   1000,
+		"enable.metrics.push":        false,
 	})
 }
 

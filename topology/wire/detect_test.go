@@ -1,3 +1,5 @@
+// What must be noticed: topics created again, logs that shrank, stores that are ahead, broken or old.
+
 package wire
 
 import (

@@ -1,3 +1,5 @@
+// The gateways' producer: it never blocks, and tells what it knows; and trace context in headers.
+
 package wire
 
 import (

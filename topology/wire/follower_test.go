@@ -1,3 +1,5 @@
+// Followers: order, commits, repeats, pauses, shares, and stops.
+
 package wire
 
 import (

@@ -1,3 +1,5 @@
+// A group on an in-process Kafka, with a counter for a machine.
+
 package wire
 
 import (

@@ -1,3 +1,5 @@
+// Outputs before state, by example and in any order that Kafka may choose.
+
 package wire
 
 import (

@@ -1,3 +1,5 @@
+// The prefix law: what ends the process, and that nothing follows.
+
 package wire
 
 import (

@@ -1,3 +1,5 @@
+// The local store: what is on disk when, suspects, and the frozen offset.
+
 package wire
 
 import (

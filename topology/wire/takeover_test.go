@@ -1,0 +1,140 @@
+// Takeovers: a late row of a stale owner, a takeover that is refused, and who keeps which record.
+
+package wire
+
+import (
+	"encoding/binary"
+	"os"
+	"sync/atomic"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/wiretest"
+)
+
+// writeLate appends a row to the changelog as an owner of an older generation would.
+func (h *house) writeLate(key string, value []byte, generation int64) {
+	h.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(h.t, err)
+	defer client.Close()
+	r := &kgo.Record{
+		Topic: h.plan.Table(wiretest.GroupOf), Partition: topology.PartitionOf(key, h.plan.Partitions), Key: []byte(key), Value: value,
+		Headers: []kgo.RecordHeader{{Key: topology.HeaderGeneration, Value: binary.BigEndian.AppendUint64(nil, uint64(generation))}},
+	}
+	require.NoError(h.t, client.ProduceSync(h.t.Context(), r).FirstErr())
+}
+
+// lastRow is the last record of a key in the changelog, with its generation.
+func (h *house) lastRow(key string) (topology.Record, int64) {
+	var last topology.Record
+	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+		if r.Key == key && !IsTakeover(&r) {
+			last = r
+		}
+	}
+	return last, int64(binary.BigEndian.Uint64(last.Get(topology.HeaderGeneration)))
+}
+
+func (h *house) livingTakeovers() (offsets []int64) {
+	living := map[string]topology.Record{}
+	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+		if !IsTakeover(&r) {
+			continue
+		}
+		delete(living, r.Key)
+		if r.Value != nil {
+			living[r.Key] = r
+		}
+	}
+	for _, r := range living {
+		offsets = append(offsets, r.Offset)
+	}
+	return offsets
+}
+
+func TestLateRowOfAStaleOwnerIsRepaired(t *testing.T) {
+	for name, wipe := range map[string]bool{"with the store": false, "without the store": true} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, 1)
+			dir := t.TempDir()
+			run := func(commands int, rewrites float64) (suspects, rewound float64) {
+				if wipe {
+					require.NoError(t, os.RemoveAll(dir))
+				}
+				registry := prometheus.NewRegistry()
+				cfg := h.config(dir)
+				cfg.Metrics = registry
+				r := start(t, cfg)
+				r.awaitReady(t)
+				h.send(commands, 10)
+				h.whole()
+				h.await("rewrites", func() bool { return metricOf(t, registry, "parley_group_rewritten_rows_total", "") == rewrites })
+				require.NoError(t, r.stop(t))
+				return metricOf(t, registry, "parley_group_suspect_keys_total", ""), metricOf(t, registry, "parley_group_rewound_inputs_total", "")
+			}
+			run(100, 0)
+			first, old := h.lastRow("user3/x")
+			run(100, 0)
+			_, young := h.lastRow("user3/x")
+			require.Less(t, old, young)
+			h.writeLate("user3/x", first.Value, old)
+			suspects, rewound := run(0, 1)
+			require.EqualValues(t, 1, suspects)
+			require.EqualValues(t, 6, rewound, "user3's last of 200 inputs is the 194th")
+			last, generation := h.lastRow("user3/x")
+			require.Greater(t, generation, young)
+			n, err := through(last.Value)
+			require.NoError(t, err)
+			require.EqualValues(t, 200, n, "it is verified up to the old commit")
+			require.Len(t, h.livingTakeovers(), 1)
+			suspects, _ = run(100, 0)
+			require.Zero(t, suspects)
+			h.tableIsWhole()
+		})
+	}
+}
+
+func TestRefusedTakeoverFoldsNothing(t *testing.T) {
+	plan := wiretest.Plan(2, 1)
+	k := wiretest.Kafka(t, plan)
+	h := joinHouse(t, plan, k.ListenAddrs())
+	h.send(100, 10)
+	var refused atomic.Int32
+	events := make(chan int, 10)
+	k.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		if refused.Add(1) > 2 {
+			return nil, nil, false
+		}
+		events <- int(k.PartitionInfo(wiretest.Events, 0).HighWatermark + k.PartitionInfo(wiretest.Events, 1).HighWatermark)
+		req := r.(*kmsg.OffsetCommitRequest)
+		answer := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+		for _, topic := range req.Topics {
+			rt := kmsg.NewOffsetCommitResponseTopic()
+			rt.Topic = topic.Topic
+			for _, p := range topic.Partitions {
+				rp := kmsg.NewOffsetCommitResponseTopicPartition()
+				rp.Partition, rp.ErrorCode = p.Partition, kerr.IllegalGeneration.Code
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			answer.Topics = append(answer.Topics, rt)
+		}
+		return answer, nil, true
+	})
+	cfg := h.config(t.TempDir())
+	registry := prometheus.NewRegistry()
+	cfg.Metrics = registry
+	start(t, cfg).awaitReady(t)
+	h.whole()
+	require.GreaterOrEqual(t, metricOf(t, registry, "parley_group_fenced_total", ""), 1.0)
+	for range 2 {
+		require.Zero(t, <-events, "nothing is said before a takeover is accepted")
+	}
+}
