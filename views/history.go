@@ -35,6 +35,9 @@ func foldHistory(documents Documents, skip skip) fold {
 				// The store has its place but not all that belongs below it: everything is folded again.
 				return 0, documents.Forget(ctx, b.span.View, b.span.Partition)
 			}
+			if !whole {
+				b.hole(c.conversation)
+			}
 			if document != c.before {
 				changed = append(changed, document)
 			}

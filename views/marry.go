@@ -17,7 +17,8 @@ import (
 type batch struct {
 	span    *v1.Span
 	records []topology.Record
-	whole   bool // folded since the log's beginning: what is missing now is missing in the log
+	whole   bool             // folded since the log's beginning: what is missing now is missing in the log
+	hole    func(key string) // is told of a key whose events are missing in the log
 }
 
 // fold writes what comes of a batch and answers the store's place. Below the span's end the store took nothing for good:

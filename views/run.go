@@ -119,7 +119,7 @@ func (r *runner) handle(ctx context.Context, partition int32, records []topology
 	if len(records) == 0 {
 		return r.look(ctx, partition, p)
 	}
-	b := batch{records: records, whole: p.whole, span: &v1.Span{
+	b := batch{records: records, whole: p.whole, hole: r.hole, span: &v1.Span{
 		View: r.name, Partition: partition, FromOffset: p.next, ToOffset: records[len(records)-1].Offset + 1,
 	}}
 	if p.next > 0 && records[0].Offset > p.next {
@@ -157,6 +157,12 @@ func (r *runner) rewind(partition int32, p *progress, place int64) error {
 		"partition", partition, "place", p.next, "store", place)
 	p.next, p.whole = place, place == 0
 	return &Rewind{Offset: place}
+}
+
+// hole tells of a key whose events are missing in the log itself: the fold goes on behind them.
+func (r *runner) hole(key string) {
+	r.meter.holes.Inc()
+	r.log.Error("events are missing in the log; compare the view with the log: parley verify", "key", key)
 }
 
 // skip tells of a record that no part of this house can have written. The log keeps it.

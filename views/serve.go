@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloudwego/kitex/client"
 	"github.com/cloudwego/kitex/pkg/limit"
+	"github.com/cloudwego/kitex/pkg/loadbalance"
 	"github.com/cloudwego/kitex/pkg/retry"
 	"github.com/cloudwego/kitex/pkg/rpcinfo"
 	"github.com/cloudwego/kitex/server"
@@ -64,7 +65,8 @@ func ServeOn(ctx context.Context, listener net.Listener, stores Stores) error {
 	return service.Run()
 }
 
-// Dial makes a client that spreads its questions over all given replicas, each host:port.
+// Dial makes a client that spreads its questions over all replicas at the given addresses, each host:port. A host may be
+// a name behind which there are several.
 func Dial(addresses ...string) (queryservice.Client, error) {
 	if len(addresses) == 0 {
 		return nil, errors.New("no address of a query service is given")
@@ -72,7 +74,8 @@ func Dial(addresses ...string) (queryservice.Client, error) {
 	again := retry.NewFailurePolicy()
 	again.StopPolicy.MaxRetryTimes = repeats
 	return queryservice.NewClient(queryName,
-		client.WithHostPorts(addresses...),
+		client.WithResolver(replicas(addresses)),
+		client.WithLoadBalancer(loadbalance.NewWeightedRoundRobinBalancer(), &lookUps),
 		client.WithTransportProtocol(transport.GRPC),
 		client.WithGRPCConnPoolSize(questionConns),
 		client.WithConnectTimeout(connectLimit),
