@@ -101,7 +101,7 @@ func (c *connection) known() {
 	}
 	person, ok := c.gate.know(c, user)
 	if c.person = person; !ok {
-		c.step(session.Drain{ReconnectAfterMS: jitter(c.gate.cfg.Limits.ReturnWithin)})
+		c.step(session.Crowded{ReconnectAfterMS: jitter(c.gate.cfg.Limits.ReturnWithin)})
 	}
 }
 

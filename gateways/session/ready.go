@@ -85,6 +85,9 @@ type Tick struct{}
 // Drain: the gateway goes away.
 type Drain struct{ ReconnectAfterMS uint32 }
 
+// Crowded: the person has too many connections.
+type Crowded struct{ ReconnectAfterMS uint32 }
+
 // Gone: the socket is gone.
 type Gone struct{}
 
@@ -100,6 +103,7 @@ func (Subscribed) input() {}
 func (Headed) input()     {}
 func (Tick) input()       {}
 func (Drain) input()      {}
+func (Crowded) input()    {}
 func (Gone) input()       {}
 
 // Ready is what has to be done. Subscribe before asking: what is asked must not be older than what is pushed.

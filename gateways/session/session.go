@@ -123,6 +123,8 @@ func (s *Session) step(now int64, in Input) {
 		s.tick(now)
 	case Drain:
 		s.drain(now, in)
+	case Crowded:
+		s.goodbye(now, Overwhelmed, "you have too many connections", true, in.ReconnectAfterMS)
 	case Gone:
 		s.end(now, Ended, "")
 	}
