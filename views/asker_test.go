@@ -1,3 +1,5 @@
+// Asking the query service in tests, where every question must have an answer.
+
 package views
 
 import (

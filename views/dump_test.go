@@ -1,3 +1,5 @@
+// Everything that the stores hold, as text to be compared, and golden files of it.
+
 package views
 
 import (

@@ -1,3 +1,5 @@
+// The query service over a real connection, on an everyday tale.
+
 package views
 
 import (

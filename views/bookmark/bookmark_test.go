@@ -1,3 +1,5 @@
+// What a bookmark event leaves to be kept.
+
 package bookmark
 
 import (

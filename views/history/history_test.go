@@ -1,3 +1,5 @@
+// How a conversation is folded: tables of members, and that cuts and repeats change nothing.
+
 package history_test
 
 import (

@@ -1,3 +1,5 @@
+// How a line of a list is folded: tables, and that repeats change nothing.
+
 package inbox_test
 
 import (

@@ -1,3 +1,5 @@
+// What an account event leaves of a presence.
+
 package presence
 
 import (

@@ -1,0 +1,116 @@
+// The views of what the machines themselves say: every view equals the rows that the events came from.
+
+package views
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/schemas/name"
+	"github.com/parley-im/parley/test/walk"
+	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/views/inbox"
+)
+
+var walkers = []string{"ann", "bob", "cid", "dan"}
+
+// walked is a house where people did most of what people do.
+func walked(plan topology.Plan) (w *walk.House, direct, group string) {
+	w = walk.New(plan)
+	device := map[string]*walk.Device{}
+	for _, user := range walkers {
+		device[user] = w.Device(user, "phone")
+		device[user].CreateAccount()
+	}
+	w.Run()
+	direct = device["ann"].OpenDirect("bob")
+	group = device["ann"].CreateGroup("0190", "walkers", "bob", "cid")
+	w.Run()
+	for i := range 30 {
+		device["ann"].SendText(group, fmt.Sprint("ann ", i))
+		device["bob"].SendText(direct, fmt.Sprint("bob ", i))
+		if i%10 == 0 {
+			w.Wait(10e9) // rates
+			w.Run()
+		}
+	}
+	device["ann"].Seen(direct, 20, 15)
+	device["cid"].Seen(group, 12, 10)
+	device["dan"].Seen(group, 1000, 1000) // a stranger may claim anything
+	device["dan"].SendText(group, "let me in")
+	w.Run()
+	device["ann"].Ask(group, &v1.ConversationRequest{Word: &v1.ConversationRequest_RemoveMember{RemoveMember: &v1.RemoveMember{User: "bob"}}})
+	device["ann"].Ask(group, &v1.ConversationRequest{Word: &v1.ConversationRequest_InviteMember{InviteMember: &v1.InviteMember{User: "dan"}}})
+	w.Run()
+	device["ann"].SendText(group, "bob is gone")
+	w.Run()
+	return w, direct, group
+}
+
+func TestViewsEqualTheRows(t *testing.T) {
+	plan := newTale(t).plan
+	w, direct, group := walked(plan)
+	stores, _ := ownStores(t, plan)
+	h := newHouse(t, plan, stores)
+	log := map[string]map[int32][]topology.Record{}
+	for _, record := range w.Log() {
+		if log[record.Topic] == nil {
+			log[record.Topic] = map[int32][]topology.Record{}
+		}
+		log[record.Topic][record.Partition] = append(log[record.Topic][record.Partition], record)
+	}
+	h.fold(log, 20)
+	ask := asker{t, serve(t, stores)}
+
+	for _, user := range walkers {
+		row := w.Row("inbox", user).GetInbox()
+		head := ask.heads(user)[0]
+		require.Equal(t, []uint64{row.InboxSeq, row.Epoch}, []uint64{head.InboxSeq, head.Epoch}, user)
+		require.Len(t, ask.difference(user, 0, 0, 500).Events, int(row.InboxSeq))
+		person := ask.people(user)[0]
+		require.True(t, person.Exists)
+		require.True(t, proto.Equal(w.Row("account", user).GetAccount().DisplayName, person.DisplayName))
+	}
+	documents, err := stores.Documents.Conversations(t.Context(), []string{direct, group})
+	require.NoError(t, err)
+	for _, document := range documents {
+		row := w.Row("conversation", document.Conversation).GetConversation()
+		want := &v1.ConversationDocument{Conversation: document.Conversation, Kind: row.Kind, Title: row.Title,
+			Members: row.Members, Seq: row.Seq, Number: row.Number}
+		require.True(t, proto.Equal(want, document), "want %v\ngot  %v", want, document)
+		require.Len(t, ask.history("ann", document.Conversation, 0, 100).Messages, int(row.Number))
+	}
+	for _, user := range walkers {
+		for _, line := range ask.conversations(user).Conversations {
+			row := w.Row("conversation", line.Conversation).GetConversation()
+			member := row.Members[0]
+			require.Equal(t, row.Kind, line.Kind)
+			require.True(t, proto.Equal(row.Title, line.Title))
+			if line.Membership == v1.Membership_MEMBERSHIP_MEMBER {
+				require.Equal(t, []uint64{row.Seq, row.Number}, []uint64{line.Seq, line.Number}, "%s %s", user, line.Conversation)
+				require.Equal(t, member.SinceNumber, line.SinceNumber)
+			}
+			if marks := w.Row("bookmark", name.Bookmark(user, line.Conversation)); marks != nil {
+				require.GreaterOrEqual(t, line.Marks.Read, marks.GetBookmark().Marks.Read)
+			}
+		}
+	}
+	lines := map[string]*v1.ConversationSummary{}
+	for _, user := range walkers {
+		for _, line := range ask.conversations(user).Conversations {
+			lines[user+" "+line.Conversation] = line
+		}
+	}
+	require.Len(t, lines, 6)
+	require.EqualValues(t, 15, inbox.Unread(lines["ann "+direct]))
+	require.EqualValues(t, 0, inbox.Unread(lines["ann "+group]))
+	require.EqualValues(t, 0, inbox.Unread(lines["bob "+direct]))
+	require.EqualValues(t, 21, inbox.Unread(lines["cid "+group]))
+	require.Equal(t, v1.Membership_MEMBERSHIP_GONE, lines["bob "+group].Membership)
+	require.EqualValues(t, 30, lines["bob "+group].Number)
+	require.Equal(t, v1.Membership_MEMBERSHIP_INVITED, lines["dan "+group].Membership)
+}
