@@ -167,6 +167,27 @@ func TestLimits(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, status, "the gateway is full")
 }
 
+func TestAddressIsBelievedOnlyFromOurOwnProxy(t *testing.T) {
+	for _, c := range []struct {
+		trust     bool
+		peer      string
+		forwarded []string
+		want      string
+	}{
+		{false, "10.0.0.1:1", []string{"6.6.6.6"}, "10.0.0.1"},
+		{true, "10.0.0.1:1", []string{"6.6.6.6, 7.7.7.7"}, "7.7.7.7"},
+		{true, "10.0.0.1:1", []string{"6.6.6.6", "8.8.8.8"}, "8.8.8.8"},
+		{true, "10.0.0.1:1", []string{"nonsense"}, "10.0.0.1"},
+		{true, "10.0.0.1:1", nil, "10.0.0.1"},
+		{false, "[2001:db8:1:2:3:4:5:6]:1", nil, "2001:db8:1:2::/64"},
+		{false, "[::ffff:10.0.0.1]:1", nil, "10.0.0.1"},
+	} {
+		g := &Gateway{cfg: Config{TrustProxy: c.trust}}
+		r := &http.Request{RemoteAddr: c.peer, Header: http.Header{"X-Forwarded-For": c.forwarded}}
+		require.Equal(t, c.want, g.address(r), c)
+	}
+}
+
 func TestDrainSendsEverybodyElsewhere(t *testing.T) {
 	h := newHouse(t, nil)
 	ann, bob := h.connect("ann", "phone", nil), h.connect("bob", "laptop", nil)

@@ -4,8 +4,8 @@ package gateways
 
 import (
 	"math/rand/v2"
-	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -162,14 +162,25 @@ func (g *Gateway) address(r *http.Request) string {
 			if i := strings.LastIndexByte(last, ','); i >= 0 {
 				last = last[i+1:]
 			}
-			if ip := net.ParseIP(strings.TrimSpace(last)); ip != nil {
-				return ip.String()
+			if ip, err := netip.ParseAddr(strings.TrimSpace(last)); err == nil {
+				return network(ip)
 			}
 		}
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	return host
+	return network(peer.Addr())
+}
+
+// network is what counts as one address: of IPv6 the first half, because one line has all of the rest.
+func network(ip netip.Addr) string {
+	const line = 64 // bits
+	if ip = ip.Unmap(); ip.Is6() {
+		if prefix, err := ip.WithZone("").Prefix(line); err == nil {
+			return prefix.String()
+		}
+	}
+	return ip.String()
 }

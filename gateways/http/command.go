@@ -120,7 +120,7 @@ func (h *handler) command(w http.ResponseWriter, r *http.Request, deviceID strin
 		return
 	}
 	if deviceID != "" {
-		h.send(w, r, deviceID, send)
+		h.send(w, r, deviceID, true, send)
 		return
 	}
 	token, _ := bearer(r)
@@ -133,7 +133,7 @@ func (h *handler) command(w http.ResponseWriter, r *http.Request, deviceID strin
 	own.Lock()
 	defer own.Unlock()
 	send.ClientSeq = own.next
-	switch used := h.send(w, r, own.id, send); used {
+	switch used := h.send(w, r, own.id, false, send); used {
 	case taken:
 		own.next++
 	case unknown:
@@ -150,8 +150,26 @@ const (
 	unknown             // nobody knows
 )
 
+// earlier finds the outcome of a command that was sent before: a repeat gets the same answer.
+func (l *line) earlier(ctx context.Context, device string, clientSeq uint64) *pb.Event {
+	head := l.head.GetInboxSeq()
+	if head == 0 {
+		return nil
+	}
+	from := &pb.Cursor{InboxSeq: head - min(head, lookBack), Epoch: l.head.GetEpoch()}
+	l.Said(&pb.ClientFrame{Id: earlierID, Word: &pb.ClientFrame_Difference{Difference: &pb.GetDifference{Cursor: from, Limit: lookBack}}})
+	frame := l.next(ctx, answerTo(earlierID))
+	for _, event := range frame.GetDifference().GetEvents() {
+		early := event.GetRefused().GetReason() == pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ // used up nothing
+		if event.GetDeviceId() == device && event.GetClientSeq() == clientSeq && !early {
+			return event
+		}
+	}
+	return nil
+}
+
 // send sends, waits for accepted, then for the outcome, and answers the request.
-func (h *handler) send(w http.ResponseWriter, r *http.Request, device string, send *pb.Send) fate {
+func (h *handler) send(w http.ResponseWriter, r *http.Request, device string, mayRepeat bool, send *pb.Send) fate {
 	ctx, cancel := context.WithTimeout(r.Context(), AnswerIn+OutcomeIn)
 	defer cancel()
 	l, wrong := h.dial(ctx, r, device, true)
@@ -160,7 +178,18 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, device string, se
 		return unused
 	}
 	defer l.Gone()
-	l.Said(&pb.ClientFrame{Id: wordID, Word: &pb.ClientFrame_Send{Send: send}})
+	frame := &pb.ClientFrame{Id: wordID, Word: &pb.ClientFrame_Send{Send: send}}
+	if mayRepeat && session.Check(frame) == nil {
+		if before := l.earlier(ctx, device, send.GetClientSeq()); before != nil {
+			return h.told(w, device, &pb.Accepted{ClientSeq: send.GetClientSeq()}, before)
+		}
+	}
+	l.Said(frame)
+	return h.await(ctx, w, l, device, send)
+}
+
+// await waits for accepted, then for the outcome, and answers the request.
+func (h *handler) await(ctx context.Context, w http.ResponseWriter, l *line, device string, send *pb.Send) fate {
 	var outcome *pb.Event // it may come before accepted does
 	waiting, stop := context.WithTimeout(ctx, AnswerIn)
 	defer stop()

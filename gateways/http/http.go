@@ -24,6 +24,7 @@ const (
 	AnswerIn   = 8 * time.Second // for a question or for accepted; longer is 503
 	OutcomeIn  = 5 * time.Second // for the outcome of a command; longer is 202
 	MaxDevices = 10_000          // people for whom this gateway keeps a device of its own
+	lookBack   = 200             // events searched for the outcome of a repeat
 	maxLine    = 256             // frames kept for one request
 )
 

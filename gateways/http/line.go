@@ -16,6 +16,7 @@ import (
 type line struct {
 	session.Line
 	frames chan *pb.ServerFrame
+	head   *pb.Cursor // of the inbox, at welcome
 	once   sync.Once
 	ended  chan struct{}
 }
@@ -73,8 +74,9 @@ func answerTo(id uint64) func(*pb.ServerFrame) bool {
 
 // Numbers of the frames of a request.
 const (
-	helloID = 1
-	wordID  = 2
+	helloID   = 1
+	wordID    = 2
+	earlierID = 3
 )
 
 // dial says hello for a request. fromHead lets it hear what its command becomes.
@@ -91,7 +93,8 @@ func (h *handler) dial(ctx context.Context, r *http.Request, device string, from
 	l.Line = entered
 	l.Said(&pb.ClientFrame{Id: helloID, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: token, DeviceId: device}}})
 	frame := l.next(ctx, answerTo(helloID))
-	if frame.GetWelcome() != nil {
+	if welcome := frame.GetWelcome(); welcome != nil {
+		l.head = welcome.GetHead()
 		return l, nil
 	}
 	l.Gone()
