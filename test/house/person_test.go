@@ -309,12 +309,12 @@ func (d *Device) texts(conversation string) []string {
 	return all
 }
 
-// history reads a whole conversation, oldest first.
-func (d *Device) history(conversation string) []string {
+// history reads a whole conversation page by page, oldest first.
+func (d *Device) history(conversation string, page uint32) []string {
 	var all []string
 	var before uint64
 	for {
-		a := d.Ask(&pb.ClientFrame{Word: &pb.ClientFrame_History{History: &pb.GetHistory{Conversation: conversation, BeforeNumber: before, Limit: 7}}})
+		a := d.Ask(&pb.ClientFrame{Word: &pb.ClientFrame_History{History: &pb.GetHistory{Conversation: conversation, BeforeNumber: before, Limit: page}}})
 		h := a.GetHistory()
 		require.NotNil(d.t, h, "history of %s for %s: %v", conversation, d.user, a)
 		for _, m := range h.Messages {

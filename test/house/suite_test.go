@@ -124,8 +124,8 @@ func twoPeople(t *testing.T, h *House) {
 	}
 	require.Equal(t, ann.texts(c), bob.texts(c), "both see one order")
 	require.Len(t, ann.texts(c), 2+2*each)
-	eventually(t, func() bool { return len(ann.history(c)) == 2+2*each })
-	require.Equal(t, bob.texts(c), ann.history(c), "history is what was pushed")
+	eventually(t, func() bool { return len(ann.history(c, 7)) == 2+2*each })
+	require.Equal(t, bob.texts(c), ann.history(c, 7), "history is what was pushed")
 	again := ann.Do(&pb.Send{Word: &pb.Send_OpenDirect{OpenDirect: &pb.SendOpenDirect{Peer: p[1]}}})
 	require.Equal(t, pb.Reason_REASON_ALREADY_EXISTS, again.GetRefused().GetReason())
 }
