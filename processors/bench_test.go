@@ -1,3 +1,5 @@
+// What the fold of one message costs in each machine.
+
 package processors
 
 import (

@@ -1,3 +1,5 @@
+// The order in which every record is taken: dead letters, take or drop, the clock, rules, sizes.
+
 package processors
 
 import (

@@ -1,3 +1,5 @@
+// Any bytes at all, in a record or in a row.
+
 package processors
 
 import (

@@ -1,3 +1,5 @@
+// What holds for every machine on every log: two owners, any cut, rewinds, the laws of a row.
+
 package processors
 
 import (

@@ -1,3 +1,5 @@
+// Logs drawn at random for the properties: words that mostly fit, poison, repeats, clocks astray.
+
 package processors
 
 import (

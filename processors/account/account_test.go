@@ -1,3 +1,5 @@
+// What an account says to each word, and its limits.
+
 package account
 
 import (

@@ -1,3 +1,5 @@
+// What a bookmark says to each mark, and that marks are maxima in any order.
+
 package bookmark
 
 import (

@@ -1,3 +1,5 @@
+// What a conversation says to each word from everybody who might say it, and its limits.
+
 package conversation
 
 import (
@@ -126,24 +128,30 @@ func decide(row *parleyv1.ConversationRow, key string, in *parleyv1.Conversation
 	return Decide(row, in, Stamp{Key: key, TimeMs: 9, FanOut: 64})
 }
 
-func TestDecide(t *testing.T) {
-	invited := with(hiking, func(r *parleyv1.ConversationRow) { r.Invitations = []*parleyv1.Invitation{{User: "emil", By: "ann"}} })
-	asked := with(hiking, func(r *parleyv1.ConversationRow) { r.Asks = []*parleyv1.Ask{{User: "emil", Origin: from("bob")}} })
-	askedByCarl := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = from("carl") })
-	askedByZoe := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = from("zoe") })
-	askedQuietly := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = &parleyv1.Origin{User: "ann"} })
-	askedMember := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].User = "carl" })
-	opening := &parleyv1.ConversationRow{Asks: []*parleyv1.Ask{{User: "bob", Origin: from("ann")}}}
-	blocked := with(chatted, func(r *parleyv1.ConversationRow) { r.Blocks = []string{"ann"} })
-	empty := with(hiking, func(r *parleyv1.ConversationRow) { r.Members = nil })
+// saying is a word, what it finds, and what is said to it.
+type saying struct {
+	name string
+	row  *parleyv1.ConversationRow
+	key  string
+	in   *parleyv1.ConversationCommand
+	want string
+}
 
-	for _, c := range []struct {
-		name string
-		row  *parleyv1.ConversationRow
-		key  string
-		in   *parleyv1.ConversationCommand
-		want string
-	}{
+func check(t *testing.T, sayings []saying) {
+	for _, c := range sayings {
+		t.Run(c.name, func(t *testing.T) {
+			before := c.row.CloneVT()
+			d := decide(c.row, c.key, c.in)
+			require.True(t, before.EqualVT(c.row), "Decide changed the row")
+			require.Empty(t, d.Malformed)
+			require.Equal(t, c.want, outcome(d))
+		})
+	}
+}
+
+func TestMessages(t *testing.T) {
+	blocked := with(chatted, func(r *parleyv1.ConversationRow) { r.Blocks = []string{"ann"} })
+	check(t, []saying{
 		{"say", hiking, group, say("carl", 0), `MessageSent{body "Hike"} to ann bob carl dora`},
 		{"reply to the last one", hiking, group, say("carl", 5), `MessageSent{body "Hike", reply_to 5} to ann bob carl dora`},
 		{"reply to the future", hiking, group, say("carl", 6), "carl: NOT_FOUND"},
@@ -152,7 +160,13 @@ func TestDecide(t *testing.T) {
 		{"say behind one's own block", blocked, direct, say("ann", 0), "ann: BLOCKED"},
 		{"no body", hiking, group, asks("ann", &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_SendMessage{SendMessage: &parleyv1.SendMessage{}}}), "ann: INVALID"},
 		{"an unknown word", hiking, group, asks("ann", &parleyv1.ConversationRequest{}), "ann: INVALID"},
+	})
+}
 
+func TestBeginnings(t *testing.T) {
+	opening := &parleyv1.ConversationRow{Asks: []*parleyv1.Ask{{User: "bob", Origin: from("ann")}}}
+	empty := with(hiking, func(r *parleyv1.ConversationRow) { r.Members = nil })
+	check(t, []saying{
 		{"create", nil, group, create("ann", "carl", "bob", "ann", "bob"), `ConversationCreated{kind GROUP, title "Hike", members [ann(OWNER since 1/0)]}asks bob for ann;asks carl for ann; to ann`},
 		{"create what is there", hiking, group, create("ann"), "ann: ALREADY_EXISTS"},
 		{"create what others have", hiking, group, create("zoe"), "zoe: NOT_A_MEMBER"},
@@ -160,7 +174,6 @@ func TestDecide(t *testing.T) {
 		{"create where two people talk", nil, direct, create("ann"), "ann: INVALID"},
 		{"create with a group as member", nil, group, create("ann", "g-other"), "ann: INVALID"},
 		{"create with too many", nil, group, create("ann", people(64)...), "ann: LIMIT_REACHED"},
-
 		{"open", nil, direct, open("ann", "bob"), "asks bob for ann;"},
 		{"open from the other side", nil, direct, open("bob", "ann"), "asks ann for bob;"},
 		{"open while it is asked", opening, direct, open("ann", "bob"), "ann: ALREADY_EXISTS"},
@@ -172,7 +185,17 @@ func TestDecide(t *testing.T) {
 		{"the answer is yes", opening, direct, answer("bob", true), "ConversationCreated{kind DIRECT, members [ann(MEMBER since 1/0), bob(MEMBER since 1/0)]} to ann bob"},
 		{"the answer is no", opening, direct, answer("bob", false), "ann: PERSON_UNAVAILABLE"},
 		{"an answer that nobody asked for", chatted, direct, answer("bob", true), ""},
+	})
+}
 
+func TestComing(t *testing.T) {
+	invited := with(hiking, func(r *parleyv1.ConversationRow) { r.Invitations = []*parleyv1.Invitation{{User: "emil", By: "ann"}} })
+	asked := with(hiking, func(r *parleyv1.ConversationRow) { r.Asks = []*parleyv1.Ask{{User: "emil", Origin: from("bob")}} })
+	askedByCarl := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = from("carl") })
+	askedByZoe := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = from("zoe") })
+	askedQuietly := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = &parleyv1.Origin{User: "ann"} })
+	askedMember := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].User = "carl" })
+	check(t, []saying{
 		{"add", hiking, group, add("bob", "emil"), "asks emil for bob;"},
 		{"add as a member", hiking, group, add("carl", "emil"), "carl: NOT_ALLOWED"},
 		{"add a member", hiking, group, add("ann", "carl"), "ann: ALREADY_EXISTS"},
@@ -186,7 +209,6 @@ func TestDecide(t *testing.T) {
 		{"carl came meanwhile", askedMember, group, answer("carl", true), "bob: ALREADY_EXISTS"},
 		{"the first members come", askedQuietly, group, answer("emil", true), `MemberJoined{member emil(MEMBER since 11/5), title "Hike"} to ann bob carl dora emil`},
 		{"the first members do not come", askedQuietly, group, answer("emil", false), ""},
-
 		{"invite", hiking, group, invite("bob", "emil"), `MemberInvited{user emil, title "Hike"} to ann bob carl dora emil`},
 		{"invite as a member", hiking, group, invite("carl", "emil"), "carl: NOT_ALLOWED"},
 		{"invite twice", invited, group, invite("bob", "emil"), "bob: ALREADY_EXISTS"},
@@ -200,7 +222,11 @@ func TestDecide(t *testing.T) {
 		{"decline", invited, group, decline("emil"), "InvitationDeclined{user emil} to ann bob carl dora emil"},
 		{"decline uninvited", invited, group, decline("zoe"), "zoe: NOT_A_MEMBER"},
 		{"decline as a member", invited, group, decline("carl"), "carl: NOT_FOUND"},
+	})
+}
 
+func TestGoingAndRanks(t *testing.T) {
+	check(t, []saying{
 		{"the owner removes an admin", hiking, group, remove("ann", "bob"), "MemberRemoved{user bob} to ann bob carl dora"},
 		{"an admin removes a member", hiking, group, remove("bob", "carl"), "MemberRemoved{user carl} to ann bob carl dora"},
 		{"an admin removes the owner", hiking, group, remove("bob", "ann"), "bob: NOT_ALLOWED"},
@@ -214,7 +240,6 @@ func TestDecide(t *testing.T) {
 		{"leave two people", chatted, direct, leave("ann"), "ann: INVALID"},
 		{"rename", hiking, group, rename("bob"), `ConversationRenamed{title "Hike"} to ann bob carl dora`},
 		{"rename as a member", hiking, group, rename("carl"), "carl: NOT_ALLOWED"},
-
 		{"make an admin", hiking, group, promote("ann", "carl", admin), "RoleChanged{user carl, role ADMIN} to ann bob carl dora"},
 		{"make an owner", hiking, group, promote("ann", "carl", owner), "RoleChanged{user carl, role OWNER, former_owner ann} to ann bob carl dora"},
 		{"make what is so", hiking, group, promote("ann", "bob", admin), "ann: ALREADY_EXISTS"},
@@ -222,18 +247,9 @@ func TestDecide(t *testing.T) {
 		{"step down", hiking, group, promote("ann", "ann", member), "ann: INVALID"},
 		{"an unknown role", hiking, group, promote("ann", "carl", 9), "ann: INVALID"},
 		{"a role for a stranger", hiking, group, promote("ann", "zoe", admin), "ann: NOT_FOUND"},
-
 		{"a block says nothing", chatted, direct, block("ann", true), ""},
 		{"a block before the conversation says nothing", nil, direct, block("ann", true), ""},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			before := c.row.CloneVT()
-			d := decide(c.row, c.key, c.in)
-			require.True(t, before.EqualVT(c.row), "Decide changed the row")
-			require.Empty(t, d.Malformed)
-			require.Equal(t, c.want, outcome(d))
-		})
-	}
+	})
 }
 
 // A stranger hears the same words, byte for byte, of what exists and of what does not.

@@ -1,3 +1,5 @@
+// How an inbox numbers words.
+
 package inbox
 
 import (

@@ -1,3 +1,5 @@
+// What an outbox says to each number, its rate and its devices.
+
 package outbox
 
 import (

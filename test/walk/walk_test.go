@@ -1,3 +1,5 @@
+// What a message costs the whole house.
+
 package walk_test
 
 import (
