@@ -256,6 +256,7 @@ func decode(r *pb.PushedRecord) (session.Pushed, bool) {
 	return in, err == nil
 }
 
+// listeners are the sessions that want a key.
 func (b *switchboard) listeners(sub session.Subscription) []*connection {
 	b.mu.Lock()
 	defer b.mu.Unlock()

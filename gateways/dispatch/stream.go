@@ -80,7 +80,7 @@ func (s *stream) grew(records, bytes int) {
 	}
 }
 
-// take takes everything that waits.
+// take takes everything that waits, for the one sender.
 func (s *stream) take() []*pb.DispatcherSaid {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -90,7 +90,7 @@ func (h *handler) postCommand(w http.ResponseWriter, r *http.Request) {
 	h.command(w, r, in.DeviceID, send)
 }
 
-// strict reads JSON in which every field is known.
+// strict reads one piece of JSON in which every field is known.
 func strict(text []byte, into any) *problem {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()

@@ -73,7 +73,7 @@ func (s *Session) unfollow(conversation, member string) {
 	}
 }
 
-// look asks who is in a watched conversation; one question at a time.
+// look asks who is in a watched conversation; one question at a time for each.
 func (s *Session) look(conversation string) {
 	w := s.watched[conversation]
 	if w.asking {

@@ -122,7 +122,7 @@ func looksLikeOurs(token string) error {
 	return nil
 }
 
-// signed verifies the signature with each key, then the claims.
+// signed verifies the signature with each of the fixed keys, then the claims.
 func (v *Verifier) signed(token string, nowMS int64) (jwt.Token, error) {
 	clock := jwt.ClockFunc(func() time.Time { return time.UnixMilli(nowMS) })
 	var failed error

@@ -93,7 +93,7 @@ type handler struct {
 	upgrader websocket.Upgrader
 }
 
-// ServeHTTP upgrades. What can be refused is refused before, as HTTP.
+// ServeHTTP upgrades. What can be refused is refused before, as HTTP: a query above all, because tokens end up in logs.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.RawQuery != "" {
 		http.Error(w, "say nothing in the URL: the token belongs into the first frame", http.StatusBadRequest)
