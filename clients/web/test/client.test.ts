@@ -285,10 +285,14 @@ describe('the line', () => {
   })
   it('notices a house that began anew', async () => {
     const client = await settled()
-    last().tell({ events: { events: [other(2, 1), other(3, 2)] } })
+    last().tell({ events: { events: [{ ...other(2, 1), message: undefined, created: { kind: 'KIND_DIRECT', members: [{ user: 'ann' }, { user: 'bob' }] } }, other(3, 2)] } })
+    client.ask(text('not lost'))
+    last().answer('send', { accepted: { clientSeq: '2', conversation: 'ann/bob' } })
     last().lose()
     await vi.advanceTimersByTimeAsync(400)
     const line = await greet('1')
+    await vi.advanceTimersByTimeAsync(100)
+    expect(line.words('seen')).toEqual([])
     for (let look = 0; look < 2; look++) {
       await vi.advanceTimersByTimeAsync(1000)
       line.answer('ping', { pong: { head: { inboxSeq: '1', epoch: '1' } } })
@@ -296,6 +300,8 @@ describe('the line', () => {
     line.answer('snapshot', { snapshot: { cursor: { inboxSeq: '1', epoch: '1' } } })
     expect(client.state.cursor?.inboxSeq).toBe(1)
     expect(client.state.talks).toEqual({})
+    // The old house had accepted it, this one never heard of it.
+    expect(sent(line)).toEqual(['2 not lost'])
   })
 })
 

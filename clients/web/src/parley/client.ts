@@ -71,6 +71,8 @@ export class Client {
   private holdUntilMs = 0
   private behind = 0
   private headBelow = 0
+  /** The gateway was seen to know what this device knows. */
+  private sameHouse = false
   private typedMs = 0
   private bridge: Cursor | undefined
   private watched = ''
@@ -199,9 +201,10 @@ export class Client {
     this.holdUntilMs = 0
     this.behind = 0
     this.headBelow = 0
+    this.sameHouse = false
     if (this.state.cursor) this.happen({ is: 'resuming' })
     this.happen({ is: 'line', line: 'online' })
-    if (welcome.head) this.look(welcome.head)
+    this.look(welcome.head)
     // Also without a head something may have been missed: a resumed device always asks once.
     if (this.state.cursor && !this.state.snapshotNeeded) this.askDifference()
   }
@@ -219,7 +222,7 @@ export class Client {
     else if (frame.presence) this.happen({ is: 'presence', presence: frame.presence })
     else if (frame.receipt) this.happen({ is: 'receipt', receipt: frame.receipt })
     else if (frame.typing) this.typed(frame.typing.conversation, frame.typing.user)
-    else if (frame.pong?.head) this.look(frame.pong.head)
+    else if (frame.pong) this.look(frame.pong.head)
     else if (frame.resync) this.happen({ is: 'snapshotNeeded' })
     if (asked && !frame.refused) this.resting.delete(`${asked.question} ${asked.about}`)
     if (asked) this.followIfUp()
@@ -228,11 +231,20 @@ export class Client {
   /** After a snapshot, the outcomes of waiting commands are read from behind it: from where the inbox stood before. */
   private snapshotCame(snapshot: Snapshot): void {
     const from = this.bridge ?? this.state.cursor
+    const sameEpoch = from?.epoch === snapshot.cursor.epoch
     this.told = {}
     this.watched = ''
+    this.sameHouse = true
+    // A snapshot below the cursor is of a house that began anew, or of a view that is behind: everything is said again.
+    if (from && sameEpoch && from.inboxSeq > snapshot.cursor.inboxSeq) {
+      this.bridge = undefined
+      this.happen({ is: 'saidAgain' })
+      this.happen({ is: 'snapshot', snapshot })
+      return
+    }
     this.happen({ is: 'snapshot', snapshot })
     if (this.state.outbox.pending.length === 0) this.bridge = undefined
-    else if (from && from.epoch === snapshot.cursor.epoch && from.inboxSeq <= snapshot.cursor.inboxSeq) this.bridge = from
+    else if (sameEpoch) this.bridge = from
     else this.unbridged()
   }
 
@@ -380,20 +392,25 @@ export class Client {
   }
 
   /** Looks at a head that the gateway named. One that stays below the cursor belongs to a house that began anew. */
-  private look(head: Cursor): void {
+  private look(head: Cursor | undefined): void {
     const { cursor } = this.state
-    this.happen({ is: 'heard', head })
-    if (!cursor || head.inboxSeq >= cursor.inboxSeq) {
+    if (!cursor) return
+    if (head) this.happen({ is: 'heard', head })
+    if (this.state.snapshotNeeded) return
+    if (head && head.inboxSeq >= cursor.inboxSeq) {
       this.headBelow = 0
+      this.sameHouse = true
+      this.tellSeen()
       return
     }
-    this.headBelow++
+    if (head) this.headBelow++
     if (this.headBelow >= HEAD_BELOW_LOOKS) this.happen({ is: 'snapshotNeeded' })
     else this.after('below', HOLD_DEFAULT_MS, () => this.connection.say({ ping: {} }))
   }
 
   private tellSeen(): void {
-    if (this.state.line !== 'online' || !this.state.cursor) return
+    // Marks only rise: told to a house that began anew, they would stand above its messages for ever.
+    if (this.state.line !== 'online' || !this.state.cursor || !this.sameHouse) return
     const now = Date.now()
     const { due, waitMs } = dueMarks(this.state, this.told, this.reading, now)
     for (const one of due) {

@@ -117,6 +117,11 @@ export function forgetAccepted(outbox: Outbox): Outbox {
   return { ...outbox, pending: outbox.pending.filter((one) => !one.accepted) }
 }
 
+/** Everything that waits is said again; what the log has already it takes once. */
+export function sayAgain(outbox: Outbox): Outbox {
+  return { ...outbox, pending: outbox.pending.map((one) => ({ ...one, accepted: false })) }
+}
+
 /** Why the log refused, in words for people. */
 export function reasonInWords(reason: Reason): string {
   switch (reason) {

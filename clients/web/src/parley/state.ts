@@ -126,6 +126,7 @@ export type Happening =
   | { is: 'snapshot'; snapshot: Snapshot }
   | { is: 'snapshotNeeded' }
   | { is: 'unbridged' }
+  | { is: 'saidAgain' }
   | { is: 'history'; history: History }
   | { is: 'members'; members: Members }
   | { is: 'presence'; presence: Presence }
@@ -282,6 +283,8 @@ export function reduce(state: State, happening: Happening): State {
       return { ...state, snapshotNeeded: true }
     case 'unbridged':
       return { ...state, outbox: out.forgetAccepted(state.outbox) }
+    case 'saidAgain':
+      return { ...state, outbox: out.sayAgain(state.outbox) }
     case 'history':
       return foldHistory(state, happening.history)
     case 'members':
