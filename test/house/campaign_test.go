@@ -104,7 +104,9 @@ func TestProcessorsKilledAndFrozen(t *testing.T) {
 	herd.stop()
 	t.Logf("%d kills and %d freezes, %d processes ended", campaignKills, campaignFreezes, herd.deaths)
 
-	told := prove(t, h).outcomes(t)
+	proved := prove(t, h)
+	proveViews(t, h, proved)
+	told := proved.outcomes(t)
 	for i, d := range devices {
 		for seq := uint64(1); seq <= d.seq; seq++ {
 			require.Equal(t, 1, told[fmt.Sprintf("%s/%s/%d", d.user, d.id, seq)], "outcomes of %s %d", d.user, seq)

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/test/servers"
+	"github.com/parley-im/parley/topology"
 )
 
 // House is a running Parley.
@@ -31,19 +32,29 @@ type House struct {
 	Mongo string
 	Kafka string
 
-	binary   string
-	settings string
+	partitions int32
+	binary     string
+	settings   string
 
 	mu     sync.Mutex
 	tokens map[string]string
 }
 
-func TestEmbedded(t *testing.T) {
-	suite(t, startEmbedded(t))
+func TestEmbedded(t *testing.T) { wholeDay(t, startEmbedded(t)) }
+
+func TestReal(t *testing.T) { wholeDay(t, startReal(t)) }
+
+// wholeDay is the suite, and the proof of what it left behind.
+func wholeDay(t *testing.T, h *House) {
+	t.Run("suite", func(t *testing.T) { suite(t, h) })
+	proveViews(t, h, prove(t, h))
 }
 
-func TestReal(t *testing.T) {
-	suite(t, startReal(t))
+// plan is the plan as this house was started with it.
+func (h *House) plan() topology.Plan {
+	p := topology.House()
+	p.Partitions = h.partitions
+	return p
 }
 
 // build makes the binary once for all tests of this package; with -race when the tests themselves have it.
@@ -127,7 +138,7 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 func startEmbedded(t *testing.T) *House {
 	binary, err := build()
 	require.NoError(t, err)
-	h := &House{binary: binary, Data: t.TempDir(), tokens: map[string]string{}}
+	h := &House{partitions: 4, binary: binary, Data: t.TempDir(), tokens: map[string]string{}}
 	type line struct{ URL, Kafka, Redis string }
 	ready := make(chan line, 1)
 	start(t, binary, func(s string) {
@@ -191,14 +202,14 @@ func prepare(t *testing.T, more ...string) *House {
 	binary, err := build()
 	require.NoError(t, err)
 	h := &House{
-		binary: binary, Data: t.TempDir(), tokens: map[string]string{},
+		partitions: 8, binary: binary, Data: t.TempDir(), tokens: map[string]string{},
 		Kafka: kafka.Addr, Redis: redis.Addr, Mongo: mongo.URI,
 	}
 	http, query, push, key := freePort(t), freePort(t), freePort(t), freePort(t)
 	h.URL, h.settings = "http://"+http, filepath.Join(h.Data, "parley.yaml")
 	lines := append([]string{
 		"brokers: " + h.Kafka, "redis: " + h.Redis, "documents: " + h.Mongo, "data: " + h.Data,
-		"replication: 1", "partitions: 8", "http: " + http,
+		"replication: 1", fmt.Sprint("partitions: ", h.partitions), "http: " + http,
 		"query-listen: " + query, "query: " + query, "push-listen: " + push, "push: " + push,
 		"key-listen: " + key, "keys: " + key,
 	}, more...)

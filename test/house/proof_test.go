@@ -31,7 +31,7 @@ type proof struct {
 // prove folds the log of a quiet house and fails the test for every difference.
 func prove(t *testing.T, h *House) *proof {
 	t.Helper()
-	plan := topology.House()
+	plan := h.plan()
 	p := &proof{events: map[string][]topology.Record{}}
 	expected := map[string]map[topology.Cause]said{}
 	for _, m := range processors.Machines(plan) {
