@@ -4,11 +4,13 @@ package kafka_test
 
 import (
 	"math/rand/v2"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology/wire/wiretest"
@@ -59,8 +61,41 @@ func killAndFreeze(t *testing.T, brokers []string, kills, freezes, commands, rat
 	}
 }
 
-// TestStaleOwners freezes two of three members in turn, so that stale owners wake over the work of later ones, while
-// compaction runs all the time and local stores are wiped: the takeover's law.
+// deafness makes the heartbeats of members hang: such a member folds and produces on, and does not know that it lost its
+// partitions.
+type deafness struct{ members sync.Map }
+
+func (d *deafness) install(k *kfake.Cluster) {
+	k.ControlKey(int16(kmsg.Heartbeat), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		instance := r.(*kmsg.HeartbeatRequest).InstanceID
+		if instance == nil {
+			return nil, nil, false
+		}
+		if _, deaf := d.members.Load(*instance); deaf {
+			k.SleepControl(func() {
+				for deaf {
+					time.Sleep(20 * time.Millisecond)
+					_, deaf = d.members.Load(*instance)
+				}
+			})
+		}
+		return nil, nil, false
+	})
+}
+
+// stop makes a stale owner of a member, in one of two ways, and returns what wakes it.
+func (d *deafness) stop(m *member, deaf bool) (wake func()) {
+	if deaf {
+		d.members.Store(m.instance, true)
+		return func() { d.members.Delete(m.instance) }
+	}
+	m.signal(syscall.SIGSTOP)
+	return func() { m.signal(syscall.SIGCONT) }
+}
+
+// TestStaleOwners freezes or deafens two of three members in turn, so that stale owners write over the work of later ones,
+// while compaction runs all the time and some local stores are wiped: the takeover's law.
 func TestStaleOwners(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -72,26 +107,27 @@ func TestStaleOwners(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
+	var d deafness
+	d.install(k)
 	c := newCampaign(t, "counter", k.ListenAddrs(), 4, 3)
 	c.feed(commands, rate)
 	time.Sleep(2 * time.Second)
 	for range rounds {
 		time.Sleep(time.Second + time.Duration(random.IntN(500))*time.Millisecond)
 		order := random.Perm(len(c.members))
-		first, second := c.members[order[0]], c.members[order[1]]
-		first.signal(syscall.SIGSTOP)
+		first := d.stop(c.members[order[0]], random.IntN(3) == 0)
 		time.Sleep(c.session + 1500*time.Millisecond)
-		second.signal(syscall.SIGSTOP)
+		second := d.stop(c.members[order[1]], random.IntN(3) == 0)
 		time.Sleep(c.session + 1500*time.Millisecond)
 		if random.IntN(2) == 0 {
 			first, second = second, first
 		}
-		first.signal(syscall.SIGCONT)
+		first()
 		time.Sleep(1200 * time.Millisecond)
-		second.signal(syscall.SIGCONT)
+		second()
 		time.Sleep(1500 * time.Millisecond)
 		for _, m := range c.members {
-			m.restart(true)
+			m.restart(random.IntN(2) == 0)
 		}
 	}
 	c.verify(commands)

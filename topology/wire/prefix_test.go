@@ -17,27 +17,30 @@ import (
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
-// refuse answers produce requests for a topic with an error, while on.
-func refuse(c *kfake.Cluster, topic string, on *atomic.Bool) {
+// refuse answers produce requests for a topic with an error, while on, and counts them.
+func refuse(c *kfake.Cluster, topic string, with *kerr.Error, on *atomic.Bool) *atomic.Int64 {
+	var count atomic.Int64
 	c.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		c.KeepControl()
 		req := r.(*kmsg.ProduceRequest)
 		if !on.Load() || !concerns(c, req, topic) {
 			return nil, nil, false
 		}
+		count.Add(1)
 		answer := req.ResponseKind().(*kmsg.ProduceResponse)
 		for _, t := range req.Topics {
 			rt := kmsg.NewProduceResponseTopic()
 			rt.Topic, rt.TopicID = t.Topic, t.TopicID
 			for _, p := range t.Partitions {
 				rp := kmsg.NewProduceResponseTopicPartition()
-				rp.Partition, rp.ErrorCode = p.Partition, kerr.MessageTooLarge.Code
+				rp.Partition, rp.ErrorCode = p.Partition, with.Code
 				rt.Partitions = append(rt.Partitions, rp)
 			}
 			answer.Topics = append(answer.Topics, rt)
 		}
 		return answer, nil, true
 	})
+	return &count
 }
 
 func concerns(c *kfake.Cluster, req *kmsg.ProduceRequest, topic string) bool {
@@ -62,7 +65,7 @@ func TestFirstFailureEndsTheProcessAndNothingFollows(t *testing.T) {
 			plan := wiretest.Plan(4, 1)
 			k := wiretest.Kafka(t, plan)
 			var on atomic.Bool
-			refuse(k, topic, &on)
+			refuse(k, topic, kerr.MessageTooLarge, &on)
 			h := joinHouse(t, plan, k.ListenAddrs())
 			dir := t.TempDir()
 			r := start(t, h.config(dir))
@@ -82,6 +85,30 @@ func TestFirstFailureEndsTheProcessAndNothingFollows(t *testing.T) {
 			h.tableIsWhole()
 		})
 	}
+}
+
+func TestNoRowBeforeItsOutputsAreInTheLog(t *testing.T) {
+	plan := wiretest.Plan(2, 1)
+	k := wiretest.Kafka(t, plan)
+	h := joinHouse(t, plan, k.ListenAddrs())
+	rows := func() (n int) {
+		for _, r := range h.read(plan.Table(wiretest.GroupOf)) {
+			if !IsTakeover(&r) {
+				n++
+			}
+		}
+		return n
+	}
+	var on atomic.Bool
+	on.Store(true)
+	tries := refuse(k, wiretest.Events, kerr.NotLeaderForPartition, &on) // librdkafka tries again for ever
+	start(t, h.config(t.TempDir())).awaitReady(t)
+	h.send(50, 5)
+	h.await("refusals", func() bool { return tries.Load() >= 5 })
+	require.Zero(t, rows(), "outputs are refused, so no row may stand in the changelog")
+	on.Store(false)
+	h.whole()
+	h.await("the rows", func() bool { return rows() == 50 })
 }
 
 func TestSessionNotDrainedInTimeEndsTheProcess(t *testing.T) {

@@ -138,3 +138,43 @@ func TestRefusedTakeoverFoldsNothing(t *testing.T) {
 		require.Zero(t, <-events, "nothing is said before a takeover is accepted")
 	}
 }
+
+// TestRowBetweenRecoveryAndTakeoverIsSeen lets a stale owner write after goka read the changelog, just before the takeover
+// record lands: only the reading of the tail can find it.
+func TestRowBetweenRecoveryAndTakeoverIsSeen(t *testing.T) {
+	plan := wiretest.Plan(1, 1)
+	k := wiretest.Kafka(t, plan)
+	h := joinHouse(t, plan, k.ListenAddrs())
+	dir := t.TempDir()
+	for range 2 {
+		r := start(t, h.config(dir))
+		r.awaitReady(t)
+		h.send(100, 10)
+		h.whole()
+		require.NoError(t, r.stop(t))
+	}
+	last, young := h.lastRow("user3/x")
+	stale, err := withThrough(last.Value, 1)
+	require.NoError(t, err)
+	var once atomic.Bool
+	k.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		if concerns(k, r.(*kmsg.ProduceRequest), h.plan.Table(wiretest.GroupOf)) && once.CompareAndSwap(false, true) {
+			k.SleepControl(func() { h.writeLate("user3/x", stale, young-1) })
+		}
+		return nil, nil, false
+	})
+	registry := prometheus.NewRegistry()
+	cfg := h.config(dir)
+	cfg.Metrics = registry
+	start(t, cfg).awaitReady(t)
+	require.EqualValues(t, 1, metricOf(t, registry, "parley_group_suspect_keys_total", ""))
+	h.send(100, 10)
+	h.whole()
+	h.await("the last row is this owner's", func() bool {
+		_, generation := h.lastRow("user3/x")
+		return generation > young
+	})
+	h.await("the table", func() bool { last, _ := h.lastRow("user3/x"); n, _ := through(last.Value); return n == 294 })
+	h.tableIsWhole()
+}
