@@ -188,7 +188,8 @@ func TestPartOfABulkFailsInMongo(t *testing.T) {
 		{Conversation: "g-1/main", Messages: []*v1.HistoryMessage{{Number: 1}}},
 		{Conversation: "g-2/main", Messages: []*v1.HistoryMessage{{Number: 1}}},
 	}
-	require.Error(t, documents.PutMessages(t.Context(), batch))
+	failed := documents.PutMessages(t.Context(), batch)
+	require.ErrorAs(t, failed, &mongo.BulkWriteException{}, "what is no duplicate key is no newer document")
 	messages, err := documents.Messages(t.Context(), "g-2/main", 1, 1)
 	require.NoError(t, err)
 	require.Len(t, messages, 1, "a bulk without order goes on behind a failure")

@@ -145,6 +145,8 @@ func TestAnyCutAndRepeatIsStraight(t *testing.T) {
 			stored := document.CloneVT()
 			next := history.Fold(document, group, events[at])
 			require.True(t, proto.Equal(stored, document), "the fold changed what it was given")
+			again := events[rapid.IntRange(0, at).Draw(r, "again")]
+			require.Same(t, next, history.Fold(next, group, again), "what is in the document changes nothing")
 			if document = next; rapid.IntRange(0, 3).Draw(r, "back") == 0 {
 				at = rapid.IntRange(0, at).Draw(r, "to")
 				document = document.CloneVT() // from the store
