@@ -258,7 +258,9 @@ describe('two people on one page', { skip: base ? false : 'PARLEY_URL is not set
     await soon(bubbles(ann, `page 60 ${run}`))
     assert.equal(await bubbles(ann, `page 01 ${run}`).count(), 0)
     const box = ann.getByRole('log')
-    assert.ok(await box.evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight < 4), 'it begins at the newest')
+    const atEnd = () => box.evaluate((node) => node.scrollHeight - node.scrollTop - node.clientHeight < 4)
+    for (let tries = 0; tries < 20 && !(await atEnd()); tries++) await page.waitForTimeout(100)
+    assert.ok(await atEnd(), 'it begins at the newest')
     for (let tries = 0; tries < 20 && (await bubbles(ann, `page 01 ${run}`).count()) === 0; tries++) {
       await box.evaluate((node) => (node.scrollTop = 0))
       await page.waitForTimeout(250)
@@ -269,8 +271,8 @@ describe('two people on one page', { skip: base ? false : 'PARLEY_URL is not set
 
   test('the log grows below, is filtered by key and held still', async () => {
     await page.getByRole('button', { name: /^The log/ }).click()
-    await soon(page.locator('.lane .record').first())
     await say(bob, `logged ${run}`)
+    await soon(page.locator('.lane .record').first())
     await soon(bubbles(ann, `logged ${run}`))
     await shot('log-lanes-light')
     await page.getByRole('button', { name: 'Table' }).click()
