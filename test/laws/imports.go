@@ -29,6 +29,7 @@ var places = []place{
 	{"deploy", []string{"topology", "schemas..."}, "what is deployed is derived from the plan alone"},
 
 	{"processors", []string{"topology", "processors/*", "schemas..."}, "the hall marries the plan to its machines and does no IO; cmd gives it to the wire"},
+	{"processors/audit", []string{"topology", "schemas..."}, "the auditor is no machine: it is given machines as values, and records of every topic, and must not know the hall"},
 	{"processors/*", []string{"schemas..."}, "a machine knows the words and nothing of the house: neither plan nor hall nor another machine"},
 
 	{"views", []string{"topology", "topology/wire", "views/*", "schemas..."}, "halls are strangers to each other; cmd introduces them"},
@@ -38,7 +39,7 @@ var places = []place{
 	{"gateways/session", []string{"schemas..."}, "the client protocol knows neither socket nor house"},
 	{"gateways/*", []string{"gateways/session", "schemas..."}, "a carrier knows the words and the session; the hall brings carriers together"},
 
-	{"cmd/parley", []string{"schemas...", "topology...", "deploy", "processors", "views...", "gateways...", "clients..."}, "cmd introduces the halls; machines are reached through theirs"},
+	{"cmd/parley", []string{"schemas...", "topology...", "deploy", "processors", "processors/audit", "views...", "gateways...", "clients..."}, "cmd introduces the halls; machines are reached through theirs"},
 	{"clients...", []string{"schemas..."}, "a client sees what stands on the wire"},
 	{"test...", []string{"..."}, "tests see all"},
 

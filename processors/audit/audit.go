@@ -1,0 +1,217 @@
+// Package audit is the auditor: it is given the records of every topic, folds every input again, and says what does not
+// stand in the log as the fold says. It is pure: what it knows it keeps in a Memory that it is given, and the same records
+// give the same verdict in whatever order the topics are read, each partition in its own order.
+//
+//	audit.go      this file: what an auditor is, and the way of a record through it
+//	memory.go     what it keeps, and under which keys
+//	flow.go       outputs: what was said against what should have been said, matched by cause
+//	fold.go       inputs: the production fold
+//	number.go     numbers of events: each the one before plus one
+//	outcome.go    each command of a device has one outcome
+//	delivery.go   each event of a conversation reaches each of its people once
+//	row.go        rows in changelogs against the fold
+//	judge.go      what cannot come any more
+//	report.go     laws, violations, counts
+package audit
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/parley-im/parley/topology"
+)
+
+// Limits of an auditor.
+const (
+	MaxAhead     = 1 << 20 // outputs that wait for being seen, and as many that wait for their input; then a side waits
+	repeatWindow = 1 << 20 // inputs of a partition within which a repeat of an output is compared; older ones are told
+	maxKept      = 100     // violations that are kept word for word; all are counted
+)
+
+// Place is a partition of a topic.
+type Place struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+}
+
+// machine is a group as the auditor needs it.
+type machine struct {
+	topology.Machine
+	commands bool // its inputs are numbered by devices
+}
+
+// topic is a topic or a table as the auditor needs it.
+type topic struct {
+	id      byte
+	word    string          // what its values are
+	open    bool            // a gateway writes to it
+	writers map[uint16]bool // numbers of the groups that write to it
+	input   *machine        // the group that folds it; nil = none
+	table   *machine        // the group whose changelog it is; nil = it is a topic
+	deaths  bool            // it holds dead letters
+}
+
+// Auditor audits one log. It is for one goroutine.
+type Auditor struct {
+	plan      topology.Plan
+	memory    Memory
+	tell      func(Violation)
+	topics    map[string]*topic
+	names     []string // of topics by id
+	groups    map[uint16]*machine
+	positions map[Place]int64
+	flows     map[route]*flow
+	changed   map[route]bool // flows that are not in the memory yet
+	counts    Counts
+}
+
+// tableID is added to a group's place in the plan: ids of tables are apart from those of topics.
+const tableID = 128
+
+// outboxWord is what the topic holds that devices number.
+const outboxWord = "OutboxCommand"
+
+// New is an auditor of the plan's topics with what the memory knows. Every violation is told, also those of machines.
+func New(plan topology.Plan, machines []topology.Machine, memory Memory, tell func(Violation)) (*Auditor, error) {
+	a := &Auditor{
+		plan: plan, memory: memory, tell: tell, topics: map[string]*topic{}, groups: map[uint16]*machine{},
+		positions: map[Place]int64{}, flows: map[route]*flow{}, changed: map[route]bool{},
+		names: make([]string, tableID+len(plan.Groups)), counts: newCounts(),
+	}
+	for i, t := range plan.Topics {
+		known := &topic{id: byte(i), word: t.Envelope, writers: map[uint16]bool{}, deaths: t.Name == topology.DeadLetters}
+		for _, w := range t.Writers {
+			if g, ok := plan.Group(w); ok {
+				known.writers[g.Number] = true
+			} else {
+				known.open = true
+			}
+		}
+		a.topics[t.Name], a.names[i] = known, t.Name
+	}
+	for i, m := range machines {
+		input := a.topics[m.Group.Input]
+		if input == nil {
+			return nil, fmt.Errorf("group %s folds %s, which the plan does not have", m.Group.Name, m.Group.Input)
+		}
+		own := &machine{Machine: m, commands: input.word == outboxWord}
+		input.input, a.groups[m.Group.Number] = own, own
+		table := plan.Table(m.Group.Name)
+		a.topics[table], a.names[tableID+i] = &topic{id: byte(tableID + i), table: own}, table
+	}
+	return a, a.remember()
+}
+
+// Topics are all that must be given to the auditor: the plan's topics in its order, then the tables.
+func (a *Auditor) Topics() []string {
+	var all []string
+	for _, name := range a.names {
+		if name != "" {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// Position is the offset from which on records of a place are to be given.
+func (a *Auditor) Position(at Place) int64 { return a.positions[at] }
+
+// Ahead reports whether a record should wait until other topics have been read further: else more would have to be
+// remembered than the limits say, or a row would be looked at before its input. Taking it in spite of that does no harm
+// but this.
+func (a *Auditor) Ahead(r *topology.Record) bool {
+	t := a.topics[r.Topic]
+	switch {
+	case t == nil:
+		return false
+	case t.table != nil:
+		through, ok := rowThrough(r)
+		return ok && through > a.positions[Place{t.table.Group.Input, r.Partition}]
+	case t.input != nil && a.counts.Unseen >= MaxAhead:
+		return true
+	case a.counts.Parked < MaxAhead:
+		return false
+	}
+	c, err := topology.UnpackCause(r.Get(topology.HeaderCause))
+	m := a.groups[c.Group]
+	return err == nil && m != nil && c.Offset >= a.positions[Place{m.Group.Input, c.Partition}]
+}
+
+// Take takes the next record of its place. Records before the place's position are known. An error means that the auditor
+// cannot go on: what it could say would be wrong.
+func (a *Auditor) Take(r *topology.Record) error {
+	t, at := a.topics[r.Topic], Place{r.Topic, r.Partition}
+	if t == nil {
+		return fmt.Errorf("the plan has no topic %q", r.Topic)
+	}
+	if r.Offset < a.positions[at] {
+		return nil
+	}
+	a.counts.Records++
+	if t.table != nil {
+		a.takeRow(t.table, r)
+	} else {
+		ours := a.observe(t, r)
+		if ours {
+			a.hear(t, r)
+		}
+		if t.input != nil {
+			if err := a.fold(t.input, r); err != nil {
+				return err
+			}
+		}
+	}
+	a.move(at, r.Offset+1)
+	return nil
+}
+
+// Skip passes records that are none of the house's words, as takeovers in changelogs.
+func (a *Auditor) Skip(at Place, next int64) { a.move(at, max(next, a.positions[at])) }
+
+func (a *Auditor) move(at Place, next int64) {
+	a.positions[at] = next
+	a.memory.Set(a.positionKey(at), number(uint64(next)))
+}
+
+// Flush puts everything into the memory: an auditor that begins with it goes on where this one is.
+func (a *Auditor) Flush() error {
+	a.flushFlows()
+	packed, err := json.Marshal(a.counts)
+	if err != nil {
+		return fmt.Errorf("encode the counts: %w", err)
+	}
+	a.memory.Set([]byte{kindCounts}, packed)
+	return nil
+}
+
+func (a *Auditor) flushFlows() {
+	for r := range a.changed { //laws:ordered each is written under a key of its own
+		a.memory.Set(r.key(kindFlow), a.flows[r].pack())
+	}
+	clear(a.changed)
+}
+
+// remember is what an earlier auditor has left in the memory.
+func (a *Auditor) remember() error {
+	if packed := a.memory.Get([]byte{kindCounts}); packed != nil {
+		if err := json.Unmarshal(packed, &a.counts); err != nil {
+			return fmt.Errorf("the auditor's memory is damaged, begin anew (--from-start): %w", err)
+		}
+	}
+	a.each(kindPosition, func(key, value []byte) {
+		a.positions[Place{a.names[key[0]], int32(u32(key[1:]))}] = int64(u64(value))
+	})
+	a.each(kindFlow, func(key, value []byte) { a.flows[routeOf(key)] = unpackFlow(value) })
+	return nil
+}
+
+// violate tells and counts a violation, and keeps its words.
+func (a *Auditor) violate(v Violation) {
+	a.counts.Violations[v.Law]++
+	if len(a.counts.Kept) < maxKept {
+		a.counts.Kept = append(a.counts.Kept, v)
+	}
+	if a.tell != nil {
+		a.tell(v)
+	}
+}

@@ -1,0 +1,118 @@
+// Deliveries: each event of a conversation reaches the members after it and the people it is about, each once, in the
+// order of seq, and nobody else.
+
+package audit
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+// delivery is what one person is to hear of one conversation. Either side may be read first.
+type delivery struct {
+	last    uint64   // seq of the last event that was both said and heard
+	heard   bool     // what waits was heard, and not yet said; else the other way round
+	waiting []uint64 // seqs, rising
+}
+
+func unpackDelivery(b []byte) *delivery {
+	d := &delivery{}
+	if n := unpack(b); len(n) >= 2 {
+		d.last, d.heard, d.waiting = n[0], n[1] == 1, n[2:]
+	}
+	return d
+}
+
+func (d *delivery) pack() []byte {
+	side := uint64(0)
+	if d.heard {
+		side = 1
+	}
+	return pack(append([]uint64{d.last, side}, d.waiting...)...)
+}
+
+// owe notes whom an event of a conversation must reach.
+func (a *Auditor) owe(conversation string, e *parleyv1.ConversationEvent) {
+	key := nameKey(kindMembers, conversation)
+	var members []string
+	if known := string(a.memory.Get(key)); known != "" {
+		members = strings.Split(known, "\n")
+	}
+	members, about := after(members, e)
+	a.memory.Set(key, []byte(strings.Join(members, "\n")))
+	audience := append(slices.Clone(members), about...)
+	slices.Sort(audience)
+	for _, user := range slices.Compact(audience) {
+		a.meet(user, conversation, e.Seq, false)
+	}
+}
+
+// after is who is in a conversation after an event, sorted, and whom else the event is about.
+func after(members []string, e *parleyv1.ConversationEvent) (now, about []string) {
+	switch word := e.Word.(type) {
+	case *parleyv1.ConversationEvent_ConversationCreated:
+		for _, m := range word.ConversationCreated.Members {
+			members = append(members, m.User)
+		}
+	case *parleyv1.ConversationEvent_MemberInvited:
+		about = []string{word.MemberInvited.User}
+	case *parleyv1.ConversationEvent_InvitationDeclined:
+		about = []string{word.InvitationDeclined.User}
+	case *parleyv1.ConversationEvent_MemberJoined:
+		members = append(members, word.MemberJoined.Member.GetUser())
+	case *parleyv1.ConversationEvent_MemberLeft:
+		about = []string{word.MemberLeft.User}
+	case *parleyv1.ConversationEvent_MemberRemoved:
+		about = []string{word.MemberRemoved.User}
+	}
+	left := e.GetMemberLeft() != nil || e.GetMemberRemoved() != nil
+	members = slices.DeleteFunc(members, func(user string) bool { return left && user == about[0] })
+	slices.Sort(members)
+	return slices.Compact(members), about
+}
+
+// deliver notes that a person heard an event of a conversation.
+func (a *Auditor) deliver(r *topology.Record, conversation string, seq uint64) {
+	a.meet(r.Key, conversation, seq, true)
+}
+
+// meet brings what is said and what is heard together.
+func (a *Auditor) meet(user, conversation string, seq uint64, heard bool) {
+	key, owed := nameKey(kindDelivery, user, conversation), nameKey(kindOwed, user, conversation)
+	d := unpackDelivery(a.memory.Get(key))
+	if seq <= d.last {
+		a.misdelivered(user, conversation, seq, true)
+		return
+	}
+	for len(d.waiting) > 0 && d.heard != heard && d.waiting[0] < seq {
+		a.misdelivered(user, conversation, d.waiting[0], d.heard)
+		d.waiting = d.waiting[1:]
+	}
+	switch {
+	case len(d.waiting) == 0 || d.heard == heard:
+		d.waiting, d.heard = append(d.waiting, seq), heard
+	case d.waiting[0] == seq:
+		d.last, d.waiting = seq, d.waiting[1:]
+	default:
+		a.misdelivered(user, conversation, seq, heard)
+	}
+	a.memory.Set(key, d.pack())
+	if len(d.waiting) > 0 {
+		a.memory.Set(owed, nil)
+	} else {
+		a.memory.Delete(owed)
+	}
+}
+
+func (a *Auditor) misdelivered(user, conversation string, seq uint64, heard bool) {
+	says := "did not reach"
+	if heard {
+		says = "should not have reached, or not once more,"
+	}
+	a.violate(Violation{Law: Delivered, Offset: -1, Key: user,
+		Says: fmt.Sprintf("event %d of %s %s the inbox of %s", seq, conversation, says, user)})
+}

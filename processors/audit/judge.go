@@ -1,0 +1,169 @@
+// Judgement: what cannot come any more is missing. Until then it may be late: a group commits an input only when all that
+// it says is in the log.
+
+package audit
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// Horizon is what was known of a log at a moment. It is asked for in this order: commits, then ends, then ends once more.
+type Horizon struct {
+	Commits map[string][]int64 // by group and partition: inputs below are done and all that they say is in the log
+	Ends    map[Place]int64    // asked after the commits
+}
+
+// Judge says what is missing. Every place must have been read to its end, asked for after the horizon was.
+func (a *Auditor) Judge(h Horizon) {
+	a.flushFlows()
+	a.judgeOutputs(h)
+	a.judgeParked(h)
+	a.judgeRows(h)
+	if a.counts.Unseen == 0 && a.counts.Parked == 0 { // every chain of cause and effect that began has ended
+		a.judgeOutcomes()
+		a.judgeDeliveries()
+	}
+}
+
+func (h Horizon) done(group string, partition int32, offset int64) bool {
+	commits := h.Commits[group]
+	return int(partition) < len(commits) && offset < commits[partition]
+}
+
+// judgeOutputs finds outputs of finished inputs that were not seen, and forgets those too old for a repeat.
+func (a *Auditor) judgeOutputs(h Horizon) {
+	var routes []route
+	a.each(kindFlow, func(key, _ []byte) { routes = append(routes, routeOf(key)) })
+	for _, r := range routes {
+		f, m := a.flows[r], a.groups[r.group]
+		if f.seen < f.said {
+			a.judgeFlow(h, r, f, m)
+		}
+		if old := a.positions[Place{m.Group.Input, r.from}] - repeatWindow; old > 0 && f.seen == f.said {
+			a.memory.Forget(r.expectedKey(0, 0), r.expectedKey(old, 0))
+		}
+	}
+}
+
+func (a *Auditor) judgeFlow(h Horizon, r route, f *flow, m *machine) {
+	var missing []sighting
+	prefix := r.key(kindExpected)
+	a.memory.Scan(prefix, after8(prefix), func(key, value []byte) bool {
+		s := sighting{route: r, offset: int64(u64(key[1+routeBytes:])), index: u32(key[1+routeBytes+8:])}
+		if u64(value) <= f.seen {
+			return true
+		}
+		if !h.done(m.Group.Name, r.from, s.offset) {
+			return false
+		}
+		missing = append(missing, s)
+		return true
+	})
+	for _, s := range missing {
+		at := a.where(s)
+		a.violate(Violation{Law: Missing, Topic: at.Topic, Partition: at.Partition, Offset: -1, Says: a.cause(s) + " was never said"})
+		a.flow(r).seen++
+		a.counts.Unseen--
+	}
+}
+
+// after8 is behind every key that begins so and goes on with an offset.
+func after8(prefix []byte) []byte {
+	end := append([]byte{}, prefix...)
+	return binary.BigEndian.AppendUint64(end, 1<<63)
+}
+
+// judgeParked finds records whose cause does not exist: an input is written before what it leads to.
+func (a *Auditor) judgeParked(h Horizon) {
+	var strangers []sighting
+	a.each(kindParked, func(key, value []byte) {
+		if s := parkedOf(key, value); s.place < h.Ends[a.where(s)] {
+			strangers = append(strangers, s)
+		}
+	})
+	for _, s := range strangers {
+		at := a.where(s)
+		a.violate(Violation{Law: Foreign, Topic: at.Topic, Partition: at.Partition, Offset: s.place, Says: a.cause(s) + ": there is no such input"})
+		a.memory.Delete(s.parkedKey())
+		a.counts.Parked--
+	}
+}
+
+// judgeRows finds rows that no changelog has.
+func (a *Auditor) judgeRows(h Horizon) {
+	type awaited struct {
+		m         *machine
+		partition int32
+		key       string
+		offset    int64
+	}
+	var missing []awaited
+	a.each(kindAwaited, func(key, value []byte) {
+		w := awaited{a.groups[u16(key)], int32(u32(key[2:])), string(key[rowKeyHead:]), int64(u64(value))}
+		if h.done(w.m.Group.Name, w.partition, w.offset) {
+			missing = append(missing, w)
+		}
+	})
+	for _, w := range missing {
+		a.violate(Violation{Law: Rows, Topic: a.plan.Table(w.m.Group.Name), Partition: w.partition, Offset: -1, Key: w.key,
+			Says: fmt.Sprintf("the row after %s/%d@%d is not there", w.m.Group.Input, w.partition, w.offset)})
+		a.memory.Delete(rowKey(kindAwaited, w.m.Group.Number, w.partition, w.key))
+	}
+}
+
+// judgeOutcomes finds commands that will never have an outcome, and outcomes of what nobody asked.
+func (a *Auditor) judgeOutcomes() {
+	var unsettled []*parleyv1.Origin
+	a.each(kindOpen, func(key, _ []byte) {
+		user, id := cut(key)
+		unsettled = append(unsettled, &parleyv1.Origin{User: user, DeviceId: id})
+	})
+	for _, o := range unsettled {
+		d := a.device(o.User, o.DeviceId)
+		for _, open := range d.open {
+			a.violate(Violation{Law: Outcome, Offset: -1, Key: o.User,
+				Says: fmt.Sprintf("command %s/%s/%d has no outcome, and none can come any more", o.User, o.DeviceId, open.seq)})
+			a.counts.Pending--
+		}
+		if len(d.open) == 0 {
+			a.violate(Violation{Law: Outcome, Offset: -1, Key: o.User,
+				Says: fmt.Sprintf("commands of %s/%s behind %d have outcomes, and were never taken", o.User, o.DeviceId, d.taken)})
+		}
+		d.open = nil
+		a.memory.Set(nameKey(kindDevice, o.User, o.DeviceId), d.pack())
+		a.memory.Delete(nameKey(kindOpen, o.User, o.DeviceId))
+	}
+}
+
+// judgeDeliveries finds events that did not reach somebody, and deliveries of what was not said.
+func (a *Auditor) judgeDeliveries() {
+	var owed [][2]string
+	a.each(kindOwed, func(key, _ []byte) {
+		user, conversation := cut(key)
+		owed = append(owed, [2]string{user, conversation})
+	})
+	for _, o := range owed {
+		key := nameKey(kindDelivery, o[0], o[1])
+		d := unpackDelivery(a.memory.Get(key))
+		for _, seq := range d.waiting {
+			a.misdelivered(o[0], o[1], seq, d.heard)
+			d.last = seq
+		}
+		d.waiting = nil
+		a.memory.Set(key, d.pack())
+		a.memory.Delete(nameKey(kindOwed, o[0], o[1]))
+	}
+}
+
+// cut takes a key of two names apart.
+func cut(key []byte) (first, second string) {
+	for i, b := range key {
+		if b == 0 {
+			return string(key[:i]), string(key[i+1:])
+		}
+	}
+	return string(key), ""
+}
