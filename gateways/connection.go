@@ -64,7 +64,6 @@ func (c *connection) Said(frame *pb.ClientFrame) {
 	}
 	said := session.Said{Frame: frame}
 	if frame.GetSend() != nil && c.person != nil {
-		said.Fresh = uuid.Must(uuid.NewV7()).String()
 		ctx, cancel := context.WithTimeout(c.gate.ctx, keysWithin)
 		sealer, err := c.gate.ring.Sealer(ctx, c.session.User())
 		cancel()

@@ -50,7 +50,7 @@ func FuzzFrame(f *testing.F) {
 				s.Step(1001, *garbled)
 				continue
 			}
-			ready := s.Step(1001, Said{Frame: frame, Seal: plainSealer{}, Fresh: "0190a5b0-0000-7000-8000-000000000001"})
+			ready := s.Step(1001, Said{Frame: frame, Seal: plainSealer{}})
 			for _, ask := range ready.Ask {
 				s.Step(1002, Answered{ID: ask.ID})
 			}

@@ -28,7 +28,6 @@ type Input interface{ input() }
 type Said struct {
 	Frame *pb.ClientFrame
 	Seal  Sealer // needed by commands that carry text; nil = the keys cannot be had now
-	Fresh string // a UUIDv7 in lower case, for the name of a new group
 }
 
 // Garbled: the client said something that is no frame.

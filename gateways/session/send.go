@@ -23,7 +23,7 @@ func (s *Session) send(_ int64, id uint64, send *pb.Send, in Said) {
 		refuse(pb.Code_CODE_OVERLOADED, "too many commands of this connection are on their way: wait for accepted", "", RepairMS)
 		return
 	}
-	d := draft{user: s.user, send: send, seal: in.Seal, fresh: in.Fresh}
+	d := draft{user: s.user, device: s.device, send: send, seal: in.Seal}
 	out := d.outbox()
 	if d.field != "" {
 		refuse(pb.Code_CODE_INVALID, d.detail, d.field, 0)
@@ -77,7 +77,7 @@ func (s *Session) drained(now int64) {
 
 // draft is a command being written from a frame. field and detail say what is wrong with the frame.
 type draft struct {
-	user, fresh   string
+	user, device  string
 	send          *pb.Send
 	seal          Sealer
 	field, detail string
@@ -104,7 +104,7 @@ func (d *draft) outbox() *pb.OutboxCommand {
 		for _, member := range word.CreateGroup.GetMembers() {
 			d.other("send.create_group.members", member)
 		}
-		request.Conversation = name.Group(d.fresh)
+		request.Conversation = name.GroupMadeBy(d.user, d.device, d.send.GetClientSeq())
 		request.Word = &pb.ConversationRequest_CreateGroup{CreateGroup: &pb.CreateGroup{
 			Title: d.text(word.CreateGroup.GetTitle()), Members: word.CreateGroup.GetMembers()}}
 	default:

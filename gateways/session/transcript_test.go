@@ -93,7 +93,7 @@ func (s *stage) input(line string) Input {
 		if garbled != nil {
 			return *garbled
 		}
-		return Said{Frame: frame, Seal: plainSealer{}, Fresh: "0190a5b0-0000-7000-8000-000000000001"}
+		return Said{Frame: frame, Seal: plainSealer{}}
 	case "say-unsealed":
 		frame, garbled := JSON.Decode([]byte(rest))
 		require.Nil(s.t, garbled)

@@ -6,6 +6,9 @@
 package name
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"hash/fnv"
 	"regexp"
 	"strings"
@@ -31,7 +34,7 @@ func ValidConversation(s string) bool {
 	if !ok || !ValidID(home) || !ValidID(rest) {
 		return false
 	}
-	return IsGroup(s) || Direct(home, rest) == s
+	return IsGroup(s) || ValidPerson(rest) && home != rest && Direct(home, rest) == s
 }
 
 // Owner is the user who owns a key: the part before the first '/'.
@@ -40,8 +43,15 @@ func Owner(key string) string {
 	return owner
 }
 
-// Group is the conversation of the group whose unique part is u (a UUIDv7 in lower case).
+// Group is the conversation of the group whose unique part is u (lower case).
 func Group(u string) string { return groupPrefix + u + "/main" }
+
+// GroupMadeBy is the group that a person's command makes. The command names it, so that a command which is sent again,
+// through whichever gateway, names the same group.
+func GroupMadeBy(user, device string, clientSeq uint64) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d", user, device, clientSeq))
+	return Group(hex.EncodeToString(sum[:16]))
+}
 
 // IsGroup reports whether a conversation is a group's.
 func IsGroup(conversation string) bool { return strings.HasPrefix(conversation, groupPrefix) }

@@ -1,6 +1,6 @@
-// What a message costs the whole house.
+// The budget of a message is a law: eleven records and about 3 KB, which is what the whole house is paid in.
 
-package walk_test
+package laws
 
 import (
 	"strings"
@@ -13,8 +13,7 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// A direct message must cost 11 records and about 3 KB: this is what the whole house is paid in.
-func TestPriceOfAMessage(t *testing.T) {
+func TestMessageCostsElevenRecords(t *testing.T) {
 	const records, bytes, bodyBytes = 11, 3_000, 200
 	plan := topology.House()
 	h := walk.New(plan)
@@ -60,3 +59,5 @@ func TestPriceOfAMessage(t *testing.T) {
 	require.NoError(t, last.UnmarshalVT(bobs[len(bobs)-1].Value))
 	require.EqualValues(t, 2, last.GetConversation().Event.Number)
 }
+
+func TestPlanHoldsItsLaws(t *testing.T) { require.NoError(t, topology.House().Check()) }
