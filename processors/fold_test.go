@@ -163,7 +163,7 @@ func TestPanic(t *testing.T) {
 	}{
 		{"oh", "the machine panicked: oh"},
 		{fmt.Errorf("index out of range"), "the machine panicked: index out of range"},
-		{&had, "the machine panicked with a *[]uint8"}, // an address would differ from owner to owner
+		{&had, "the machine panicked with a *[]uint8"},                                          // an address would differ from owner to owner
 		{"x" + strings.Repeat("é", 2000), "the machine panicked: x" + strings.Repeat("é", 500)}, // cut, and still text
 	} {
 		inbox.room.command = func() command { return &bomb{value: c.value} }
