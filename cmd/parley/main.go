@@ -43,6 +43,7 @@ func command() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(devCommand(), runCommand(), topologyCommand(), tokenCommand(), doctorCommand(), settingsCommand(), versionCommand())
+	root.AddCommand(devCommand(), runCommand(), topologyCommand(), tokenCommand(), doctorCommand(), settingsCommand(), versionCommand(),
+		verifyCommand())
 	return root
 }

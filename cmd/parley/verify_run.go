@@ -1,0 +1,273 @@
+// The auditor at work: it follows every topic, and waits with the one that is ahead of what leads to it.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/parley-im/parley/processors"
+	"github.com/parley-im/parley/processors/audit"
+	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire"
+)
+
+// Limits of auditing.
+const (
+	auditName       = "audit"
+	checkpointEvery = time.Second
+	judgeEvery      = 5 * time.Second
+	aheadPause      = 20 * time.Millisecond // of a topic that is ahead of others
+	stallPatience   = 2 * time.Second       // without any record, until one that is ahead is taken all the same
+	endPatience     = 30 * time.Second      // without any record, until the end of the log is given up
+	auditBatch      = 500                   // records of a partition at once
+)
+
+// auditing is an auditor with its memory and its log. Partitions are followed concurrently; the auditor is locked.
+type auditing struct {
+	s       Settings
+	plan    topology.Plan
+	log     *slog.Logger
+	metrics prometheus.Registerer // nil = none
+	watch   *watch
+
+	mu      sync.Mutex
+	memory  *auditMemory
+	auditor *audit.Auditor
+	moved   time.Time // of the last record taken
+	ends    map[audit.Place]int64
+}
+
+func newAuditing(ctx context.Context, s Settings, log *slog.Logger, o verifyOptions, tell func(audit.Violation)) (*auditing, error) {
+	watch, err := s.watch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &auditing{s: s, plan: s.plan(), log: log, watch: watch, moved: time.Now(), ends: map[audit.Place]int64{}}
+	if err := watch.alone(ctx, w.plan.Consumer(auditName)); err != nil {
+		return nil, errors.Join(err, watch.close())
+	}
+	identity, err := watch.identity(ctx, w.plan)
+	if err == nil {
+		w.memory, err = openAuditMemory(o.state, identity, o.fromStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, watch.close())
+	}
+	if w.auditor, err = audit.New(w.plan, processors.Machines(w.plan), w.memory, tell); err == nil {
+		err = w.reachable(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.close())
+	}
+	return w, nil
+}
+
+func (w *auditing) close() error { return errors.Join(w.watch.close(), w.memory.close()) }
+
+// reachable fails when records were deleted that the auditor has not seen: whatever it said behind them would be a guess.
+func (w *auditing) reachable(ctx context.Context) error {
+	begins, err := w.watch.begins(ctx, w.auditor.Topics())
+	if err != nil {
+		return err
+	}
+	for _, t := range w.plan.Topics { // changelogs are compacted: their beginning moves, and nothing is missing
+		for p := range w.plan.Partitions {
+			at := audit.Place{Topic: t.Name, Partition: p}
+			if position := w.auditor.Position(at); position < begins[at] {
+				return fmt.Errorf("%s/%d begins at offset %d, and the auditor has seen it up to %d: records between were deleted by their retention. "+
+					"An auditor must begin while everything is there, and come back more often than the shortest retention (or run with --follow)",
+					t.Name, p, begins[at], position)
+			}
+		}
+	}
+	return nil
+}
+
+// follow takes records until the context ends.
+func (w *auditing) follow(ctx context.Context) error {
+	return wire.Follow(ctx, wire.FollowerConfig{
+		Cluster: w.s.cluster(), Plan: w.plan, Name: auditName, Topics: w.auditor.Topics(), MaxBatch: auditBatch,
+		Log: w.log, Metrics: w.metrics, Handle: w.handle,
+		Start: func(_ context.Context, partitions []wire.TopicPartition) (map[wire.TopicPartition]int64, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			from := map[wire.TopicPartition]int64{}
+			for _, tp := range partitions {
+				from[tp] = w.auditor.Position(audit.Place(tp))
+			}
+			return from, nil
+		},
+	})
+}
+
+func (w *auditing) handle(ctx context.Context, _ string, _ int32, batch []topology.Record) error {
+	for i := range batch {
+		if err := w.take(ctx, &batch[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take waits while the record is ahead of what leads to it. When nothing moves at all, it is taken nevertheless.
+func (w *auditing) take(ctx context.Context, r *topology.Record) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.auditor.Ahead(r) && time.Since(w.moved) < stallPatience {
+		w.mu.Unlock()
+		select {
+		case <-ctx.Done():
+		case <-time.After(aheadPause):
+		}
+		w.mu.Lock()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	w.moved = time.Now()
+	if wire.IsTakeover(r) {
+		w.auditor.Skip(audit.Place{Topic: r.Topic, Partition: r.Partition}, r.Offset+1)
+		return w.memory.err
+	}
+	return errors.Join(w.auditor.Take(r), w.memory.err)
+}
+
+// save makes a checkpoint.
+func (w *auditing) save() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.auditor.Flush(); err != nil {
+		return err
+	}
+	return w.memory.checkpoint()
+}
+
+// keepSaving makes checkpoints until the context ends, and a last one then.
+func (w *auditing) keepSaving(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return w.save()
+		case <-time.After(checkpointEvery):
+		}
+		if err := w.save(); err != nil {
+			return err
+		}
+	}
+}
+
+// judge asks what is done and where the log ends, waits until everything is read up to there, and lets the auditor judge.
+func (w *auditing) judge(ctx context.Context, progress func(read, of int64)) error {
+	horizon, ends, err := w.watch.horizon(ctx, w.plan, w.auditor.Topics())
+	if err != nil {
+		return err
+	}
+	begun := int64(-1)
+	for {
+		w.mu.Lock()
+		w.ends = ends
+		left, behind := int64(0), audit.Place{}
+		for at, end := range ends {
+			if d := end - w.auditor.Position(at); d > 0 {
+				left, behind = left+d, at
+			}
+		}
+		if left == 0 {
+			w.auditor.Judge(horizon)
+			w.mu.Unlock()
+			return w.save()
+		}
+		quiet := time.Since(w.moved)
+		w.mu.Unlock()
+		if begun < 0 {
+			begun = left
+		}
+		progress(begun-left, begun)
+		if quiet > endPatience {
+			return fmt.Errorf("no record came for %s, and %d are left, of %s/%d among others: is Kafka well? parley doctor", endPatience, left, behind.Topic, behind.Partition)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(aheadPause):
+		}
+	}
+}
+
+// verifyOnce verifies up to the end that the log has now.
+func verifyOnce(ctx context.Context, s Settings, log *slog.Logger, out io.Writer, o verifyOptions) (err error) {
+	began := time.Now()
+	w, err := newAuditing(ctx, s, log, o, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	bar := newBar("verify")
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	g, working := errgroup.WithContext(working)
+	g.Go(func() error { return w.follow(working) })
+	g.Go(func() error { return w.keepSaving(working) })
+	g.Go(func() error {
+		defer stop()
+		return w.judge(working, bar.set)
+	})
+	failed := g.Wait()
+	bar.done()
+	if failed != nil {
+		return failed
+	}
+	v := w.verdict(time.Since(began))
+	if err := render(out, o.output, v, v.print); err != nil {
+		return err
+	}
+	return violated(v.Counts.Total())
+}
+
+// verifyFollow verifies until it is stopped.
+func verifyFollow(ctx context.Context, s Settings, log *slog.Logger, out io.Writer, o verifyOptions) (err error) {
+	began := time.Now()
+	w, err := newAuditing(ctx, s, log, o, func(v audit.Violation) { _ = sayViolation(out, o.output, v) })
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	registry, ready := newRegistry(), newReadiness(auditName)
+	w.metrics = registry
+	shown := newAuditMetrics(registry)
+	g, working := errgroup.WithContext(ctx)
+	g.Go(func() error { return serveAdmin(working, s.Admin, ready, registry) })
+	g.Go(func() error { return w.follow(working) })
+	g.Go(func() error { return w.keepSaving(working) })
+	g.Go(func() error {
+		for working.Err() == nil {
+			if err := w.judge(working, func(int64, int64) { shown.show(w) }); err != nil && working.Err() == nil {
+				return err
+			}
+			shown.show(w)
+			ready.set(auditName, true)
+			select {
+			case <-working.Done():
+			case <-time.After(judgeEvery):
+			}
+		}
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	v := w.verdict(time.Since(began))
+	if err := render(out, o.output, v, v.print); err != nil {
+		return err
+	}
+	return violated(v.Counts.Total())
+}
