@@ -180,7 +180,7 @@ func TestBeginnings(t *testing.T) {
 		{"open while the other asks", opening, direct, open("bob", "ann"), "bob: ALREADY_EXISTS"},
 		{"open what is there", chatted, direct, open("bob", "ann"), "bob: ALREADY_EXISTS"},
 		{"open between two others", nil, direct, open("eve", "bob"), "eve: INVALID"},
-		{"open with oneself", nil, "ann/ann", open("ann", "ann"), "ann: INVALID"},
+		{"open with oneself", nil, direct, open("ann", "ann"), "ann: INVALID"},
 		{"open with a group", nil, group, open("ann", "g-hike"), "ann: INVALID"},
 		{"the answer is yes", opening, direct, answer("bob", true), "ConversationCreated{kind DIRECT, members [ann(MEMBER since 1/0), bob(MEMBER since 1/0)]} to ann bob"},
 		{"the answer is no", opening, direct, answer("bob", false), "ann: PERSON_UNAVAILABLE"},
