@@ -1,0 +1,38 @@
+// Which documents there are: for comparisons.
+
+package mongo
+
+import (
+	"context"
+	"errors"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// EachConversation gives the key of every conversation.
+func (s *Store) EachConversation(ctx context.Context, each func(key string) error) error {
+	return eachID(ctx, s.conversations, each)
+}
+
+// EachPerson gives every user who has a profile.
+func (s *Store) EachPerson(ctx context.Context, each func(user string) error) error {
+	return eachID(ctx, s.people, each)
+}
+
+func eachID(ctx context.Context, from *mongo.Collection, each func(string) error) error {
+	cursor, err := from.Find(ctx, bson.D{}, options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	if err != nil {
+		return err
+	}
+	for err == nil && cursor.Next(ctx) {
+		var document struct {
+			ID string `bson:"_id"`
+		}
+		if err = cursor.Decode(&document); err == nil {
+			err = each(document.ID)
+		}
+	}
+	return errors.Join(err, cursor.Err(), cursor.Close(ctx))
+}

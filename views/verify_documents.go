@@ -1,0 +1,180 @@
+// Comparison of documents with the log. A document says of which number it is; the place of its view is written behind it,
+// so a document may be ahead of its place for a moment, and never behind.
+
+package views
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+// Limits of a comparison.
+const (
+	placePatience = 10 * time.Second       // for a view to write the place behind a document that it wrote
+	placePause    = 100 * time.Millisecond // between two looks
+	messagesAhead = 25                     // numbers behind the last message that must not be there
+	messagesRead  = 500                    // at once
+)
+
+// enumerable is a store of documents that can say which it has.
+type enumerable interface {
+	Documents
+	EachConversation(ctx context.Context, each func(key string) error) error
+	EachPerson(ctx context.Context, each func(user string) error) error
+}
+
+// compareDocuments compares every document that either store has.
+func (r *VerifyReport) compareDocuments(ctx context.Context) error {
+	history, people := r.names["history"], r.names["people"]
+	live, ok := history.config.Live.Documents.(enumerable)
+	fresh, okFresh := history.config.Fresh.Documents.(enumerable)
+	if !ok || !okFresh {
+		return errors.New("this kind of store cannot be compared")
+	}
+	each := func(compare func(string) error) func(string) error {
+		seen := map[string]bool{}
+		return func(key string) error {
+			if seen[key] {
+				return nil
+			}
+			seen[key] = true
+			return compare(key)
+		}
+	}
+	conversation := each(func(key string) error { return history.compareConversation(ctx, live, fresh, key) })
+	person := each(func(user string) error { return people.comparePerson(ctx, live, fresh, user) })
+	return errors.Join(live.EachConversation(ctx, conversation), fresh.EachConversation(ctx, conversation),
+		live.EachPerson(ctx, person), fresh.EachPerson(ctx, person))
+}
+
+// document is what is compared: its number, and whether it is the same.
+type document interface{ comparable }
+
+// compareDocument brings the fold to the document's number and compares. It answers what the log says, nil when they differ.
+func compareDocument[D document](
+	ctx context.Context, c *comparison, key string, live, fresh func() (D, error), number func(D) uint64, same func(a, b D) bool,
+) (D, error) {
+	var none D
+	partition := topology.PartitionOf(key, c.config.Plan.Partitions)
+	c.report.Keys[c.view.Name]++
+	for until := time.Now().Add(placePatience); ; time.Sleep(placePause) {
+		have, err := live()
+		if err != nil {
+			return none, err
+		}
+		if err := c.follow(ctx, partition); err != nil {
+			return none, err
+		}
+		want, err := fresh()
+		if err != nil {
+			return none, err
+		}
+		place := c.at[partition]
+		switch {
+		case number(have) > number(want) && time.Now().Before(until) && ctx.Err() == nil:
+			continue // the place is written behind the document
+		case number(have) < number(want): // read before the fold was brought further
+			if have, err = live(); err != nil {
+				return none, err
+			}
+		}
+		switch {
+		case same(have, want):
+			return want, nil
+		case number(have) > number(want) && time.Now().Before(until) && ctx.Err() == nil:
+			continue
+		case have == none:
+			c.report.differ(c.view.Name, key, place, "it is not there")
+		case want == none:
+			c.report.differ(c.view.Name, key, place, "the log knows nothing of it")
+		default:
+			c.report.differ(c.view.Name, key, place, "it is of number %d and the log says %d, or it holds something else", number(have), number(want))
+		}
+		return none, nil
+	}
+}
+
+func (c *comparison) comparePerson(ctx context.Context, live, fresh Documents, user string) error {
+	read := func(from Documents) func() (*v1.Person, error) {
+		return func() (*v1.Person, error) {
+			found, err := from.People(ctx, []string{user})
+			if err != nil {
+				return nil, err
+			}
+			return found[0], nil
+		}
+	}
+	_, err := compareDocument(ctx, c, user, read(live), read(fresh), (*v1.Person).GetVersion, (*v1.Person).EqualVT)
+	return err
+}
+
+func (c *comparison) compareConversation(ctx context.Context, live, fresh Documents, key string) error {
+	read := func(from Documents) func() (*v1.ConversationDocument, error) {
+		return func() (*v1.ConversationDocument, error) {
+			found, err := from.Conversations(ctx, []string{key})
+			if err != nil {
+				return nil, err
+			}
+			return found[0], nil
+		}
+	}
+	document, err := compareDocument(ctx, c, key, read(live), read(fresh), (*v1.ConversationDocument).GetSeq, (*v1.ConversationDocument).EqualVT)
+	if err != nil || document == nil {
+		return err
+	}
+	place := c.at[topology.PartitionOf(key, c.config.Plan.Partitions)]
+	for from := uint64(1); from <= document.Number; from += messagesRead {
+		to := min(from+messagesRead-1, document.Number)
+		have, errLive := live.Messages(ctx, key, from, to)
+		want, errFresh := fresh.Messages(ctx, key, from, to)
+		if err := errors.Join(errLive, errFresh); err != nil {
+			return err
+		}
+		c.compareMessages(key, place, have, want)
+	}
+	return c.noneBehind(ctx, live, key, document.Number, place)
+}
+
+func (c *comparison) compareMessages(key string, place int64, have, want []*v1.HistoryMessage) {
+	byNumber := map[uint64]*v1.HistoryMessage{}
+	for _, m := range have {
+		byNumber[m.Number] = m
+	}
+	for _, m := range want {
+		c.report.Keys[c.view.Name]++
+		switch found := byNumber[m.Number]; {
+		case found == nil:
+			c.report.differ(c.view.Name, key, place, "message %d is not there", m.Number)
+		case !found.EqualVT(m):
+			c.report.differ(c.view.Name, key, place, "message %d is another than the log says", m.Number)
+		}
+		delete(byNumber, m.Number)
+	}
+	for _, m := range have {
+		if byNumber[m.Number] != nil {
+			c.report.differ(c.view.Name, key, place, "the log knows nothing of message %d", m.Number)
+		}
+	}
+}
+
+// noneBehind looks for messages behind the last one. A document is written before its messages, so it is asked again.
+func (c *comparison) noneBehind(ctx context.Context, live Documents, key string, last uint64, place int64) error {
+	extra, err := live.Messages(ctx, key, last+1, last+messagesAhead)
+	if err != nil || len(extra) == 0 {
+		return err
+	}
+	now, err := live.Conversations(ctx, []string{key})
+	if err != nil {
+		return err
+	}
+	for _, m := range extra {
+		if m.Number > now[0].GetNumber() {
+			c.report.differ(c.view.Name, key, place, "the log knows nothing of message %d", m.Number)
+		}
+	}
+	return nil
+}
