@@ -1,6 +1,6 @@
 // The campaign: processors are killed and frozen under load on real servers, and afterwards the log has to prove itself.
 
-package house_test
+package house
 
 import (
 	"fmt"
@@ -104,9 +104,9 @@ func TestProcessorsKilledAndFrozen(t *testing.T) {
 	herd.stop()
 	t.Logf("%d kills and %d freezes, %d processes ended", campaignKills, campaignFreezes, herd.deaths)
 
-	proved := prove(t, h)
-	proveViews(t, h, proved)
-	told := proved.outcomes(t)
+	proved := Prove(t, h)
+	ProveViews(t, h, proved)
+	told := proved.Outcomes(t)
 	for i, d := range devices {
 		for seq := uint64(1); seq <= d.seq; seq++ {
 			require.Equal(t, 1, told[fmt.Sprintf("%s/%s/%d", d.user, d.id, seq)], "outcomes of %s %d", d.user, seq)

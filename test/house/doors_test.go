@@ -1,6 +1,6 @@
 // What is refused at the doors, and how; and the door for curl.
 
-package house_test
+package house
 
 import (
 	"bytes"
@@ -164,7 +164,7 @@ func badLogins(t *testing.T, h *House) {
 	require.NoError(t, err)
 	expired, err := token.Mint(private, token.Local, p[0], time.Now().Add(-time.Hour), time.Minute)
 	require.NoError(t, err)
-	elsewhere := h.run(t, "token", p[0], "--data", t.TempDir())
+	elsewhere := h.Run(t, "token", p[0], "--data", t.TempDir())
 	for what, token := range map[string]string{
 		"expired": expired, "another key": elsewhere, "garbage": "a.b.c", "cut": good[:len(good)-4],
 		"alg none": "eyJhbGciOiJub25lIn0." + strings.Split(good, ".")[1] + ".",

@@ -1,6 +1,6 @@
 // A person at a device, as a client sees the house: a WebSocket, frames, and the promise that events are contiguous.
 
-package house_test
+package house
 
 import (
 	"fmt"
@@ -17,9 +17,6 @@ import (
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
-
-// patience is how long anything may take before a test gives up; it is never asserted to be short.
-const patience = 60 * time.Second
 
 // Device is one device of one person. It fails the test when it sees a gap or a repeat.
 type Device struct {
@@ -64,7 +61,7 @@ func (d *Device) dial() *websocket.Conn {
 	if d.json {
 		sub = "parley.v1.json"
 	}
-	w := websocket.Dialer{Subprotocols: []string{sub}, HandshakeTimeout: patience}
+	w := websocket.Dialer{Subprotocols: []string{sub}, HandshakeTimeout: Patience}
 	c, resp, err := w.Dial(strings.Replace(d.h.URL, "http", "ws", 1)+"/v1/ws", http.Header{})
 	require.NoError(d.t, err, "dial %s: %v", d.user, resp)
 	require.Equal(d.t, sub, c.Subprotocol())
@@ -186,7 +183,7 @@ func (d *Device) Ask(f *pb.ClientFrame) *pb.ServerFrame {
 	select {
 	case a := <-ch:
 		return a
-	case <-time.After(patience):
+	case <-time.After(Patience):
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		require.FailNow(d.t, "no answer", "%s asked %v; socket: %v", d.user, f, d.closed)
@@ -282,9 +279,9 @@ func (d *Device) WaitClosed() error {
 
 func (d *Device) until(what string, done func() bool) {
 	d.t.Helper()
-	stop := time.AfterFunc(patience, func() { d.mu.Lock(); d.cond.Broadcast(); d.mu.Unlock() })
+	stop := time.AfterFunc(Patience, func() { d.mu.Lock(); d.cond.Broadcast(); d.mu.Unlock() })
 	defer stop.Stop()
-	end := time.Now().Add(patience)
+	end := time.Now().Add(Patience)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for !done() {

@@ -1,6 +1,6 @@
 // The suite: what people do, and what the house promises them. Every test uses people of its own.
 
-package house_test
+package house
 
 import (
 	"fmt"
@@ -312,7 +312,7 @@ func blockedPerson(t *testing.T, h *House) {
 
 func eventually(t *testing.T, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if ok() {
 			return
 		}

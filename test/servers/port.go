@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"testing"
 )
 
 // Ports lie below Linux' ephemeral range (32768 up): there, any outgoing connection could take the port of a server
@@ -77,3 +78,14 @@ func (p *ports) release() {
 }
 
 func localAddr(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// Port gives a test an address on this machine that nobody else takes until the test ends, also while nothing listens on it.
+func Port(t testing.TB) string {
+	t.Helper()
+	port, release, err := reservePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	return localAddr(port)
+}

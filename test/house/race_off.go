@@ -2,6 +2,6 @@
 
 //go:build !race
 
-package house_test
+package house
 
 const raceEnabled = false

@@ -1,6 +1,6 @@
 // The views, proved: the same events are folded into empty stores, and what people can read of both must be equal.
 
-package house_test
+package house
 
 import (
 	"context"
@@ -22,15 +22,15 @@ import (
 	"github.com/parley-im/parley/views"
 )
 
-// proveViews folds every view anew and compares. An embedded house keeps its documents to itself: there Redis is compared.
-func proveViews(t *testing.T, h *House, p *proof) {
+// ProveViews folds every view anew and compares. An embedded house keeps its documents to itself: there Redis is compared.
+func ProveViews(t *testing.T, h *House, p *Proof) {
 	t.Helper()
 	server := miniredis.RunT(t)
-	fresh := open(t, views.StoreSettings{Plan: h.plan(), Redis: server.Addr(), Documents: views.Pebble, PebbleDir: t.TempDir()})
-	for _, v := range h.plan().Views {
-		require.NoError(t, views.Run(context.Background(), views.Config{Plan: h.plan(), View: v.Name, Stores: fresh, Follow: fromStart(h)}))
+	fresh := open(t, views.StoreSettings{Plan: h.Plan(), Redis: server.Addr(), Documents: views.Pebble, PebbleDir: t.TempDir()})
+	for _, v := range h.Plan().Views {
+		require.NoError(t, views.Run(context.Background(), views.Config{Plan: h.Plan(), View: v.Name, Stores: fresh, Follow: fromStart(h)}))
 	}
-	live := views.StoreSettings{Plan: h.plan(), Redis: h.Redis}
+	live := views.StoreSettings{Plan: h.Plan(), Redis: h.Redis}
 	if h.Mongo != "" {
 		live.Documents, live.MongoURI = views.Mongo, h.Mongo
 	}
@@ -57,7 +57,7 @@ func open(t *testing.T, s views.StoreSettings) views.Stores {
 func fromStart(h *House) views.Follower {
 	return func(ctx context.Context, view topology.View, start func(context.Context, int32) (int64, error),
 		handle func(context.Context, int32, []topology.Record) error) error {
-		for p := range h.plan().Partitions {
+		for p := range h.Plan().Partitions {
 			if _, err := start(ctx, p); err != nil {
 				return err
 			}
@@ -83,7 +83,7 @@ func fromStart(h *House) views.Follower {
 }
 
 // names are all people and conversations that the log speaks of.
-func (p *proof) names(t *testing.T) (users, conversations []string) {
+func (p *Proof) names(t *testing.T) (users, conversations []string) {
 	people, talks := map[string]bool{}, map[string]bool{}
 	for _, r := range p.events["inbox.events"] {
 		people[r.Key] = true
