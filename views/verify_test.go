@@ -1,0 +1,127 @@
+// A comparison of views with the log tells every kind of difference, and none where there is none.
+
+package views
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/require"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/test/servers"
+	"github.com/parley-im/parley/topology"
+)
+
+// compare verifies stores against a tale's log.
+func compare(t *testing.T, told *tale, live Stores) *VerifyReport {
+	fresh, _ := ownStores(t, told.plan)
+	report, err := Verify(t.Context(), VerifyConfig{
+		Plan: told.plan, Live: live, Fresh: fresh,
+		Read: func(_ context.Context, topic string, partition int32, from, to int64, each func(*topology.Record) error) error {
+			for _, r := range told.log[topic][partition] {
+				if r.Offset >= from && r.Offset < to {
+					if err := each(&r); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		},
+	})
+	require.NoError(t, err)
+	return report
+}
+
+func TestViewsAreWhatTheLogSays(t *testing.T) {
+	told := everyday(t)
+	stores, _ := ownStores(t, told.plan)
+	newHouse(t, told.plan, stores).fold(told.log, 7)
+	report := compare(t, told, stores)
+	require.Zero(t, report.Total, "%v", report.Differences)
+	for _, view := range told.plan.Views {
+		require.Positive(t, report.Keys[view.Name], view.Name)
+	}
+}
+
+// A view that is behind is compared as far as it is.
+func TestAViewThatIsBehindIsNoDifference(t *testing.T) {
+	told := everyday(t)
+	stores, _ := ownStores(t, told.plan)
+	h := newHouse(t, told.plan, stores)
+	for _, view := range told.plan.Views {
+		for partition := range told.plan.Partitions {
+			records := told.log[view.Input[0]][partition]
+			if half := records[:len(records)/2]; len(half) > 0 {
+				require.NoError(t, h.runners[view.Name].handle(t.Context(), partition, half))
+			}
+		}
+	}
+	report := compare(t, told, stores)
+	require.Zero(t, report.Total, "%v", report.Differences)
+}
+
+func TestRealStoresAreCompared(t *testing.T) {
+	told := everyday(t)
+	kind := servers.Redis(t, servers.Own())
+	stores, err := Open(t.Context(), StoreSettings{Plan: told.plan, Redis: kind.Addr, Documents: Mongo, MongoURI: servers.Mongo(t).URI + "_compared"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stores.Close()) })
+	newHouse(t, told.plan, stores).fold(told.log, 50)
+	report := compare(t, told, stores)
+	require.Zero(t, report.Total, "%v", report.Differences)
+	require.NoError(t, stores.Documents.PutPeople(t.Context(), []*v1.Person{{User: "nobody", Exists: true, Version: 1}}))
+	require.Equal(t, 1, compare(t, told, stores).Total)
+}
+
+func TestEveryDifferenceIsTold(t *testing.T) {
+	told := everyday(t)
+	tag := func(user string) string {
+		return fmt.Sprintf("{%d}:", topology.PartitionOf(user, told.plan.Partitions))
+	}
+	do := func(command ...any) func(*testing.T, Stores, *goredis.Client) {
+		return func(t *testing.T, _ Stores, direct *goredis.Client) {
+			require.NoError(t, direct.Do(t.Context(), command...).Err())
+		}
+	}
+	say := func(number uint64) func(*testing.T, Stores, *goredis.Client) {
+		return func(t *testing.T, s Stores, _ *goredis.Client) {
+			require.NoError(t, s.Documents.PutMessages(t.Context(), []*v1.ConversationMessages{{Conversation: conversationOne,
+				Messages: []*v1.HistoryMessage{{Number: number, Seq: 900, Sender: "mallory"}}}}))
+		}
+	}
+	for name, c := range map[string]struct {
+		view string
+		harm func(*testing.T, Stores, *goredis.Client)
+	}{
+		"an inbox is gone":         {"inbox", do("DEL", "inbox:"+tag("bob")+"bob")},
+		"an inbox lost its first":  {"inbox", do("XTRIM", "inbox:"+tag("bob")+"bob", "MAXLEN", "3")},
+		"a head is another":        {"inbox", do("HSET", "inbox:"+tag("bob")+"bob:head", "inbox_seq", "7")},
+		"an order is another":      {"inbox", do("ZADD", "order:"+tag("bob")+"bob", "1", conversationOne)},
+		"a mark too many":          {"bookmark", do("HSET", "marks:"+tag("bob")+conversationOne, "nobody", "x")},
+		"a lease is gone":          {"presence", do("DEL", "presence:"+tag("ann")+"ann")},
+		"a key that nobody writes": {"?", do("HSET", "games:"+tag("bob")+"bob", "x", "y")},
+		"a message is another":     {"history", say(3)},
+		"a message too many":       {"history", say(101)},
+		"a person too many": {"people", func(t *testing.T, s Stores, _ *goredis.Client) {
+			require.NoError(t, s.Documents.PutPeople(t.Context(), []*v1.Person{{User: "nobody", Exists: true, Version: 1}}))
+		}},
+		"a conversation ahead of the log": {"history", func(t *testing.T, s Stores, _ *goredis.Client) {
+			require.NoError(t, s.Documents.PutConversations(t.Context(), []*v1.ConversationDocument{{Conversation: conversationOne, Seq: 5000}}))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // the one that is ahead is given time
+			stores, server := ownStores(t, told.plan)
+			newHouse(t, told.plan, stores).fold(told.log, 50)
+			direct := goredis.NewClient(&goredis.Options{Addr: server.Addr(), Protocol: 2})
+			defer direct.Close()
+			c.harm(t, stores, direct)
+			report := compare(t, told, stores)
+			require.Equal(t, 1, report.Total, "%v", report.Differences)
+			require.Equal(t, c.view, report.Differences[0].View, "%v", report.Differences)
+		})
+	}
+}
