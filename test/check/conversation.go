@@ -128,6 +128,9 @@ func (v *conversation) answer(e *Event) {
 // place notes that an operation stands at a seq.
 func (v *conversation) place(op string, seq uint64) {
 	v.seqs[seq] = true
+	if op == Unknown {
+		return
+	}
 	had, ok := v.at[seq]
 	if ok && had != op {
 		v.c.find(Order, "seq %d of %s is %q and %q", seq, v.name, had, op)
@@ -147,7 +150,7 @@ func (v *conversation) place(op string, seq uint64) {
 func (v *conversation) judge(e *Event) {
 	op := v.ops[e.Op]
 	switch {
-	case e.Op == "":
+	case e.Op == "" || e.Op == Unknown:
 	case !op.asked:
 		v.c.find(Phantom, "%s shows %s at seq %d of %s, which nobody asked", e.Device, e.Op, e.Seq, v.name)
 	case op.answered && op.outcome == Fail:
@@ -167,7 +170,7 @@ func (v *conversation) judge(e *Event) {
 		v.finals[deviceSeq{e.Device, e.Seq}] = true
 		return
 	}
-	if _, twice := v.seen[e.Session+"\x00"+e.Op]; twice && e.Op != "" {
+	if _, twice := v.seen[e.Session+"\x00"+e.Op]; twice && e.Op != "" && e.Op != Unknown {
 		v.c.find(Duplicate, "%s shows %s of %s twice", e.Session, e.Op, v.name)
 	}
 	v.seen[e.Session+"\x00"+e.Op] = struct{}{}

@@ -41,6 +41,9 @@ const (
 
 var outcomeNames = [...]string{"info", "ok", "fail"}
 
+// Unknown is the Op of something shown that does not say which operation it is, as history does not.
+const Unknown = "?"
+
 // Event is one event of a history. Fields that its kind does not name are left out.
 type Event struct {
 	Kind         Kind    `json:"kind"`

@@ -1,0 +1,88 @@
+// The simulated log: topics of partitions that only grow, except where compaction eats records or a leader is lost.
+
+package sim
+
+import (
+	"sort"
+	"time"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+// entry is a record as it stands in a partition. The last fields say in plain words what headers say for real.
+type entry struct {
+	topology.Record
+	generation int64 // of a changelog record; noGeneration = none
+	takeover   bool
+	told       *parleyv1.InboxEvent // what an inbox event says, once somebody asked
+}
+
+const noGeneration = -1
+
+// partition is one partition of a topic.
+type partition struct {
+	entries []*entry // by rising offset; compaction leaves holes
+	end     int64
+}
+
+// from are the entries at and behind an offset.
+func (p *partition) from(offset int64) []*entry {
+	i := sort.Search(len(p.entries), func(i int) bool { return p.entries[i].Offset >= offset })
+	return p.entries[i:]
+}
+
+// compact keeps the last record of each key and no tombstone: what Kafka may do at most, at once and at the worst time.
+func (p *partition) compact() {
+	last := make(map[string]int64, len(p.entries))
+	for _, e := range p.entries {
+		last[e.Key] = e.Offset
+	}
+	kept := make([]*entry, 0, len(last))
+	for _, e := range p.entries {
+		if last[e.Key] == e.Offset && e.Value != nil {
+			kept = append(kept, e)
+		}
+	}
+	p.entries = kept
+}
+
+// truncate forgets the newest n offsets, as a leader does that had them alone.
+func (p *partition) truncate(n int64) {
+	p.end = max(p.end-n, 0)
+	for len(p.entries) > 0 && p.entries[len(p.entries)-1].Offset >= p.end {
+		p.entries = p.entries[:len(p.entries)-1]
+	}
+}
+
+// topicLog is the log by topic.
+type topicLog map[string][]*partition
+
+func newLog(plan topology.Plan) topicLog {
+	log := topicLog{}
+	make1 := func(name string) {
+		for range plan.Partitions {
+			log[name] = append(log[name], &partition{})
+		}
+	}
+	for _, t := range plan.Topics {
+		make1(t.Name)
+	}
+	for _, g := range plan.Groups {
+		make1(plan.Table(g.Name))
+	}
+	return log
+}
+
+// begin is the broker's time when a run begins; milliseconds since 1970.
+const begin = 1_700_000_000_000
+
+// append writes a record and returns its offset. The broker's clock is what it is just now.
+func (w *World) append(topic string, number int32, e entry) int64 {
+	p := w.log[topic][number]
+	w.brokerMs += int64(1 + w.random.IntN(20))
+	e.Topic, e.Partition, e.Offset, e.Time = topic, number, p.end, time.UnixMilli(w.brokerMs).UTC()
+	p.end++
+	p.entries = append(p.entries, &e)
+	return e.Offset
+}

@@ -1,0 +1,213 @@
+// Mutants: rules that are switched off or broken. Each must be found by the same checks that find nothing in the house.
+
+package sim
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+// Mutant names what is broken.
+type Mutant uint8
+
+// The mutants.
+const (
+	None Mutant = iota
+	CommitBeforeOutputs
+	HoleInCommits
+	StoreBeforeAck
+	ChangelogBeforeOutputs
+	NoDuplicateCheck
+	NoIndexInCheck
+	NoGroupInCheck
+	NoDeviceCheck
+	StaleRowWins
+	NoFence
+	NoTailRead
+	SilentSkip
+	StoreAheadTrusted
+	MapIteration
+	WallClock
+	Randomness
+	OutsideCounter
+	NoViewPosition
+	UnreadCountedUp
+	LastWriteWins
+	ResumeAcrossEpochs
+	JumpWithoutResync
+	MembershipCached
+	AcksOne
+	NoIdempotence
+	TwoPartitioners
+	mutants
+)
+
+var mutantNames = [mutants]string{
+	"none", "offset committed before the outputs", "a hole in commits", "local store written before the changelog's ack",
+	"changelog before the outputs", "duplicate check off", "duplicate check without output index",
+	"duplicate check without topic identity", "duplicate check of devices off", "stale owner's row wins at recovery",
+	"no fenced commit", "no tail read", "undecodable record skipped silently", "a local store ahead of the log trusted",
+	"map iteration in a machine", "wall clock in a machine", "randomness in a machine", "a number drawn outside of the log",
+	"a view without position check", "unread counted up", "last-write-wins read mark", "a resume accepted across epochs",
+	"a dropped push without resync", "membership cached at a gateway", "acks=1 and a lost leader",
+	"non-idempotent producer with retries", "two partitioners",
+}
+
+func (m Mutant) String() string { return mutantNames[m] }
+
+// Mutants are all of them.
+func Mutants() []Mutant {
+	var all []Mutant
+	for m := None + 1; m < mutants; m++ {
+		all = append(all, m)
+	}
+	return all
+}
+
+func (w *World) broken(m Mutant) bool { return w.cfg.Mutant == m }
+
+// variant is the machine that counts as right. No machine of the house says two things to one key today, so a check
+// without output index would do no harm: the variant tells every inbox twice.
+func (w *World) variant(m machine) machine {
+	if !w.broken(NoIndexInCheck) || m.Group.Name != "conversation" {
+		return m
+	}
+	fold := m.Fold
+	m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+		next, out := fold(rules, row, in)
+		for _, o := range slices.Clone(out) {
+			if o.Topic == "inbox.commands" {
+				out = append(out, o)
+			}
+		}
+		return next, out
+	}
+	return m
+}
+
+// mutated is the machine as a process runs it.
+func (w *World) mutated(real *machine, p *process) *machine {
+	m := *real
+	fold := real.Fold
+	switch w.cfg.Mutant {
+	case NoDuplicateCheck, NoIndexInCheck, NoGroupInCheck:
+		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+			return fold(rules, row, w.recaused(in, real))
+		}
+	case NoDeviceCheck:
+		if m.Group.Name == "outbox" {
+			m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+				return forgetful(fold, rules, row, in)
+			}
+		}
+	case SilentSkip:
+		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+			next, out := fold(rules, row, in)
+			if len(out) == 1 && out[0].Topic == topology.DeadLetters {
+				return nil, nil
+			}
+			return next, out
+		}
+	case MapIteration, WallClock, Randomness, OutsideCounter:
+		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+			return w.impure(fold, p, rules, row, in)
+		}
+	case LastWriteWins:
+		if m.Group.Name == "bookmark" {
+			m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+				return fold(rules, lowered(row), in)
+			}
+		}
+	}
+	return &m
+}
+
+// recaused is the input with a cause that says less.
+func (w *World) recaused(in *topology.Record, m *machine) *topology.Record {
+	packed := in.Get(topology.HeaderCause)
+	if packed == nil {
+		return in
+	}
+	changed := *in
+	changed.Headers = nil
+	cause, err := topology.UnpackCause(packed)
+	if err != nil || w.broken(NoDuplicateCheck) {
+		return &changed
+	}
+	if w.broken(NoIndexInCheck) {
+		cause.Index = 0
+	} else {
+		cause.Group = w.firstWriter(m)
+	}
+	changed.Headers = []topology.Header{{Key: topology.HeaderCause, Value: cause.Pack()}}
+	return &changed
+}
+
+// firstWriter is the number of the first group that writes a machine's input.
+func (w *World) firstWriter(m *machine) uint16 {
+	for _, g := range w.plan.Groups {
+		if slices.Contains(g.Output, m.Group.Input) {
+			return g.Number
+		}
+	}
+	return 0
+}
+
+// forgetful lets the outbox forget the device that asks, and take any number for the next one.
+func forgetful(fold topology.Fold, rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+	var r parleyv1.Row
+	var c parleyv1.OutboxCommand
+	if r.UnmarshalVT(row) != nil || c.UnmarshalVT(in.Value) != nil || r.GetOutbox() == nil || c.ClientSeq == 0 {
+		return fold(rules, row, in)
+	}
+	for _, d := range r.GetOutbox().Devices {
+		if d.DeviceId == c.DeviceId {
+			d.ClientSeq = c.ClientSeq - 1
+		}
+	}
+	changed, _ := r.MarshalVT()
+	return fold(rules, changed, in)
+}
+
+// impure lets a machine look at what it must not: the process that it runs in.
+func (w *World) impure(fold topology.Fold, p *process, rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+	changed := *in
+	switch w.cfg.Mutant {
+	case WallClock:
+		changed.Time = in.Time.Add(1000 * 1000 * time.Duration(w.ticks%1000))
+		return fold(rules, row, &changed)
+	case Randomness:
+		if w.random.IntN(3) == 0 {
+			changed.Time = in.Time.Add(time.Duration(w.random.IntN(1000)) * 1000 * 1000)
+		}
+		return fold(rules, row, &changed)
+	}
+	next, out := fold(rules, row, in)
+	if w.broken(MapIteration) && len(out) > 2 && p.life%2 == 0 {
+		slices.Reverse(out)
+	}
+	if w.broken(OutsideCounter) && p.group.name == "inbox" && len(out) == 1 && out[0].Topic == "inbox.events" {
+		var e parleyv1.InboxEvent
+		if e.UnmarshalVT(out[0].Value) == nil {
+			w.counters[in.Key]++
+			e.InboxSeq = w.counters[in.Key]
+			out[0].Value, _ = e.MarshalVT()
+		}
+	}
+	return next, out
+}
+
+// lowered lets a bookmark forget how far its reader was, so that the last word counts.
+func lowered(row []byte) []byte {
+	var r parleyv1.Row
+	if r.UnmarshalVT(row) != nil || r.GetBookmark().GetMarks() == nil {
+		return row
+	}
+	r.GetBookmark().Marks = &parleyv1.Marks{}
+	changed, _ := r.MarshalVT()
+	return bytes.Clone(changed)
+}

@@ -1,0 +1,220 @@
+// The naive model: what conversations and inboxes should be, read from the log by somebody who knows the rules of the
+// messenger and nothing of causes, rows or numbers. It shares no code with the machines.
+
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/schemas/name"
+	"github.com/parley-im/parley/test/check"
+	"github.com/parley-im/parley/topology"
+)
+
+// naive counts what must be said (up) and what was said (down): everything must come to zero.
+type naive struct {
+	w        *World
+	due      map[string]int
+	accounts map[string]*naiveAccount
+	talks    map[string]*naiveTalk
+	marks    map[string][2]uint64
+	heard    map[lineKey][]uint64 // who was to be told which seq
+}
+
+type naiveAccount struct {
+	exists  bool
+	blocked map[string]bool
+}
+
+// once calls each for every record of a topic that is not a repeat: of a device's word by its number, of the house's by
+// its cause. The first one counts.
+func (n *naive) once(topic string, each func(e *entry)) {
+	met := map[string]bool{}
+	for _, p := range n.w.log[topic] {
+		for _, e := range p.entries {
+			if packed := e.Get(topology.HeaderCause); packed != nil {
+				if met[string(packed)] {
+					continue
+				}
+				met[string(packed)] = true
+			}
+			each(e)
+		}
+	}
+}
+
+// naive runs the model over the log.
+func (w *World) naive() {
+	n := &naive{
+		w: w, due: map[string]int{}, accounts: map[string]*naiveAccount{}, talks: map[string]*naiveTalk{},
+		marks: map[string][2]uint64{}, heard: map[lineKey][]uint64{},
+	}
+	n.outbox()
+	n.account()
+	n.conversation()
+	n.bookmark()
+	n.inbox()
+	for _, what := range slices.Sorted(maps.Keys(n.due)) {
+		if count := n.due[what]; count > 0 {
+			w.damage(check.Lost, what, fmt.Sprintf("%d times too few", count), "as the model says")
+		} else if count < 0 {
+			w.damage(check.Phantom, what, fmt.Sprintf("%d times too many", -count), "as the model says")
+		}
+	}
+	for _, at := range slices.SortedFunc(maps.Keys(n.heard), func(a, b lineKey) int {
+		return strings.Compare(a.user+" "+a.conversation, b.user+" "+b.conversation)
+	}) {
+		for _, seq := range n.heard[at] {
+			w.add(check.Event{Kind: check.Hear, User: at.user, Conversation: at.conversation, Seq: seq, Until: seq})
+		}
+	}
+}
+
+// outbox: each device's words count in the order of their numbers, each once.
+func (n *naive) outbox() {
+	highest := map[string]uint64{}
+	for _, p := range n.w.log["outbox.commands"] {
+		for _, e := range p.entries {
+			var c parleyv1.OutboxCommand
+			if e.Key == "" || len(e.Value) == 0 || c.UnmarshalVT(e.Value) != nil || c.Word == nil {
+				continue
+			}
+			op := (&device{user: e.Key, id: c.DeviceId}).op(c.ClientSeq)
+			device := e.Key + "/" + c.DeviceId
+			switch {
+			case c.ClientSeq == highest[device]+1:
+				highest[device]++
+				n.due["passed on "+op]++
+			case c.ClientSeq > highest[device]+1:
+				n.due[fmt.Sprintf("%s is told %s expects %d", e.Key, op, highest[device]+1)]++
+			}
+		}
+	}
+	passed := func(e *entry, err error, origin *parleyv1.Origin) {
+		if err == nil && origin != nil && e.Get(topology.HeaderCause) != nil {
+			n.due["passed on "+opOf(origin)]--
+		}
+	}
+	n.once("conversation.commands", func(e *entry) {
+		var c parleyv1.ConversationCommand
+		err := c.UnmarshalVT(e.Value)
+		passed(e, err, c.Origin)
+	})
+	n.once("account.commands", func(e *entry) {
+		var c parleyv1.AccountCommand
+		err := c.UnmarshalVT(e.Value)
+		passed(e, err, c.Origin)
+	})
+}
+
+func (n *naive) accountOf(user string) *naiveAccount {
+	if n.accounts[user] == nil {
+		n.accounts[user] = &naiveAccount{blocked: map[string]bool{}}
+	}
+	return n.accounts[user]
+}
+
+// account: one account a person; who is blocked cannot make somebody a member.
+func (n *naive) account() {
+	n.once("account.commands", func(e *entry) {
+		var c parleyv1.AccountCommand
+		if e.Key == "" || len(e.Value) == 0 || c.UnmarshalVT(e.Value) != nil {
+			return
+		}
+		a := n.accountOf(e.Key)
+		switch word := c.Word.(type) {
+		case *parleyv1.AccountCommand_AskJoin:
+			allowed := a.exists && !a.blocked[word.AskJoin.By]
+			n.due[fmt.Sprintf("%s answers %s: %v", e.Key, word.AskJoin.Conversation, allowed)]++
+		case *parleyv1.AccountCommand_Request:
+			n.accountRequest(a, e.Key, opOf(c.Origin), word.Request)
+		}
+	})
+}
+
+func (n *naive) accountRequest(a *naiveAccount, user, op string, r *parleyv1.AccountRequest) {
+	done := false
+	block := func(other string, blocked bool) {
+		if done = other != user && a.blocked[other] != blocked && a.exists; done {
+			a.blocked[other] = blocked
+			n.due[fmt.Sprintf("%s blocks in %s: %v", user, name.Direct(user, other), blocked)]++
+		}
+	}
+	switch word := r.Word.(type) {
+	case *parleyv1.AccountRequest_CreateAccount:
+		done = !a.exists
+		a.exists = true
+	case *parleyv1.AccountRequest_BlockPerson:
+		block(word.BlockPerson.User, true)
+	case *parleyv1.AccountRequest_UnblockPerson:
+		block(word.UnblockPerson.User, false)
+	}
+	if done {
+		n.due[fmt.Sprintf("%s is told of the account by %s", user, op)]++
+	} else {
+		n.due[fmt.Sprintf("%s is told %s was refused", user, op)]++
+	}
+}
+
+// bookmark: the highest mark counts.
+func (n *naive) bookmark() {
+	for _, p := range n.w.log["bookmark.commands"] {
+		for _, e := range p.entries {
+			var c parleyv1.BookmarkCommand
+			user, conversation, ok := name.SplitBookmark(e.Key)
+			if !ok || c.UnmarshalVT(e.Value) != nil || c.GetSeen() == nil {
+				continue
+			}
+			had, seen := n.marks[e.Key], c.GetSeen().Marks
+			read := max(had[0], seen.GetRead())
+			now := [2]uint64{read, max(had[1], seen.GetDelivered(), read)}
+			if now == had {
+				continue
+			}
+			n.marks[e.Key] = now
+			for _, to := range []string{user, name.Peer(conversation, user)} {
+				if to != "" {
+					n.due[fmt.Sprintf("%s is told %s read %s: %v", to, user, conversation, now)]++
+				}
+			}
+		}
+	}
+}
+
+// inbox: everything said is told once; numbers are dense, and each conversation's seqs rise.
+func (n *naive) inbox() {
+	numbers := map[string]uint64{}
+	seqs := map[lineKey]uint64{}
+	n.once("inbox.events", func(e *entry) {
+		event := e.inboxEvent()
+		numbers[e.Key]++
+		n.w.damage(check.Gap, fmt.Sprintf("an inbox_seq of %s in the log", e.Key), fmt.Sprint(event.InboxSeq), fmt.Sprint(numbers[e.Key]))
+		switch word := event.Word.(type) {
+		case *parleyv1.InboxEvent_Conversation:
+			at := lineKey{e.Key, word.Conversation.Conversation}
+			n.due[fmt.Sprintf("%s is told %s#%d", e.Key, at.conversation, word.Conversation.Event.Seq)]--
+			if seq := word.Conversation.Event.Seq; seq > seqs[at] || n.w.broken(NoIndexInCheck) {
+				seqs[at] = seq
+			} else {
+				n.w.damage(check.Order, fmt.Sprintf("what %s is told of %s", e.Key, at.conversation), fmt.Sprintf("%d after %d", seq, seqs[at]), "rising")
+			}
+		case *parleyv1.InboxEvent_Account:
+			n.due[fmt.Sprintf("%s is told of the account by %s", e.Key, opOf(word.Account.Event.Origin))]--
+		case *parleyv1.InboxEvent_Receipt:
+			r := word.Receipt
+			now := [2]uint64{r.Marks.GetRead(), r.Marks.GetDelivered()}
+			n.due[fmt.Sprintf("%s is told %s read %s: %v", e.Key, r.User, r.Conversation, now)]--
+		case *parleyv1.InboxEvent_Refused:
+			r := word.Refused
+			if r.Reason == parleyv1.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ {
+				n.due[fmt.Sprintf("%s is told %s expects %d", e.Key, opOf(r.Origin), r.ExpectedClientSeq)]--
+			} else {
+				n.due[fmt.Sprintf("%s is told %s was refused", e.Key, opOf(r.Origin))]--
+			}
+		}
+	})
+}

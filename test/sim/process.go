@@ -1,0 +1,140 @@
+// A process of a group: what happens to one input, as the wire does it.
+
+package sim
+
+import (
+	"fmt"
+
+	"github.com/parley-im/parley/topology"
+)
+
+// process is one incarnation of a member: its producer, its lanes, its session.
+type process struct {
+	w       *World
+	group   *group
+	slot    *slot
+	life    int
+	machine *machine // as this process runs it, mutant or not
+	frozen  bool
+	queues  []*queue
+	lanes   []*lane
+	unacked int
+	session *session
+}
+
+func (p *process) name() string {
+	return fmt.Sprintf("%s-%d.%d", p.group.real.Group.Name, p.slot.number, p.life)
+}
+
+// claim is what an owner knows of a partition it took over.
+type claim struct {
+	partition int32
+	store     *store
+	commits   *commits
+	marked    int64
+	position  int64 // next input to fold
+
+	nonce      string
+	generation int64
+	before     place
+	committed  int64
+	target     int64
+	recoverTo  int64
+	announced  bool
+	suspects   map[string]bool
+	retire     []string
+	settled    bool
+	rules      []byte
+}
+
+// step lets the process do one thing.
+func (p *process) step() {
+	switch n := p.w.random.IntN(16); {
+	case n < 5:
+		if p.session != nil {
+			p.session.step()
+		}
+	case n < 10:
+		if q := p.some(func(q *queue) bool { return len(q.sent) > 0 }); q != nil {
+			p.w.land(q, 1+p.w.random.IntN(maxNetStep))
+		}
+	case n < 14:
+		if q := p.some(func(q *queue) bool { return len(q.landed) > 0 }); q != nil {
+			p.acks(q, 1+p.w.random.IntN(maxNetStep))
+		}
+	case n < 15:
+		if s := p.session; s != nil && s.phase == folding {
+			s.commit()
+		}
+	default:
+		p.heartbeat()
+	}
+}
+
+const maxNetStep = 6 // records that move in one step
+
+// some is a queue that fits, beginning to look at a random one.
+func (p *process) some(fits func(*queue) bool) *queue {
+	if len(p.queues) == 0 {
+		return nil
+	}
+	first := p.w.random.IntN(len(p.queues))
+	for i := range p.queues {
+		if q := p.queues[(first+i)%len(p.queues)]; fits(q) {
+			return q
+		}
+	}
+	return nil
+}
+
+// run does everything that can be done without another's help; it is for the time after the last fault.
+func (p *process) run() bool {
+	ran := p.heartbeat()
+	for p.session != nil && p.session.step() {
+		ran = true
+	}
+	for again := true; again; {
+		again = false
+		for _, q := range p.queues {
+			again = p.w.land(q, len(q.sent)) || again
+			again = p.acks(q, len(q.landed)) || again
+		}
+		ran = ran || again
+	}
+	if s := p.session; s != nil && s.phase == folding {
+		s.commit()
+	}
+	return ran
+}
+
+// foldOne folds one input: outputs leave at once, the row's changelog record waits for them.
+func (p *process) foldOne(c *claim, in *entry) {
+	c.commits.begin(in.Offset)
+	rules := p.machine.RulesAt(c.rules, in.Offset)
+	next, out := p.machine.Fold(rules, c.store.get(in.Key), &in.Record)
+	work := &input{claim: c, offset: in.Offset, pending: 1}
+	if next == nil {
+		p.lanes[c.partition].barrier(work)
+		p.after(c, in.Offset, in.Key, false)
+		return
+	}
+	for i, o := range out {
+		cause := topology.Cause{Epoch: p.w.plan.Epoch, Group: p.group.real.Group.Number, Partition: in.Partition, Offset: in.Offset, Index: uint32(i)}
+		work.pending++
+		p.lanes[c.partition].put(&shipment{
+			topic: o.Topic, partition: topology.PartitionOf(o.Key, p.w.plan.Partitions), kind: output, input: work,
+			entry: entry{generation: noGeneration, Record: topology.Record{
+				Key: o.Key, Value: o.Value, Headers: []topology.Header{{Key: topology.HeaderCause, Value: cause.Pack()}},
+			}},
+		})
+	}
+	c.store.set(in.Key, next)
+	p.lanes[c.partition].put(&shipment{
+		topic: p.group.table, partition: c.partition, kind: rowState, store: c.store, input: work,
+		entry: entry{generation: c.generation, Record: topology.Record{Key: in.Key, Value: next}},
+	})
+	if in.Key == topology.RulesKey {
+		c.rules = next
+	}
+	p.after(c, in.Offset, in.Key, true)
+}

@@ -1,0 +1,129 @@
+// A member's life in its group: it gets partitions, sets up, folds, drains when told or when it notices, and joins again.
+
+package sim
+
+// phase is how far a session has come.
+type phase uint8
+
+const (
+	recovering phase = iota // goka reads the changelog
+	announcing              // takeover records are on their way
+	tailing                 // the changelog is read to its end
+	folding
+	draining // the session is over; acks are waited for
+)
+
+// session is one membership of a process.
+type session struct {
+	p          *process
+	generation int
+	claims     []*claim
+	phase      phase
+}
+
+func (p *process) begin(generation int, partitions []int32) {
+	p.session = &session{p: p, generation: generation}
+	for _, n := range partitions {
+		p.session.claims = append(p.session.claims, &claim{partition: n, commits: newCommits(p.w), marked: noCommit})
+	}
+}
+
+// heartbeat is when a process learns that its session is over.
+func (p *process) heartbeat() bool {
+	s, c := p.session, p.group.coordinator
+	switch {
+	case s == nil: // it waits for partitions, or was given up while it did
+		if !contains(c.joined, p) {
+			c.join(p)
+			return true
+		}
+		return false
+	case s.phase != draining && (!c.current(s) || c.preparing):
+		p.w.note("%s learns that generation %d is over", p.name(), s.generation)
+		s.phase = draining
+		return true
+	case s.phase == draining && p.unacked == 0:
+		s.end()
+		return true
+	}
+	return false
+}
+
+func contains(list []*process, p *process) bool {
+	for _, q := range list {
+		if q == p {
+			return true
+		}
+	}
+	return false
+}
+
+// end commits what is left, closes the stores, and joins again.
+func (s *session) end() {
+	s.commit()
+	for _, c := range s.claims {
+		if c.store != nil {
+			c.store.close()
+		}
+	}
+	s.p.session = nil
+	s.p.group.coordinator.join(s.p)
+}
+
+// step brings the session one step further.
+func (s *session) step() bool {
+	switch s.phase {
+	case recovering:
+		return s.recover()
+	case announcing:
+		return s.announced()
+	case tailing:
+		return s.tail()
+	case folding:
+		return s.foldSome()
+	}
+	return false
+}
+
+// foldSome folds some inputs of one partition.
+func (s *session) foldSome() bool {
+	if len(s.claims) == 0 {
+		return false
+	}
+	first := s.p.w.random.IntN(len(s.claims))
+	for i := range s.claims {
+		c := s.claims[(first+i)%len(s.claims)]
+		entries := s.p.w.log[s.p.group.real.Group.Input][c.partition].from(c.position)
+		if len(entries) == 0 {
+			continue
+		}
+		for n := min(len(entries), 1+s.p.w.random.IntN(maxFoldStep)); n > 0; n-- {
+			s.p.foldOne(c, entries[0])
+			c.position = entries[0].Offset + 1
+			entries = entries[1:]
+		}
+		return true
+	}
+	return false
+}
+
+const maxFoldStep = 3 // inputs folded in one step
+
+// crash ends a process. Of what it had sent a prefix may still be on its way.
+func (p *process) crash(why string) {
+	p.w.note("%s dies: %s", p.name(), why)
+	for _, q := range p.queues {
+		if n := p.w.random.IntN(len(q.sent) + 1); n > 0 {
+			p.w.ghosts = append(p.w.ghosts, &queue{topic: q.topic, partition: q.partition, sent: q.sent[:n:n]})
+		}
+	}
+	p.group.coordinator.evict(p)
+	if p.session != nil {
+		for _, c := range p.session.claims {
+			if c.store != nil {
+				c.store.closed = true
+			}
+		}
+	}
+	p.slot.process = nil
+}

@@ -1,0 +1,119 @@
+// Seeds of the house as it is: nothing is found. Replays, and mutants.
+
+package sim_test
+
+import (
+	"flag"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parley-im/parley/test/check"
+	"github.com/parley-im/parley/test/sim"
+)
+
+var (
+	seeds    = flag.Int("seeds", 150, "seeds of TestSeeds")
+	first    = flag.Uint64("first", 1, "first seed of TestSeeds")
+	seed     = flag.Uint64("seed", 0, "seed of TestReplay")
+	commands = flag.Int("commands", 400, "commands of a seed")
+	mutant   = flag.Int("mutant", 0, "mutant of TestReplay, by its number")
+)
+
+// across runs fn for n numbers on all processors until it says stop.
+func across(n int, fn func(i int) bool) {
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	next := 0
+	for range runtime.GOMAXPROCS(0) {
+		wait.Go(func() {
+			for {
+				mu.Lock()
+				i := next
+				next++
+				mu.Unlock()
+				if i >= n {
+					return
+				}
+				if !fn(i) {
+					mu.Lock()
+					next = n
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wait.Wait()
+}
+
+func TestSeeds(t *testing.T) {
+	began := time.Now()
+	var mu sync.Mutex
+	total := map[string]int{}
+	across(*seeds, func(i int) bool {
+		r := sim.Run(sim.Config{Seed: *first + uint64(i), Commands: *commands})
+		mu.Lock()
+		defer mu.Unlock()
+		total["records"] += r.Records
+		total["repeats"] += r.Repeats
+		total["operations"] += int(r.Report.Operations)
+		total["accepted"] += int(r.Report.Accepted)
+		for name, n := range r.Faults {
+			total["fault "+name] += n
+		}
+		total["takeovers"] += r.Takeover.Count
+		total["suspects"] += r.Takeover.Suspects
+		if !r.Report.Clean() {
+			t.Errorf("%v\nreplay it: go test ./test/sim -run TestReplay -seed=%d -commands=%d -v", r, r.Seed, *commands)
+		}
+		return r.Report.Clean()
+	})
+	t.Logf("%d seeds of %d commands in %v: %v", *seeds, *commands, time.Since(began).Round(time.Millisecond), total)
+}
+
+// TestReplay shows one seed step by step.
+func TestReplay(t *testing.T) {
+	if *seed == 0 {
+		t.Skip("name a seed: -seed=N")
+	}
+	r := sim.Run(sim.Config{Seed: *seed, Commands: *commands, Mutant: sim.Mutant(*mutant), Trace: func(line string) { fmt.Println(line) }})
+	t.Log(r)
+	if !r.Report.Clean() {
+		t.Fail()
+	}
+}
+
+const mutantSeeds = 300 // seeds within which every mutant must be found
+
+// TestMutants breaks one rule after the other.
+func TestMutants(t *testing.T) {
+	for _, m := range sim.Mutants() {
+		t.Run(m.String(), func(t *testing.T) {
+			t.Parallel()
+			for s := uint64(1); s <= mutantSeeds; s++ {
+				r := sim.Run(sim.Config{Seed: s, Commands: *commands, Mutant: m})
+				if !r.Report.Clean() {
+					t.Logf("found by seed %d: %v; first %v", s, r.Report.Count, r.Report.First[0])
+					return
+				}
+			}
+			t.Fatalf("%d seeds did not find it", mutantSeeds)
+		})
+	}
+}
+
+// The same seed gives the same run.
+func TestSame(t *testing.T) {
+	for s := uint64(1); s <= 3; s++ {
+		var one, other []string
+		a := sim.Run(sim.Config{Seed: s, Commands: 100, Trace: func(l string) { one = append(one, l) }})
+		b := sim.Run(sim.Config{Seed: s, Commands: 100, Trace: func(l string) { other = append(other, l) }})
+		if fmt.Sprint(a, one) != fmt.Sprint(b, other) {
+			t.Fatalf("seed %d gives two runs", s)
+		}
+	}
+}
+
+var _ = check.Lost

@@ -1,0 +1,164 @@
+// What devices ask, and what they make of what they are told.
+
+package sim
+
+import (
+	"slices"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/schemas/name"
+	"github.com/parley-im/parley/test/check"
+)
+
+// ask asks something: mostly to say something. The first word of a person's phone makes the account.
+func (d *device) ask() {
+	c := &parleyv1.OutboxCommand{DeviceId: d.id}
+	other := people[d.w.random.IntN(len(people))]
+	where := d.anyTalk()
+	switch n := d.w.random.IntN(100); {
+	case d.asked == 0 && d.id == d.user+"-phone" && d.user != "zoe":
+		where = ""
+		c.Word = account(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_CreateAccount{CreateAccount: &parleyv1.CreateAccount{DisplayName: seal(d.user)}}})
+	case n < 3:
+		where = ""
+		c.Word = account(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_BlockPerson{BlockPerson: &parleyv1.BlockPerson{User: other}}})
+	case n < 8:
+		where = ""
+		c.Word = account(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_UnblockPerson{UnblockPerson: &parleyv1.UnblockPerson{User: other}}})
+	default:
+		if d.talks[where] == nil && n < 60 { // of a conversation that one is not in, mostly to open it
+			n = 8
+			if name.IsGroup(where) {
+				n = 18
+			}
+		}
+		c.Word = &parleyv1.OutboxCommand_Conversation{Conversation: d.request(n, where, other)}
+	}
+	d.asked++
+	c.ClientSeq = d.asked
+	d.w.issued++
+	e := check.Event{Kind: check.Invoke, User: d.user, Device: d.id, Op: d.op(d.asked), Conversation: where}
+	if where != "" && d.talks[where] != nil {
+		e.Seen = d.talks[where].seq
+	}
+	d.w.add(e)
+	d.waiting = append(d.waiting, command{d.asked, where, marshal(c)})
+	d.say("outbox.commands", d.user, d.waiting[len(d.waiting)-1].value)
+}
+
+func account(r *parleyv1.AccountRequest) *parleyv1.OutboxCommand_Account {
+	return &parleyv1.OutboxCommand_Account{Account: r}
+}
+
+// request is what is asked of a conversation.
+func (d *device) request(n int, where, other string) *parleyv1.ConversationRequest {
+	r := &parleyv1.ConversationRequest{Conversation: where}
+	switch {
+	case n < 18 && !name.IsGroup(where):
+		r.Word = &parleyv1.ConversationRequest_OpenDirect{OpenDirect: &parleyv1.OpenDirect{Peer: name.Peer(where, d.user)}}
+	case n < 20:
+		r.Word = &parleyv1.ConversationRequest_CreateGroup{CreateGroup: &parleyv1.CreateGroup{Title: seal(where), Members: []string{other}}}
+	case n < 26:
+		r.Word = &parleyv1.ConversationRequest_AddMember{AddMember: &parleyv1.AddMember{User: other}}
+	case n < 29:
+		r.Word = &parleyv1.ConversationRequest_InviteMember{InviteMember: &parleyv1.InviteMember{User: other}}
+	case n < 32:
+		r.Word = &parleyv1.ConversationRequest_AcceptInvitation{AcceptInvitation: &parleyv1.AcceptInvitation{}}
+	case n < 34:
+		r.Word = &parleyv1.ConversationRequest_RemoveMember{RemoveMember: &parleyv1.RemoveMember{User: other}}
+	case n < 36:
+		r.Word = &parleyv1.ConversationRequest_LeaveConversation{LeaveConversation: &parleyv1.LeaveConversation{}}
+	case n < 38:
+		r.Word = &parleyv1.ConversationRequest_RenameConversation{RenameConversation: &parleyv1.RenameConversation{Title: seal(where)}}
+	case n < 40:
+		role := parleyv1.Role(1 + d.w.random.IntN(3))
+		r.Word = &parleyv1.ConversationRequest_ChangeRole{ChangeRole: &parleyv1.ChangeRole{User: other, Role: role}}
+	default:
+		said := &parleyv1.SendMessage{Body: seal(where)}
+		if t := d.talks[where]; t != nil && t.number > 0 && n < 55 {
+			said.ReplyTo = 1 + uint64(d.w.random.Int64N(int64(t.number)))
+		}
+		r.Word = &parleyv1.ConversationRequest_SendMessage{SendMessage: said}
+	}
+	return r
+}
+
+const tagBytes = 16
+
+// seal is a body whose text is the conversation that it is for, so that it is known wherever it turns up.
+func seal(where string) *parleyv1.Sealed {
+	return &parleyv1.Sealed{KeyId: "k", Nonce: make([]byte, 12), Ciphertext: append([]byte(where), make([]byte, tagBytes)...)}
+}
+
+func canary(s *parleyv1.Sealed) string {
+	return string(s.GetCiphertext()[:max(len(s.GetCiphertext())-tagBytes, 0)])
+}
+
+// show tells the checker what the device shows, and what it learns of its own commands.
+func (d *device) show(in *parleyv1.InboxEvent) {
+	e := check.Event{Kind: check.Show, User: d.user, Device: d.id, Session: d.session(), InboxSeq: in.InboxSeq}
+	var origin *parleyv1.Origin
+	outcome := check.OK
+	switch word := in.Word.(type) {
+	case *parleyv1.InboxEvent_Conversation:
+		said := word.Conversation.Event
+		origin = said.GetOrigin()
+		e.Conversation, e.Seq = word.Conversation.Conversation, said.GetSeq()
+		if origin.GetClientSeq() > 0 {
+			e.Op = opOf(origin)
+		}
+		t := d.talk(e.Conversation)
+		t.seq = max(t.seq, e.Seq)
+		if m := said.GetMessageSent(); m != nil {
+			e.Number, e.ReplyTo, e.Canary = said.Number, m.ReplyTo, canary(m.Body)
+			t.number = max(t.number, said.Number)
+		}
+	case *parleyv1.InboxEvent_Account:
+		origin = word.Account.Event.GetOrigin()
+	case *parleyv1.InboxEvent_Refused:
+		origin, outcome = word.Refused.Origin, check.Fail
+		if word.Refused.Reason == parleyv1.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ {
+			d.resend(origin)
+			origin = nil
+		}
+	case *parleyv1.InboxEvent_Receipt:
+		if r := word.Receipt; r.User == d.user {
+			d.w.add(check.Event{Kind: check.MarkShow, User: d.user, Session: d.session(), Conversation: r.Conversation, Number: r.Marks.GetRead()})
+		}
+	}
+	d.w.add(e)
+	d.items = append(d.items, e)
+	if origin.GetUser() == d.user && origin.GetDeviceId() == d.id && origin.GetClientSeq() > 0 {
+		d.answered(origin, outcome, &e)
+	}
+}
+
+// answered ends a command.
+func (d *device) answered(origin *parleyv1.Origin, outcome check.Outcome, e *check.Event) {
+	r := check.Event{Kind: check.Return, User: d.user, Device: d.id, Op: opOf(origin), Outcome: outcome}
+	i := slices.IndexFunc(d.waiting, func(c command) bool { return c.number == origin.ClientSeq })
+	switch {
+	case e.Conversation != "":
+		r.Conversation, r.Seq, r.Number = e.Conversation, e.Seq, e.Number
+	case i >= 0:
+		r.Conversation = d.waiting[i].conversation
+	default: // answered before, and shown again after a resync
+		return
+	}
+	d.w.add(r)
+	if i >= 0 {
+		d.waiting = slices.Delete(d.waiting, i, i+1)
+	}
+}
+
+// resend says everything again that has no outcome: the outbox expects another number.
+func (d *device) resend(origin *parleyv1.Origin) {
+	if origin.GetDeviceId() != d.id || d.line == nil {
+		return
+	}
+	for _, c := range d.waiting {
+		d.say("outbox.commands", d.user, c.value)
+	}
+}
+
+func opOf(o *parleyv1.Origin) string { return (&device{user: o.User, id: o.DeviceId}).op(o.ClientSeq) }

@@ -1,0 +1,219 @@
+// State before disk: a model of the wire's local store, with takeovers and suspects.
+
+package sim
+
+import (
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// disk is what a process of this place finds again after it died: rows, and the changelog offset that they belong to.
+type disk struct {
+	rows      map[string][]byte
+	takeovers map[string]int64
+	suspects  map[string]bool
+	next      int64
+}
+
+func newDisk() *disk {
+	return &disk{rows: map[string][]byte{}, takeovers: map[string]int64{}, suspects: map[string]bool{}}
+}
+
+func (d *disk) clone() *disk {
+	return &disk{maps.Clone(d.rows), maps.Clone(d.takeovers), maps.Clone(d.suspects), d.next}
+}
+
+// store is the disk as a session sees it, with what is not written yet.
+type store struct {
+	w      *World
+	disk   *disk
+	memory map[string]written
+	// set by folds and waiting for their acks, in order; then waiting for the flush
+	unacked []written
+	ready   []func(*disk)
+	count   uint64
+
+	next, saved int64
+	frozen      bool // a foreign record stood among ours: the saved offset stops
+	closed      bool
+	takeovers   map[string]int64
+	suspects    map[string]bool
+}
+
+type written struct {
+	key    string
+	value  []byte
+	number uint64
+}
+
+func openStore(w *World, d *disk) *store {
+	return &store{
+		w: w, disk: d, memory: map[string]written{}, next: d.next, saved: d.next,
+		takeovers: maps.Clone(d.takeovers), suspects: maps.Clone(d.suspects),
+	}
+}
+
+func (s *store) get(key string) []byte {
+	if m, ok := s.memory[key]; ok {
+		return m.value
+	}
+	return s.disk.rows[key]
+}
+
+// fold takes one record of the changelog. Per key the row with the highest through stays.
+func (s *store) fold(e *entry) {
+	if e.takeover {
+		key, offset, gone := e.Key, e.Offset, e.Value == nil
+		if gone {
+			delete(s.takeovers, key)
+		} else {
+			s.takeovers[key] = offset
+		}
+		s.ready = append(s.ready, func(d *disk) {
+			if gone {
+				delete(d.takeovers, key)
+			} else {
+				d.takeovers[key] = offset
+			}
+		})
+	} else {
+		s.foldRow(e)
+		s.foldTaint(e)
+	}
+	s.next, s.saved = e.Offset+1, e.Offset+1
+}
+
+func (s *store) foldRow(e *entry) {
+	if have := s.get(e.Key); have != nil && through(e.Value) < through(have) && !s.w.broken(StaleRowWins) {
+		return
+	}
+	s.row(e.Key, e.Value)
+}
+
+func (s *store) row(key string, value []byte) {
+	s.count++
+	m := written{key, value, s.count}
+	s.memory[key] = m
+	s.ready = append(s.ready, s.write(m))
+}
+
+func (s *store) write(m written) func(*disk) {
+	return func(d *disk) {
+		d.rows[m.key] = m.value
+		if s.memory[m.key].number == m.number {
+			delete(s.memory, m.key)
+		}
+	}
+}
+
+// foldTaint notes whether a stale owner wrote the record.
+func (s *store) foldTaint(e *entry) {
+	if s.w.broken(StaleRowWins) {
+		return
+	}
+	tainted := false
+	for _, t := range s.takeovers {
+		tainted = tainted || e.generation < t && t < e.Offset
+	}
+	if tainted != s.suspects[e.Key] {
+		s.suspect(e.Key, tainted)
+	}
+}
+
+func (s *store) suspect(key string, is bool) {
+	set := func(m map[string]bool) {
+		if is {
+			m[key] = true
+		} else {
+			delete(m, key)
+		}
+	}
+	set(s.suspects)
+	s.ready = append(s.ready, func(d *disk) { set(d.suspects) })
+}
+
+// set keeps a row until its changelog record is acked.
+func (s *store) set(key string, value []byte) {
+	s.count++
+	m := written{key, value, s.count}
+	s.memory[key] = m
+	s.unacked = append(s.unacked, m)
+	if s.w.broken(StoreBeforeAck) {
+		s.disk.rows[key] = value
+	}
+}
+
+// acked takes the ack of one of our own changelog records, in the order of the log.
+func (s *store) acked(r *shipment, offset int64) {
+	if s.closed || r.kind == takeoverMark && r.entry.Value != nil {
+		return
+	}
+	if offset != s.next {
+		s.frozen = true
+	}
+	s.next = offset + 1
+	if !s.frozen {
+		s.saved = s.next
+	}
+	if r.kind == takeoverMark {
+		if key := r.entry.Key; !s.frozen {
+			delete(s.takeovers, key)
+			s.ready = append(s.ready, func(d *disk) { delete(d.takeovers, key) })
+		}
+		return
+	}
+	m := s.unacked[0]
+	s.unacked = s.unacked[1:]
+	if m.key != r.entry.Key {
+		panic("the changelog acked a row that the store does not wait for: " + m.key)
+	}
+	s.ready = append(s.ready, s.write(m))
+	if s.suspects[m.key] && !s.frozen {
+		s.suspect(m.key, false)
+	}
+}
+
+// flush writes what is acked and the offset it belongs to.
+func (s *store) flush() {
+	if s.closed {
+		return
+	}
+	for _, write := range s.ready {
+		write(s.disk)
+	}
+	s.ready = s.ready[:0]
+	s.disk.next = s.saved
+}
+
+func (s *store) close() {
+	s.flush()
+	s.closed = true
+}
+
+// suspectKeys are the suspects, sorted.
+func (s *store) suspectKeys() []string { return slices.Sorted(maps.Keys(s.suspects)) }
+
+const fieldThrough = 1
+
+// through reads Row.through, the first field of every row, as the wire does; 0 for no row.
+func through(row []byte) int64 {
+	number, kind, n := protowire.ConsumeTag(row)
+	if n < 0 || number != fieldThrough || kind != protowire.VarintType {
+		return 0
+	}
+	v, _ := protowire.ConsumeVarint(row[n:])
+	return int64(v)
+}
+
+// withThrough is the row with another through.
+func withThrough(row []byte, value int64) []byte {
+	rest := row
+	if number, kind, n := protowire.ConsumeTag(row); n > 0 && number == fieldThrough && kind == protowire.VarintType {
+		_, m := protowire.ConsumeVarint(row[n:])
+		rest = row[n+m:]
+	}
+	next := protowire.AppendTag(make([]byte, 0, len(rest)+12), fieldThrough, protowire.VarintType)
+	return append(protowire.AppendVarint(next, uint64(value)), rest...)
+}

@@ -1,0 +1,375 @@
+// Views: the real projections on simulated stores that keep places and positions as Redis and MongoDB do. Two workers fold
+// each partition, because a follower that lost it may not know.
+
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/test/check"
+	"github.com/parley-im/parley/views/bookmark"
+	"github.com/parley-im/parley/views/history"
+	"github.com/parley-im/parley/views/inbox"
+)
+
+const (
+	viewWorkers   = 2
+	mostViewBatch = 12 // records folded at once
+)
+
+// view folds one topic into one store.
+type view struct {
+	w       *World
+	topic   string
+	places  []int64
+	workers []*worker
+	prepare func(entries []*entry) (write func()) // reads the store and folds; write puts
+	wipe    func()
+	dump    func() map[string]string
+}
+
+// worker folds one partition, batch by batch; a batch may be on its way for long.
+type worker struct {
+	partition int32
+	next      int64
+	from, to  int64
+	write     func() // nil = nothing is on its way
+}
+
+func newView(w *World, topic string) *view {
+	v := &view{w: w, topic: topic, places: make([]int64, partitions)}
+	for p := range int32(partitions) {
+		for range viewWorkers {
+			v.workers = append(v.workers, &worker{partition: p})
+		}
+	}
+	return v
+}
+
+// step lets one worker read a batch, or write the one that it has.
+func (v *view) step() {
+	v.work(v.workers[v.w.random.IntN(len(v.workers))], 1+v.w.random.IntN(mostViewBatch))
+}
+
+func (v *view) run() bool {
+	ran := false
+	for _, k := range v.workers {
+		for v.work(k, mostViewBatch) {
+			ran = true
+		}
+	}
+	return ran
+}
+
+func (v *view) work(k *worker, most int) bool {
+	place := v.places[k.partition]
+	if k.write != nil {
+		write := k.write
+		k.write = nil
+		if v.w.broken(NoViewPosition) {
+			write()
+			v.places[k.partition] = k.to
+			return true
+		}
+		if place < k.from { // something before this batch is not there: the worker goes back
+			k.next = place
+			return true
+		}
+		write()
+		v.places[k.partition] = max(place, k.to)
+		return true
+	}
+	if place < k.next && !v.w.broken(NoViewPosition) {
+		k.next = place
+	}
+	entries := v.w.log[v.topic][k.partition].from(k.next)
+	if len(entries) == 0 {
+		return false
+	}
+	entries = entries[:min(len(entries), most)]
+	k.from, k.to = k.next, entries[len(entries)-1].Offset+1
+	k.next, k.write = k.to, v.prepare(entries)
+	return true
+}
+
+// restart lets the workers begin where the store stands. A batch that was on its way still comes.
+func (v *view) restart() {
+	for _, k := range v.workers {
+		k.next = v.places[k.partition]
+	}
+}
+
+// flush loses the store, its places with it.
+func (v *view) flush() {
+	v.wipe()
+	clear(v.places)
+}
+
+// told is what an entry of inbox.events says, opened once.
+func (e *entry) inboxEvent() *parleyv1.InboxEvent {
+	if e.told == nil {
+		e.told = &parleyv1.InboxEvent{}
+		if err := e.told.UnmarshalVT(e.Value); err != nil {
+			panic(err)
+		}
+	}
+	return e.told
+}
+
+// inboxView is what Redis holds of inboxes.
+type inboxView struct {
+	view
+	users map[string]*keptInbox
+}
+
+type keptInbox struct {
+	events      []*parleyv1.InboxEvent
+	epoch, head uint64
+	lines       map[string]*parleyv1.ConversationSummary
+	counted     map[string]uint64 // unread as a mutant counts it
+}
+
+func (v *inboxView) user(user string) *keptInbox {
+	if v.users[user] == nil {
+		v.users[user] = &keptInbox{lines: map[string]*parleyv1.ConversationSummary{}, counted: map[string]uint64{}}
+	}
+	return v.users[user]
+}
+
+type lineKey struct{ user, conversation string }
+
+func newInboxView(w *World) *inboxView {
+	v := &inboxView{view: *newView(w, "inbox.events"), users: map[string]*keptInbox{}}
+	v.wipe = func() { v.users = map[string]*keptInbox{} }
+	v.prepare = v.fold
+	v.dump = func() map[string]string {
+		all := map[string]string{}
+		for user, kept := range v.users {
+			all["head "+user] = fmt.Sprint(kept.epoch, kept.head, len(kept.events))
+			for conversation, line := range kept.lines {
+				all["line "+user+" "+conversation] = string(marshal(line))
+			}
+		}
+		return all
+	}
+	return v
+}
+
+func (v *inboxView) fold(entries []*entry) func() {
+	lines := map[lineKey]*parleyv1.ConversationSummary{}
+	var touched []lineKey
+	for _, e := range entries {
+		event := e.inboxEvent()
+		conversation := inbox.Conversation(event)
+		if !inbox.Valid(e.Key, event) || conversation == "" {
+			continue
+		}
+		key := lineKey{e.Key, conversation}
+		if _, ok := lines[key]; !ok {
+			lines[key] = v.user(key.user).lines[conversation]
+			touched = append(touched, key)
+		}
+		lines[key] = inbox.Fold(e.Key, lines[key], event)
+	}
+	return func() {
+		for _, e := range entries {
+			v.append(e.Key, e.inboxEvent())
+		}
+		for _, key := range touched {
+			if line := lines[key]; line != nil {
+				v.put(key, line)
+			}
+		}
+	}
+}
+
+// append keeps what a stream keeps: contiguous, and only what is newer.
+func (v *inboxView) append(user string, e *parleyv1.InboxEvent) {
+	kept := v.user(user)
+	if said := e.GetConversation().GetEvent(); said.GetMessageSent() != nil { // counted up: each time that it is met
+		if said.GetOrigin().GetUser() != user {
+			kept.counted[e.GetConversation().Conversation]++
+		} else {
+			kept.counted[e.GetConversation().Conversation] = 0
+		}
+	}
+	if e.Epoch < kept.epoch || e.Epoch == kept.epoch && e.InboxSeq <= kept.head {
+		return
+	}
+	if e.Epoch != kept.epoch || e.InboxSeq != kept.head+1 {
+		kept.events = nil
+	}
+	kept.epoch, kept.head = e.Epoch, e.InboxSeq
+	kept.events = append(kept.events, e)
+}
+
+// put replaces a line by a newer one alone.
+func (v *inboxView) put(key lineKey, line *parleyv1.ConversationSummary) {
+	kept := v.user(key.user)
+	if old := kept.lines[key.conversation]; old != nil && old.InboxSeq >= line.InboxSeq && !v.w.broken(NoViewPosition) {
+		return
+	}
+	kept.lines[key.conversation] = line
+}
+
+// historyView is what MongoDB holds of conversations.
+type historyView struct {
+	view
+	documents map[string]*parleyv1.ConversationDocument
+	messages  map[string]map[uint64]*parleyv1.HistoryMessage
+}
+
+func newHistoryView(w *World) *historyView {
+	v := &historyView{view: *newView(w, "conversation.events")}
+	v.wipe = func() {
+		v.documents = map[string]*parleyv1.ConversationDocument{}
+		v.messages = map[string]map[uint64]*parleyv1.HistoryMessage{}
+	}
+	v.wipe()
+	v.prepare = v.fold
+	v.dump = func() map[string]string {
+		all := map[string]string{}
+		for conversation, d := range v.documents {
+			all["conversation "+conversation] = string(marshal(d))
+			for n, m := range v.messages[conversation] {
+				all[fmt.Sprintf("message %s %d", conversation, n)] = string(marshal(m))
+			}
+		}
+		return all
+	}
+	return v
+}
+
+func (v *historyView) fold(entries []*entry) func() {
+	documents := map[string]*parleyv1.ConversationDocument{}
+	var touched []string
+	messages := map[string][]*parleyv1.HistoryMessage{}
+	for _, r := range entries {
+		e := &parleyv1.ConversationEvent{}
+		if err := e.UnmarshalVT(r.Value); err != nil || !history.Valid(r.Key, e) {
+			panic(fmt.Sprintf("no conversation says this: %v %v", e, err))
+		}
+		if _, ok := documents[r.Key]; !ok {
+			documents[r.Key] = v.documents[r.Key]
+			touched = append(touched, r.Key)
+		}
+		documents[r.Key] = history.Fold(documents[r.Key], r.Key, e)
+		if m := history.Message(e); m != nil {
+			messages[r.Key] = append(messages[r.Key], m)
+		}
+	}
+	return func() {
+		for _, key := range touched {
+			if old := v.documents[key]; old == nil || old.Seq < documents[key].Seq || v.w.broken(NoViewPosition) {
+				v.documents[key] = documents[key]
+			}
+			if v.messages[key] == nil {
+				v.messages[key] = map[uint64]*parleyv1.HistoryMessage{}
+			}
+			for _, m := range messages[key] {
+				v.messages[key][m.Number] = m
+			}
+		}
+	}
+}
+
+// read is the messages of a conversation, and the membership of the one who asks.
+func (v *historyView) read(conversation, user string) ([]*parleyv1.HistoryMessage, *parleyv1.Member) {
+	kept := v.messages[conversation]
+	list := make([]*parleyv1.HistoryMessage, 0, len(kept))
+	for _, n := range slices.Sorted(maps.Keys(kept)) {
+		list = append(list, kept[n])
+	}
+	return list, history.Member(v.documents[conversation], user)
+}
+
+// marksView is what Redis holds of marks.
+type marksView struct {
+	view
+	kept map[string]*parleyv1.MemberMarks
+}
+
+func newMarksView(w *World) *marksView {
+	v := &marksView{view: *newView(w, "bookmark.events"), kept: map[string]*parleyv1.MemberMarks{}}
+	v.wipe = func() { v.kept = map[string]*parleyv1.MemberMarks{} }
+	v.prepare = func(entries []*entry) func() {
+		return func() {
+			for _, r := range entries {
+				e := &parleyv1.BookmarkEvent{}
+				if err := e.UnmarshalVT(r.Value); err != nil {
+					panic(err)
+				}
+				m := bookmark.Marks(r.Key, e)
+				if old := v.kept[r.Key]; m != nil && (old == nil || old.Version < m.Version || w.broken(NoViewPosition)) {
+					v.kept[r.Key] = m
+				}
+			}
+		}
+	}
+	v.dump = func() map[string]string {
+		all := map[string]string{}
+		for key, m := range v.kept {
+			all["marks "+key] = string(marshal(m))
+		}
+		return all
+	}
+	return v
+}
+
+func (w *World) openViews() {
+	w.inboxes, w.history, w.marks = newInboxView(w), newHistoryView(w), newMarksView(w)
+	w.views = []*view{&w.inboxes.view, &w.history.view, &w.marks.view}
+	for p := range int32(partitions) {
+		w.pushers = append(w.pushers, &pusher{w: w, partition: p})
+	}
+}
+
+// proveViews folds every view anew, straight, and compares.
+func (w *World) proveViews() {
+	straight := &World{cfg: Config{}, plan: w.plan, random: w.random, log: w.log}
+	fresh := []*view{&newInboxView(straight).view, &newHistoryView(straight).view, &newMarksView(straight).view}
+	for i, v := range w.views {
+		fresh[i].run()
+		got, want := v.dump(), fresh[i].dump()
+		for _, key := range slices.Sorted(maps.Keys(want)) {
+			w.compare(check.View, v.topic+" "+key, got[key], want[key])
+			delete(got, key)
+		}
+		for _, key := range slices.Sorted(maps.Keys(got)) {
+			w.damage(check.View, v.topic+" "+key, "there", "not there")
+		}
+	}
+}
+
+// pusher is the dispatcher of a partition of inbox.events: hints, which may be lost or come twice.
+type pusher struct {
+	w         *World
+	partition int32
+	next      int64
+}
+
+func (p *pusher) step() {
+	for _, e := range p.w.log["inbox.events"][p.partition].from(p.next) {
+		p.next = e.Offset + 1
+		for _, d := range p.w.devices {
+			if d.user == e.Key && d.line != nil && p.w.random.IntN(100) >= p.w.swarm.pushLoss {
+				d.line.pushes = append(d.line.pushes, e.inboxEvent())
+			}
+		}
+		if p.w.random.IntN(3) == 0 {
+			return
+		}
+	}
+}
+
+// restart gives the partition to another dispatcher, which begins a little earlier or at the end.
+func (p *pusher) restart() {
+	if p.w.random.IntN(2) == 0 {
+		p.next = p.w.log["inbox.events"][p.partition].end
+	} else {
+		p.next = max(p.next-int64(p.w.random.IntN(20)), 0)
+	}
+}

@@ -1,0 +1,281 @@
+// The world: everything that happens, in the order that one seed draws.
+
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/parley-im/parley/processors"
+	"github.com/parley-im/parley/test/check"
+	"github.com/parley-im/parley/topology"
+)
+
+// Sizes of the simulated house.
+const (
+	partitions    = 2 // few, so that people share them
+	fanOut        = 4
+	logEpoch      = 2 // so that a device can come from an earlier one
+	mostProcesses = 4 // of a group
+	maxTicks      = 400
+	maxRounds     = 4000 // of the quiet time, until everybody must have nothing left to do
+)
+
+// Config says what to run.
+type Config struct {
+	Seed     uint64
+	Commands int          // asked by devices
+	Mutant   Mutant       // 0 = the house as it is
+	Trace    func(string) // is told what happens; nil = nobody
+}
+
+// Result is what a run came to.
+type Result struct {
+	Seed     uint64
+	Report   *check.Report
+	Faults   map[string]int
+	Records  int
+	Repeats  int // records that were said again and dropped
+	Ticks    int
+	Takeover struct{ Count, Rewound, Suspects int }
+}
+
+// machine is a group's fold.
+type machine = topology.Machine
+
+// World is one run.
+type World struct {
+	cfg      Config
+	plan     topology.Plan
+	random   *rand.Rand
+	log      topicLog
+	groups   []*group
+	ghosts   []*queue // of dead producers: a prefix of what they had sent, still on its way
+	brokerMs int64
+	swarm    swarm
+	ticks    int
+	issued   int
+	healed   bool
+
+	devices  []*device
+	inboxes  *inboxView
+	history  *historyView
+	marks    *marksView
+	views    []*view
+	pushers  []*pusher
+	judge    *check.Checker
+	alarmed  bool
+	faults   map[string]int
+	counters map[string]uint64 // outside of the log: only mutants look at them
+	result   Result
+}
+
+// plan is the house with few partitions.
+func planOf() topology.Plan {
+	plan := topology.House()
+	plan.Partitions, plan.FanOut, plan.Epoch = partitions, fanOut, logEpoch
+	return plan
+}
+
+func newWorld(cfg Config) *World {
+	w := &World{
+		cfg: cfg, plan: planOf(), random: rand.New(rand.NewPCG(cfg.Seed, 0x9a41)), brokerMs: begin,
+		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{},
+	}
+	w.log = newLog(w.plan)
+	w.swarm = w.drawSwarm()
+	for _, m := range processors.Machines(w.plan) {
+		real := w.variant(m)
+		g := &group{w: w, name: m.Group.Name, table: w.plan.Table(m.Group.Name), real: &real}
+		g.coordinator = &coordinator{w: w, group: g}
+		for range w.plan.Partitions {
+			g.coordinator.places = append(g.coordinator.places, place{offset: noCommit})
+		}
+		for i := range w.swarm.processes {
+			s := &slot{group: g, number: i}
+			for range w.plan.Partitions {
+				s.disks, s.backups = append(s.disks, newDisk()), append(s.backups, newDisk())
+			}
+			g.slots = append(g.slots, s)
+			s.start()
+		}
+		w.groups = append(w.groups, g)
+	}
+	w.openViews()
+	w.openDevices()
+	return w
+}
+
+// Run runs a seed. The same configuration gives the same result.
+func Run(cfg Config) (result Result) {
+	w := newWorld(cfg)
+	defer func() {
+		if p := recover(); p != nil {
+			w.add(check.Event{Kind: check.Compare, What: check.State, Key: "the run", Got: fmt.Sprintf("a panic: %v", p), Want: "none"})
+			result = w.end()
+		}
+	}()
+	for w.issued < cfg.Commands && w.ticks < maxTicks*cfg.Commands && !w.alarmed {
+		w.tick()
+	}
+	w.heal()
+	w.quiesce("after the faults")
+	w.invariant("when all is quiet")
+	w.rebuild()
+	w.quiesce("with all stores wiped")
+	w.prove()
+	w.naive()
+	w.finalReads()
+	w.proveViews()
+	return w.end()
+}
+
+func (w *World) end() Result {
+	r := w.result
+	r.Seed, r.Faults, r.Ticks = w.cfg.Seed, w.faults, w.ticks
+	for _, t := range w.plan.Topics {
+		for _, p := range w.log[t.Name] {
+			r.Records += len(p.entries)
+		}
+	}
+	report, err := w.judge.Close()
+	if err != nil {
+		panic(err)
+	}
+	r.Report = report
+	return r
+}
+
+// tick lets one of all do one thing.
+func (w *World) tick() {
+	w.ticks++
+	switch n := w.random.IntN(100); {
+	case n < 72:
+		g := w.groups[w.random.IntN(len(w.groups))]
+		s := g.slots[w.random.IntN(len(g.slots))]
+		switch {
+		case s.process == nil:
+			if w.random.IntN(40) == 0 {
+				s.start()
+			}
+		case !s.process.frozen:
+			s.process.step()
+		case w.random.IntN(8) == 0: // what left a frozen process before may land
+			if q := s.process.some(func(q *queue) bool { return len(q.sent) > 0 }); q != nil {
+				w.land(q, 1)
+			}
+		}
+	case n < 84:
+		w.devices[w.random.IntN(len(w.devices))].step()
+	case n < 92:
+		w.views[w.random.IntN(len(w.views))].step()
+	case n < 95:
+		w.pushers[w.random.IntN(len(w.pushers))].step()
+	case n < 98:
+		w.groups[w.random.IntN(len(w.groups))].coordinator.step()
+	default:
+		w.fault()
+	}
+}
+
+// heal ends all faults: who is frozen goes on, who is dead starts, what hangs lands.
+func (w *World) heal() {
+	w.note("heal")
+	w.add(check.Event{Kind: check.Heal, AtMs: int64(w.ticks)})
+	w.healed = true
+	w.invariant("at the heal")
+	for len(w.ghosts) > 0 {
+		w.landGhost(w.random.IntN(len(w.ghosts)), 1)
+	}
+	for _, g := range w.groups {
+		for _, s := range g.slots {
+			if s.process == nil {
+				s.start()
+			}
+			s.process.frozen = false
+		}
+	}
+	for _, d := range w.devices {
+		d.drop()
+		d.connect()
+	}
+}
+
+// quiesce lets everybody do everything until nobody has anything left.
+func (w *World) quiesce(when string) {
+	for range maxRounds {
+		ran := false
+		for _, g := range w.groups {
+			for _, s := range g.slots {
+				ran = s.process.run() || ran
+			}
+			ran = g.coordinator.step() || ran
+		}
+		for _, v := range w.views {
+			ran = v.run() || ran
+		}
+		for _, d := range w.devices {
+			ran = d.run() || ran
+		}
+		if w.ticks++; !ran {
+			return
+		}
+	}
+	w.damage(check.Late, "everything "+when, "still not quiet", "quiet")
+}
+
+// rebuild wipes every local store, compacts as hard as can be, and starts everybody anew.
+func (w *World) rebuild() {
+	for _, g := range w.groups {
+		for _, p := range w.log[g.table] {
+			p.compact()
+		}
+		for _, s := range g.slots {
+			s.process.crash("all stores are wiped")
+			for i := range s.disks {
+				s.disks[i] = newDisk()
+			}
+		}
+		for _, s := range g.slots {
+			s.start()
+		}
+	}
+	w.ghosts = nil
+}
+
+func (w *World) landGhost(i, n int) {
+	w.land(w.ghosts[i], n)
+	if w.ghosts[i].landed = nil; len(w.ghosts[i].sent) == 0 {
+		w.ghosts = append(w.ghosts[:i], w.ghosts[i+1:]...)
+	}
+}
+
+func (w *World) note(format string, a ...any) {
+	if w.cfg.Trace != nil {
+		w.cfg.Trace(fmt.Sprintf("%6d  ", w.ticks) + fmt.Sprintf(format, a...))
+	}
+}
+
+// add gives an event to the checker.
+func (w *World) add(e check.Event) {
+	if e.AtMs == 0 {
+		e.AtMs = int64(w.ticks)
+	}
+	if err := w.judge.Add(e); err != nil {
+		panic(err)
+	}
+}
+
+// damage tells the checker of something that is not as it must be.
+func (w *World) damage(letter check.Letter, key, got, want string) {
+	if got != want {
+		w.note("%s: %s is %s and must be %s", letter, key, got, want)
+		w.add(check.Event{Kind: check.Compare, What: letter, Key: key, Got: got, Want: want})
+	}
+}
+
+// alarm is what ends a process for good: something is gone that was acknowledged. No fault of this world may cause one.
+func (w *World) alarm(format string, a ...any) {
+	w.alarmed = true
+	w.damage(check.State, "alarms", fmt.Sprintf(format, a...), "none")
+}
