@@ -66,7 +66,7 @@ func TestAViewThatIsBehindIsNoDifference(t *testing.T) {
 func TestRealStoresAreCompared(t *testing.T) {
 	told := everyday(t)
 	kind := servers.Redis(t, servers.Own())
-	stores, err := Open(t.Context(), StoreSettings{Plan: told.plan, Redis: kind.Addr, Documents: Mongo, MongoURI: servers.Mongo(t).URI + "_compared"})
+	stores, err := Open(t.Context(), StoreSettings{Plan: told.plan, Redis: kind.Addr, Documents: Mongo, MongoURI: servers.Mongo(t).URI + "/compared"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, stores.Close()) })
 	newHouse(t, told.plan, stores).fold(told.log, 50)
