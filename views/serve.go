@@ -34,7 +34,7 @@ const (
 	questionLimit    = 6 * time.Second // above the stores' own limits, so that their errors are heard
 	connectLimit     = 2 * time.Second
 	drainLimit       = 5 * time.Second // for questions under way when the service ends
-	questionConns    = 2               // connections of a client to each replica
+	questionConns    = 1               // connections of a client to each replica; with more, Kitex v0.16.1 fills its pool while others read it
 	repeats          = 1               // a question that failed is put once more: reads change nothing
 )
 
