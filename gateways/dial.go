@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudwego/kitex/client"
+	"github.com/cloudwego/kitex/pkg/connpool"
 
 	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1/keyservice"
 )
@@ -15,6 +16,8 @@ import (
 const (
 	keysConnectWithin = 2 * time.Second
 	keysAnswerWithin  = 3 * time.Second
+	keysIdle          = 8 // connections kept open to each address
+	keysIdleFor       = time.Minute
 )
 
 // DialKeys makes a client of the key service, which need not be there yet.
@@ -23,5 +26,6 @@ func DialKeys(addresses ...string) (keyservice.Client, error) {
 		return nil, errors.New("gateways: no address of a key service is given")
 	}
 	return keyservice.NewClient("parley.keys", client.WithHostPorts(addresses...),
+		client.WithLongConnection(connpool.IdleConfig{MaxIdlePerAddress: keysIdle, MaxIdleGlobal: keysIdle, MaxIdleTimeout: keysIdleFor}),
 		client.WithConnectTimeout(keysConnectWithin), client.WithRPCTimeout(keysAnswerWithin))
 }
