@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"sort"
 	"sync"
 	"time"
@@ -78,12 +79,27 @@ func newRegistry() *prometheus.Registry {
 }
 
 // serveAdmin answers until the context ends.
-func serveAdmin(ctx context.Context, addr string, ready *readiness, metrics *prometheus.Registry) error {
+func serveAdmin(ctx context.Context, s Settings, ready *readiness, metrics *prometheus.Registry) error {
+	return serveHTTP(ctx, "admin", s.Admin, adminDoor(s, ready, metrics))
+}
+
+func adminDoor(s Settings, ready *readiness, metrics *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.Handle("GET /readyz", ready)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	return serveHTTP(ctx, "admin", addr, mux)
+	if s.Profile {
+		profiles(mux)
+	}
+	return mux
+}
+
+// profiles lets operators look where a process spends its time. They are asked for by a setting, because a profile costs the
+// process something; and they are here alone, because names of functions are nobody else's business.
+func profiles(mux *http.ServeMux) {
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // heap, goroutine, mutex and the like are under it
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 }
 
 const (

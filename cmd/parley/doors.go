@@ -112,7 +112,7 @@ func (p *process) gateway(emitter *wire.Emitter, keys seal.Source, mux *http.Ser
 	}
 	cfg := gateways.Config{
 		ID: p.instance() + "-" + uuid.NewString(), Plan: p.plan, Query: query, Dispatchers: dispatchers,
-		Keys: keys, Verifier: verifier, Origins: split(p.Origins), Static: web.Files(), Mux: mux,
+		Keys: keys, Verifier: verifier, Limits: p.limits(), Origins: split(p.Origins), Static: web.Files(), Mux: mux,
 		Logger: p.log, Registerer: p.metrics,
 		Emit: func(topic, key string, value []byte, headers []topology.Header, done func(error)) error {
 			return emitter.Emit(topic, key, value, headers, func(_ wire.Placed, err error) { done(err) })

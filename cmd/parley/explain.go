@@ -178,5 +178,8 @@ func decided(f folded) string {
 			}
 		}
 	}
+	if len(f.outputs) == 1 {
+		return "taken: one record is to be said"
+	}
 	return fmt.Sprintf("taken: %d records are to be said", len(f.outputs))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/parley-im/parley/gateways"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
 	"github.com/parley-im/parley/views"
@@ -58,7 +59,7 @@ func newProcess(s Settings, roles []role) (*process, error) {
 // can take over what it owns, and a process that limps cannot be trusted.
 func (p *process) run(ctx context.Context, roles []role) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return serveAdmin(ctx, p.Admin, p.ready, p.metrics) })
+	g.Go(func() error { return serveAdmin(ctx, p.Settings, p.ready, p.metrics) })
 	for _, r := range roles {
 		g.Go(func() error {
 			if err := r.run(ctx, p, func(is bool) { p.ready.set(r.name, is) }); err != nil {
@@ -74,8 +75,17 @@ func (p *process) run(ctx context.Context, roles []role) error {
 func (s Settings) plan() topology.Plan {
 	p := topology.House()
 	p.Partitions, p.Replication = s.Partitions, s.Replication
+	p.CommandRate, p.CommandBurst = s.CommandRate, s.CommandBurst
 	p.MinInsync = min(p.MinInsync, max(1, s.Replication-1))
 	return p
+}
+
+// limits of a gateway.
+func (s Settings) limits() gateways.Limits {
+	return gateways.Limits{
+		Connections: s.Connections, ConnectionsPerUser: s.ConnectionsPerUser, ConnectionsPerAddress: s.ConnectionsPerAddress,
+		EntersPerAddress: s.EntersPerAddress, FramesPerConnection: s.FramesPerConnection, FramesPerUser: s.FramesPerUser,
+	}
 }
 
 func (s Settings) cluster() wire.Cluster {

@@ -17,6 +17,9 @@ import (
 	"github.com/knadh/koanf/providers/structs"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
+
+	"github.com/parley-im/parley/gateways"
+	"github.com/parley-im/parley/topology"
 )
 
 // Settings of `parley run`. Every field can stand in the file under its name and in the environment as PARLEY_NAME,
@@ -37,6 +40,16 @@ type Settings struct {
 	Standby       bool          `koanf:"hot-standby" doc:"keep copies of the other processors' tables, for a takeover without recovery"`
 	Lane          string        `koanf:"lane" doc:"swimlane of this process; empty = the main one"`
 
+	CommandRate  int `koanf:"commands-per-person" doc:"commands a second that one person may send, sustained; the same for every process and fixed for the life of the log"`
+	CommandBurst int `koanf:"commands-at-once" doc:"commands that one person may send at once; fixed in the same way"`
+
+	Connections           int     `koanf:"connections" doc:"connections of one gateway"`
+	ConnectionsPerUser    int     `koanf:"connections-per-person" doc:"connections of one person to one gateway"`
+	ConnectionsPerAddress int     `koanf:"connections-per-address" doc:"connections of one address to one gateway"`
+	EntersPerAddress      float64 `koanf:"enters-per-address" doc:"new connections a second of one address, in bursts of four seconds"`
+	FramesPerConnection   float64 `koanf:"frames-per-connection" doc:"frames a second of one connection, in bursts of four seconds"`
+	FramesPerUser         float64 `koanf:"frames-per-person" doc:"frames a second of one person over all connections, in bursts of four seconds"`
+
 	Redis     string `koanf:"redis" doc:"Redis address, host:port or redis:// URL"`
 	Documents string `koanf:"documents" doc:"where documents are kept: mongodb://... or pebble (under data; one process only)"`
 
@@ -56,12 +69,17 @@ type Settings struct {
 	Development bool          `koanf:"development" doc:"serve /v1/dev/people with tokens for everybody; never outside of one's own machine"`
 	LogLevel    string        `koanf:"log-level" doc:"debug, info, warn or error"`
 	LogFormat   string        `koanf:"log-format" doc:"text or json"`
+	Profile     bool          `koanf:"profile" doc:"serve /debug/pprof on the admin address"`
 	DrainAfter  time.Duration `koanf:"drain" doc:"how long a gateway that stops lets its connections move elsewhere"`
 }
 
 // defaults are for a cluster on one's own machine, as `make kafka redis mongo` starts it.
 func defaults() Settings {
+	house, limits := topology.House(), gateways.Limits{}.OrDefaults()
 	return Settings{
+		CommandRate: house.CommandRate, CommandBurst: house.CommandBurst,
+		Connections: limits.Connections, ConnectionsPerUser: limits.ConnectionsPerUser, ConnectionsPerAddress: limits.ConnectionsPerAddress,
+		EntersPerAddress: limits.EntersPerAddress, FramesPerConnection: limits.FramesPerConnection, FramesPerUser: limits.FramesPerUser,
 		Brokers: "127.0.0.1:9092", Partitions: 64, Replication: 3, Data: ".data/parley", Session: 10 * time.Second,
 		Redis: "127.0.0.1:6379", Documents: "mongodb://127.0.0.1:27017/parley",
 		HTTP: "127.0.0.1:8080", Admin: "127.0.0.1:9100",

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/parley-im/parley/gateways"
+	"github.com/parley-im/parley/topology"
 )
 
 func TestEverySettingIsDocumented(t *testing.T) {
@@ -33,6 +36,14 @@ func TestLoad(t *testing.T) {
 	require.Equal(t, 7*time.Second, s.Session)
 	require.True(t, s.Standby)
 	require.Equal(t, defaults().HTTP, s.HTTP, "what nobody sets has its default")
+	require.Equal(t, topology.House().CommandRate, s.plan().CommandRate)
+	require.Equal(t, gateways.Limits{}.OrDefaults().FramesPerConnection, s.limits().FramesPerConnection)
+	t.Setenv("PARLEY_COMMANDS_PER_PERSON", "7")
+	t.Setenv("PARLEY_FRAMES_PER_CONNECTION", "0.5")
+	s, err = load(path)
+	require.NoError(t, err)
+	require.Equal(t, 7, s.plan().CommandRate)
+	require.Equal(t, 0.5, s.limits().FramesPerConnection)
 
 	require.NoError(t, os.WriteFile(path, []byte("brokres: a:1\n"), 0o600))
 	_, err = load(path)

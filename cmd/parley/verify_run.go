@@ -43,6 +43,7 @@ type auditing struct {
 	memory  *auditMemory
 	auditor *audit.Auditor
 	moved   time.Time // of the last record taken
+	failed  error     // the auditor cannot go on; what it knows since its last checkpoint is worth nothing
 	ends    map[audit.Place]int64
 }
 
@@ -133,18 +134,33 @@ func (w *auditing) take(ctx context.Context, r *topology.Record) error {
 			return ctx.Err()
 		}
 	}
+	if w.failed != nil {
+		return w.failed
+	}
 	w.moved = time.Now()
 	if wire.IsTakeover(r) {
 		w.auditor.Skip(audit.Place{Topic: r.Topic, Partition: r.Partition}, r.Offset+1)
-		return w.memory.err
+	} else {
+		w.failed = w.auditor.Take(r)
 	}
-	return errors.Join(w.auditor.Take(r), w.memory.err)
+	w.failed = errors.Join(w.failed, w.memory.err)
+	return w.failed
+}
+
+// broken is why the auditor cannot go on.
+func (w *auditing) broken() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.failed
 }
 
 // save makes a checkpoint.
 func (w *auditing) save() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.failed != nil {
+		return w.failed
+	}
 	if err := w.auditor.Flush(); err != nil {
 		return err
 	}
@@ -166,34 +182,20 @@ func (w *auditing) keepSaving(ctx context.Context) error {
 }
 
 // judge asks what is done and where the log ends, waits until everything is read up to there, and lets the auditor judge.
-func (w *auditing) judge(ctx context.Context, progress func(read, of int64)) error {
+func (w *auditing) judge(ctx context.Context, patience time.Duration, progress func(read, of int64)) error {
 	horizon, ends, err := w.watch.horizon(ctx, w.plan, w.auditor.Topics())
 	if err != nil {
 		return err
 	}
-	begun := int64(-1)
-	for {
-		w.mu.Lock()
-		w.ends = ends
-		left, behind := int64(0), audit.Place{}
-		for at, end := range ends {
-			if d := end - w.auditor.Position(at); d > 0 {
-				left, behind = left+d, at
-			}
+	for begun := int64(0); ; {
+		left, err := w.reach(horizon, ends, patience)
+		if err != nil {
+			return err
 		}
-		if left == 0 {
-			w.auditor.Judge(horizon)
-			w.mu.Unlock()
-			return w.save()
-		}
-		quiet := time.Since(w.moved)
-		w.mu.Unlock()
-		if begun < 0 {
-			begun = left
-		}
+		begun = max(begun, left)
 		progress(begun-left, begun)
-		if quiet > endPatience {
-			return fmt.Errorf("no record came for %s, and %d are left, of %s/%d among others: is Kafka well? parley doctor", endPatience, left, behind.Topic, behind.Partition)
+		if left == 0 {
+			return w.save()
 		}
 		select {
 		case <-ctx.Done():
@@ -201,6 +203,30 @@ func (w *auditing) judge(ctx context.Context, progress func(read, of int64)) err
 		case <-time.After(aheadPause):
 		}
 	}
+}
+
+// reach judges when everything is read up to the ends, and answers how many records are left until then.
+func (w *auditing) reach(horizon audit.Horizon, ends map[audit.Place]int64, patience time.Duration) (left int64, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failed != nil {
+		return 0, w.failed
+	}
+	w.ends = ends
+	behind := audit.Place{}
+	for at, end := range ends {
+		if d := end - w.auditor.Position(at); d > 0 {
+			left, behind = left+d, at
+		}
+	}
+	if quiet := time.Since(w.moved); left > 0 && patience > 0 && quiet > patience {
+		return left, fmt.Errorf("no record came for %s, and %d are left, of %s/%d among others: is Kafka well? parley doctor",
+			quiet.Round(time.Second), left, behind.Topic, behind.Partition)
+	}
+	if left == 0 {
+		w.auditor.Judge(horizon)
+	}
+	return left, nil
 }
 
 // verifyOnce verifies up to the end that the log has now.
@@ -219,7 +245,7 @@ func verifyOnce(ctx context.Context, s Settings, log *slog.Logger, out io.Writer
 	g.Go(func() error { return w.keepSaving(working) })
 	g.Go(func() error {
 		defer stop()
-		return w.judge(working, bar.set)
+		return w.judge(working, endPatience, bar.set)
 	})
 	failed := g.Wait()
 	bar.done()
@@ -245,16 +271,20 @@ func verifyFollow(ctx context.Context, s Settings, log *slog.Logger, out io.Writ
 	w.metrics = registry
 	shown := newAuditMetrics(registry)
 	g, working := errgroup.WithContext(ctx)
-	g.Go(func() error { return serveAdmin(working, s.Admin, ready, registry) })
+	g.Go(func() error { return serveAdmin(working, s, ready, registry) })
 	g.Go(func() error { return w.follow(working) })
 	g.Go(func() error { return w.keepSaving(working) })
 	g.Go(func() error {
 		for working.Err() == nil {
-			if err := w.judge(working, func(int64, int64) { shown.show(w) }); err != nil && working.Err() == nil {
-				return err
+			err := w.judge(working, 0, func(int64, int64) { shown.show(w) })
+			if broken := w.broken(); broken != nil {
+				return broken
+			}
+			if err != nil && working.Err() == nil {
+				w.log.Warn("what is done could not be asked for, trying again", "error", err)
 			}
 			shown.show(w)
-			ready.set(auditName, true)
+			ready.set(auditName, err == nil)
 			select {
 			case <-working.Done():
 			case <-time.After(judgeEvery):

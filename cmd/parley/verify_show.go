@@ -23,7 +23,8 @@ const showEvery = 30 * time.Second
 // auditMetrics are what an operator watches.
 type auditMetrics struct {
 	offset     *prometheus.GaugeVec
-	violations *prometheus.GaugeVec
+	violations *prometheus.CounterVec
+	told       map[audit.Law]int64 // violations that the metric has
 	pending    prometheus.Gauge
 	oldest     prometheus.Gauge
 	repeats    prometheus.Gauge
@@ -36,13 +37,14 @@ func newAuditMetrics(r prometheus.Registerer) *auditMetrics {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "parley_audit_" + name, Help: help})
 	}
 	m := &auditMetrics{
+		told: map[audit.Law]int64{},
 		offset: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "parley_audit_verified_offset",
 			Help: "Offset below which every record stands as the fold says, or was told as a violation."}, []string{"topic", "partition"}),
-		violations: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "parley_audit_violations_total",
+		violations: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_audit_violations_total",
 			Help: "Violations since the auditor's memory began. Should stay 0."}, []string{"law"}),
 		pending: gauge("pending_commands", "Commands of devices that have no outcome yet."),
 		oldest:  gauge("oldest_pending_seconds", "Age of the oldest of them."),
-		repeats: gauge("repeats_total", "Outputs that stand in the log once more, byte by byte the same."),
+		repeats: gauge("repeated_outputs", "Outputs that stand in the log once more, byte by byte the same."),
 		unseen:  gauge("unseen_outputs", "Outputs that the fold says and the log does not have yet."),
 	}
 	r.MustRegister(m.offset, m.violations, m.pending, m.oldest, m.repeats, m.unseen)
@@ -60,7 +62,8 @@ func (m *auditMetrics) show(w *auditing) {
 		total += through
 	}
 	for _, law := range audit.Laws {
-		m.violations.WithLabelValues(string(law)).Set(float64(c.Violations[law]))
+		m.violations.WithLabelValues(string(law)).Add(float64(c.Violations[law] - m.told[law]))
+		m.told[law] = c.Violations[law]
 	}
 	m.pending.Set(float64(c.Pending))
 	m.repeats.Set(float64(c.Repeats))
