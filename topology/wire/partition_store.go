@@ -36,7 +36,7 @@ type partitionStore struct {
 	closed   bool
 
 	takeovers map[string]int64    // living takeover records: key -> offset
-	suspects  map[string]struct{} // keys whose last record in the log is tainted
+	suspects  map[string]struct{} // keys whose last record in the log is tainted, or behind the row that we keep
 }
 
 type storeEntry struct {
@@ -92,10 +92,11 @@ func (s *partitionStore) fold(r changelogRecord) error {
 	if r.takeover {
 		s.foldTakeover(r)
 	} else {
-		if err := s.foldRow(r); err != nil {
+		behind, err := s.foldRow(r)
+		if err != nil {
 			return err
 		}
-		s.foldTaint(r)
+		s.foldTaint(r, behind)
 	}
 	s.next, s.saved, s.dirty = r.offset+1, r.offset+1, true
 	if len(s.ready) >= storeFlushRows {
@@ -114,41 +115,45 @@ func (s *partitionStore) foldTakeover(r changelogRecord) {
 	s.put(storeEntry{kind: kindTakeover, key: r.key, value: binary.BigEndian.AppendUint64(nil, uint64(r.offset))})
 }
 
-func (s *partitionStore) foldRow(r changelogRecord) error {
+// foldRow keeps the better row, and reports whether the record is behind it.
+func (s *partitionStore) foldRow(r changelogRecord) (behind bool, err error) {
 	current, err := s.get(r.key)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if current != nil && r.value != nil {
 		have, err := through(current)
 		if err != nil {
-			return err
+			return false, err
 		}
 		offered, err := through(r.value)
 		if err != nil {
-			return fmt.Errorf("the changelog record at offset %d is no row: %w", r.offset, err)
+			return false, fmt.Errorf("the changelog record at offset %d is no row: %w", r.offset, err)
 		}
 		if offered < have {
 			s.metrics.refusedRows.Inc()
-			return nil
+			return true, nil
 		}
 	}
 	s.put(storeEntry{kind: kindRow, key: r.key, value: r.value})
-	return nil
+	return false, nil
 }
 
 // foldTaint notes whether a stale owner wrote the record: its generation is older than a takeover that stands before it.
-func (s *partitionStore) foldTaint(r changelogRecord) {
+// A key whose last record is behind the row that we keep is suspect too: a stale owner was faster than its successor, and
+// compaction may eat, or has eaten, the better row. Inputs that it drops must not be committed before it is written again.
+func (s *partitionStore) foldTaint(r changelogRecord, behind bool) {
 	tainted := false
 	for _, t := range s.takeovers {
 		tainted = tainted || r.generation < t && t < r.offset
 	}
 	_, known := s.suspects[r.key]
+	suspect := tainted || behind
 	switch {
-	case tainted && !known:
+	case suspect && !known:
 		s.suspects[r.key] = struct{}{}
 		s.put(storeEntry{kind: kindSuspect, key: r.key, value: []byte{1}})
-	case !tainted && known:
+	case !suspect && known:
 		delete(s.suspects, r.key)
 		s.put(storeEntry{kind: kindSuspect, key: r.key})
 	}
@@ -267,7 +272,7 @@ func (s *partitionStore) get(key string) ([]byte, error) {
 	return s.table.get(s.partition, kindRow, key)
 }
 
-// suspectKeys are the keys whose last record is tainted, with the through of the best row that is known of each.
+// suspectKeys are the suspects, with the through of the best row that is known of each.
 func (s *partitionStore) suspectKeys() (map[string]int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

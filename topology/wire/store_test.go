@@ -152,6 +152,30 @@ func TestSuspectsAreKeysWhoseLastRecordIsTainted(t *testing.T) {
 	require.Equal(t, map[string]int64{"t3": 3}, s.livingTakeovers())
 }
 
+// A stale owner may be faster than its successor: its better row is kept, but the log ends with the worse one, which alone
+// is left after compaction.
+func TestKeyIsSuspectWhileTheLogEndsBehindItsBestRow(t *testing.T) {
+	x := newStoreTest(t)
+	s := x.open(0)
+	x.takeover(s, "t0", 0)
+	x.takeover(s, "t1", 1)
+	x.fold(s, "ann", row(9, "fast"), 2, 0) // stale
+	x.fold(s, "ann", row(7, "slow"), 3, 1) // its successor
+	x.has(s, "ann", row(9, "fast"))
+	require.Equal(t, map[string]int64{"ann": 9}, x.suspects(s), "to be written again")
+	s = x.reopen(0)
+	require.Equal(t, map[string]int64{"ann": 9}, x.suspects(s))
+	x.fold(s, "ann", row(9, "caught up"), 4, 1)
+	require.Empty(t, x.suspects(s))
+	// The stale owner comes back with a store that has its own rows, and an offset before its successor's.
+	require.NoError(t, s.Set("bob", row(5, "own")))
+	require.NoError(t, s.acked(&shipment{kind: rowState, key: "bob"}, 6)) // 5 is foreign
+	s = x.reopen(0)
+	x.fold(s, "bob", row(4, "slow"), 7, 1)
+	x.has(s, "bob", row(5, "own"))
+	require.Equal(t, map[string]int64{"bob": 5}, x.suspects(s))
+}
+
 func TestFrozenStoreForgetsNoSuspectAndNoTakeover(t *testing.T) {
 	x := newStoreTest(t)
 	s := x.open(0)
