@@ -37,8 +37,9 @@ type House struct {
 	Settings   string          // the file that the binary's commands are given
 	Strangers  map[string]bool // topics of groups alone into which a test wrote by itself
 
-	mu     sync.Mutex
-	tokens map[string]string
+	mu       sync.Mutex
+	accepted sync.Map // commands that a gate accepted: user/device/client_seq
+	tokens   map[string]string
 }
 
 // Plan is the plan as this house was started with it.

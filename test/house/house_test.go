@@ -26,6 +26,7 @@ func TestReal(t *testing.T) { wholeDay(t, startReal(t)) }
 // wholeDay is the suite, and the proof of what it left behind.
 func wholeDay(t *testing.T, h *House) {
 	t.Run("suite", func(t *testing.T) { suite(t, h) })
+	onlyTheAccepted(t, h)
 	ProveViews(t, h, Prove(t, h))
 }
 

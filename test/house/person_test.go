@@ -212,6 +212,7 @@ func (d *Device) Send(s *pb.Send) *pb.Accepted {
 	}
 	a := d.Ask(&pb.ClientFrame{Word: &pb.ClientFrame_Send{Send: s}})
 	require.NotNil(d.t, a.GetAccepted(), "%s sent %v: %v", d.user, s, a)
+	d.h.accepted.Store(fmt.Sprintf("%s/%s/%d", d.user, d.id, s.ClientSeq), true)
 	return a.GetAccepted()
 }
 
