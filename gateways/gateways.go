@@ -92,7 +92,7 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	cfg.Limits = cfg.Limits.orDefaults()
+	cfg.Limits = cfg.Limits.OrDefaults()
 	g := &Gateway{
 		cfg:         cfg,
 		ring:        seal.NewRing(cfg.Keys, 0),

@@ -40,7 +40,8 @@ type Limits struct {
 
 const burstSeconds = 4
 
-func (l Limits) orDefaults() Limits {
+// OrDefaults fills what nobody set.
+func (l Limits) OrDefaults() Limits {
 	orInt := func(v *int, d int) {
 		if *v == 0 {
 			*v = d

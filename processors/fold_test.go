@@ -477,5 +477,6 @@ func TestRowSizes(t *testing.T) {
 	t.Logf("%-32s %5d bytes", "sources, as many as there can be", len(sources))
 	require.LessOrEqual(t, len(sources), 1100)
 	require.Equal(t, 64, house.FanOut)
+	require.Equal(t, []int{50, 200}, []int{house.CommandRate, house.CommandBurst})
 	require.Equal(t, 32, outbox.MaxDevices)
 }

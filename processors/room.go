@@ -89,7 +89,9 @@ type outboxCommand struct{ parleyv1.OutboxCommand }
 func (c *outboxCommand) known() bool { return c.Word != nil }
 
 func (c *outboxCommand) judge(row *parleyv1.Row, s stamp) verdict {
-	d := outbox.Decide(row.GetOutbox(), &c.OutboxCommand, outbox.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs})
+	d := outbox.Decide(row.GetOutbox(), &c.OutboxCommand, outbox.Stamp{
+		Rules: s.rules, Key: s.key, TimeMs: s.timeMs, Rate: int64(s.plan.CommandRate), Burst: int64(s.plan.CommandBurst),
+	})
 	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: told(d.Outputs)}
 	if len(d.Events) > 0 {
 		v.apply = func(row *parleyv1.Row) {

@@ -78,6 +78,9 @@ func brokeHouse(p Plan, say sayer) {
 	if p.FanOut < 2 {
 		say("fan-out is %d, so not even a direct conversation reaches both inboxes; set at least 2", p.FanOut)
 	}
+	if p.CommandRate < 1 || p.CommandBurst < 1 {
+		say("a person may ask %d commands a second and %d at once, so nobody can ask anything; set at least 1", p.CommandRate, p.CommandBurst)
+	}
 }
 
 func brokePartitions(p Plan, say sayer) {

@@ -34,6 +34,8 @@ var broken = []breach{
 	{"house", `the plan's name "Par_ley"`, func(p *Plan) { p.Name = "Par_ley" }},
 	{"house", "the log epoch is 0", func(p *Plan) { p.Epoch = 0 }},
 	{"house", "fan-out is 1", func(p *Plan) { p.FanOut = 1 }},
+	{"house", "0 commands a second", func(p *Plan) { p.CommandRate = 0 }},
+	{"house", "-1 at once", func(p *Plan) { p.CommandBurst = -1 }},
 
 	{"partitions", "12 partitions; choose a power of two", func(p *Plan) { p.Partitions = 12 }},
 	{"partitions", "0 partitions", func(p *Plan) { p.Partitions = 0 }},

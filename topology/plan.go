@@ -14,6 +14,10 @@ type Plan struct {
 	MinInsync   int16
 	FanOut      int // members up to which every inbox gets every message
 
+	// What one person may ask; fixed for the life of an epoch, because a refusal is folded like everything else.
+	CommandRate  int // commands a second, sustained
+	CommandBurst int // commands at once
+
 	Topics   []Topic
 	Groups   []Group
 	Views    []View
@@ -68,7 +72,7 @@ const (
 // House is the plan. Its order is the order of a message's walk.
 func House() Plan {
 	return Plan{
-		Name: "parley", Epoch: 1, Partitions: 64, Replication: 3, MinInsync: 2, FanOut: 64,
+		Name: "parley", Epoch: 1, Partitions: 64, Replication: 3, MinInsync: 2, FanOut: 64, CommandRate: 50, CommandBurst: 200,
 		Gateways: []Gateway{
 			{"session", []string{"outbox.commands", "bookmark.commands", "account.commands"}, nil,
 				"WebSocket and HTTP: one command for each frame that asks for something"},

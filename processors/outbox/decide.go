@@ -29,7 +29,7 @@ func Decide(row *parleyv1.OutboxRow, in *parleyv1.OutboxCommand, stamp Stamp) De
 	if !fits { // without a place the number cannot be remembered, so it is not consumed
 		return Decision{Outputs: refusal(in, stamp, parleyv1.Reason_REASON_TOO_MANY_DEVICES, 0)}
 	}
-	tokens := bucket(row, stamp.TimeMs)
+	tokens := bucket(row, stamp)
 	outputs := admit(row, in, stamp, &tokens)
 	return Decision{
 		Events:  []Event{{Taken: &Taken{in.DeviceId, in.ClientSeq, stamp.TimeMs, evicted, tokens}}},

@@ -9,11 +9,7 @@ import (
 	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-const (
-	milli      = 1000              // a command is a thousand thousandths
-	fullBucket = RateBurst * milli // thousandths of a command
-	fillPerMs  = RatePerSecond     // 50 commands a second are 50 thousandths a millisecond
-)
+const milli = 1000 // a command is a thousand thousandths; so 50 commands a second are 50 thousandths a millisecond
 
 // find is the place of a device among the sorted devices, and whether it is there.
 func find(row *parleyv1.OutboxRow, deviceID string) (int, bool) {
@@ -49,10 +45,11 @@ func place(row *parleyv1.OutboxRow, deviceID string, timeMs int64) (evicted stri
 }
 
 // bucket is what the rate bucket holds now, in thousandths of a command. A person never met has a full one.
-func bucket(row *parleyv1.OutboxRow, timeMs int64) int64 {
+func bucket(row *parleyv1.OutboxRow, stamp Stamp) int64 {
+	full := stamp.Burst * milli
 	if row.GetRateAtMs() == 0 {
-		return fullBucket
+		return full
 	}
-	elapsed := min(timeMs-row.RateAtMs, fullBucket/fillPerMs) // bounded, so that the product is
-	return min(row.RateMillitokens+elapsed*fillPerMs, fullBucket)
+	elapsed := min(stamp.TimeMs-row.RateAtMs, full/stamp.Rate+1) // bounded, so that the product is
+	return min(row.RateMillitokens+elapsed*stamp.Rate, full)
 }

@@ -14,10 +14,8 @@ import (
 
 // Limits of one person.
 const (
-	MaxDevices    = 32                  // devices
-	DeviceIdleMs  = 24 * 60 * 60 * 1000 // milliseconds after which an unused device gives its place to a new one
-	RatePerSecond = 50                  // commands a second, sustained
-	RateBurst     = 200                 // commands at once
+	MaxDevices   = 32                  // devices
+	DeviceIdleMs = 24 * 60 * 60 * 1000 // milliseconds after which an unused device gives its place to a new one
 )
 
 // Stamp is what the hall knows of a record besides its word.
@@ -25,6 +23,8 @@ type Stamp struct {
 	Rules  uint32 // version of the rules in force: a rule that changes asks here
 	Key    string // the person
 	TimeMs int64  // milliseconds since 1970, never falling for a row
+	Rate   int64  // commands a second that one person may send, sustained; at least 1
+	Burst  int64  // commands at once
 }
 
 // Output is something said to another topic; the hall finds the topic by the message.

@@ -13,7 +13,11 @@ import (
 	"github.com/parley-im/parley/schemas/name"
 )
 
-const begin = 1_700_000_000_000 // milliseconds since 1970
+const (
+	begin = 1_700_000_000_000 // milliseconds since 1970
+	rate  = 50                // commands a second
+	burst = 200               // commands at once
+)
 
 func seal(n int) *parleyv1.Sealed {
 	return &parleyv1.Sealed{KeyId: "key", Nonce: make([]byte, MaxNonce), Ciphertext: make([]byte, n)}
@@ -53,7 +57,7 @@ func TestDecide(t *testing.T) {
 	chat := name.Direct("ann", "bob")
 	row := &parleyv1.OutboxRow{
 		Devices:         []*parleyv1.OutboxDevice{{DeviceId: "phone", ClientSeq: 7, UsedAtMs: begin}},
-		RateMillitokens: fullBucket, RateAtMs: begin,
+		RateMillitokens: burst * milli, RateAtMs: begin,
 	}
 	suspended, poor := row.CloneVT(), row.CloneVT()
 	suspended.Standing = parleyv1.Standing_STANDING_SUSPENDED
@@ -103,7 +107,7 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := c.row.CloneVT()
-			d := Decide(c.row, c.in, Stamp{Key: c.key, TimeMs: begin})
+			d := Decide(c.row, c.in, Stamp{Key: c.key, TimeMs: begin, Rate: rate, Burst: burst})
 			require.True(t, before.EqualVT(c.row), "Decide changed the row")
 			require.Empty(t, d.Malformed)
 			require.Equal(t, c.want, words(d))
@@ -125,7 +129,7 @@ func TestMalformed(t *testing.T) {
 		{"no number", "ann", say("phone", 0, "ann/bob")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := Decide(nil, c.in, Stamp{Key: c.key, TimeMs: begin})
+			d := Decide(nil, c.in, Stamp{Key: c.key, TimeMs: begin, Rate: rate, Burst: burst})
 			require.NotEmpty(t, d.Malformed)
 			require.Empty(t, d.Events)
 			require.Empty(t, d.Outputs)
@@ -140,21 +144,21 @@ func TestRate(t *testing.T) {
 	seq := uint64(0)
 	next := func(at int64) string {
 		seq++
-		row, d = fold(row, say("phone", seq, "ann/bob"), Stamp{Key: "ann", TimeMs: at})
+		row, d = fold(row, say("phone", seq, "ann/bob"), Stamp{Key: "ann", TimeMs: at, Rate: rate, Burst: burst})
 		return words(d)[0]
 	}
-	for range RateBurst {
+	for range burst {
 		require.NotContains(t, next(begin), "RATE_LIMITED")
 	}
 	require.Contains(t, next(begin), "RATE_LIMITED")
-	require.EqualValues(t, RateBurst+1, row.Devices[0].ClientSeq)
-	const one = 1000 / RatePerSecond // milliseconds until there is one more
+	require.EqualValues(t, burst+1, row.Devices[0].ClientSeq)
+	const one = 1000 / rate // milliseconds until there is one more
 	require.Contains(t, next(begin+one-1), "RATE_LIMITED")
 	require.NotContains(t, next(begin+one), "RATE_LIMITED")
 	require.Contains(t, next(begin+one), "RATE_LIMITED")
 
 	later := int64(begin + 365*24*60*60*1000) // whatever the time, never more than a burst
-	for range RateBurst {
+	for range burst {
 		require.NotContains(t, next(later), "RATE_LIMITED")
 	}
 	require.Contains(t, next(later), "RATE_LIMITED")
@@ -165,18 +169,18 @@ func TestDevices(t *testing.T) {
 	var row *parleyv1.OutboxRow
 	for i := range MaxDevices {
 		id := fmt.Sprintf("device-%02d", (i*7)%MaxDevices)
-		row, _ = fold(row, say(id, 1, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + int64(i)})
+		row, _ = fold(row, say(id, 1, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + int64(i), Rate: rate, Burst: burst})
 	}
 	require.Len(t, row.Devices, MaxDevices)
 	require.IsIncreasing(t, ids(row))
 
-	full, d := fold(row, say("one-more", 1, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs})
+	full, d := fold(row, say("one-more", 1, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs, Rate: rate, Burst: burst})
 	require.Contains(t, words(d)[0], "TOO_MANY_DEVICES")
 	require.Empty(t, d.Events, "a number that cannot be remembered must not be consumed")
 
-	full, d = fold(full, say("device-07", 2, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs})
+	full, d = fold(full, say("device-07", 2, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs, Rate: rate, Burst: burst})
 	require.Contains(t, words(d)[0], "SendMessage")
-	full, d = fold(full, say("one-more", 1, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs + 1})
+	full, d = fold(full, say("one-more", 1, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs + 1, Rate: rate, Burst: burst})
 	require.Contains(t, words(d)[0], "SendMessage")
 	require.Len(t, full.Devices, MaxDevices)
 	require.IsIncreasing(t, ids(full))
