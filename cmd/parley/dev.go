@@ -33,6 +33,7 @@ type devReady struct {
 	Admin string `json:"admin"`
 	Kafka string `json:"kafka"`
 	Redis string `json:"redis"`
+	Query string `json:"query"`
 	Data  string `json:"data"`
 	Took  string `json:"took"`
 }
@@ -152,7 +153,7 @@ func sayReady(out io.Writer, output string, s Settings, took time.Duration) erro
 		Pair: url + "/?as=ann&and=bob",
 		Curl: fmt.Sprintf(`curl -s %s/v1/conversations/%s/messages -H "Authorization: Bearer $(%s token ann --data %s)" -d '{"text":"hello"}'`,
 			url, devConversation, os.Args[0], s.Data),
-		Admin: "http://" + s.Admin, Kafka: s.Brokers, Redis: s.Redis, Data: s.Data, Took: took.Round(time.Millisecond).String(),
+		Admin: "http://" + s.Admin, Kafka: s.Brokers, Redis: s.Redis, Query: s.QueryAddr, Data: s.Data, Took: took.Round(time.Millisecond).String(),
 	}
 	if output == "json" {
 		e := json.NewEncoder(out)

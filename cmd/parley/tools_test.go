@@ -84,7 +84,8 @@ func (h *house) say(t *testing.T, text string) (device string, seq uint64) {
 func (h *house) tool(t *testing.T, args ...string) (out string, code int) {
 	t.Helper()
 	c := exec.Command(h.binary, args...)
-	c.Env = append(os.Environ(), "PARLEY_BROKERS="+h.Kafka, "PARLEY_REDIS="+h.Redis, "PARLEY_DATA="+h.Data, "PARLEY_DOCUMENTS=pebble")
+	c.Env = append(os.Environ(), "PARLEY_BROKERS="+h.Kafka, "PARLEY_REDIS="+h.Redis, "PARLEY_DATA="+h.Data, "PARLEY_DOCUMENTS=pebble",
+		"PARLEY_QUERY="+h.Query)
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
 	err := c.Run()
@@ -154,6 +155,7 @@ func TestTools(t *testing.T) {
 	out, code := h.tool(t, "verify", "--views")
 	require.Zero(t, code, out)
 	require.Contains(t, out, "is what the log says")
+	require.Regexp(t, `view/people +4 keys`, out, "the documents are asked for through the query service")
 
 	explains(t, h, device, seq)
 	states(t, h, device, seq)

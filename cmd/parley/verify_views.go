@@ -17,6 +17,7 @@ import (
 
 	"github.com/parley-im/parley/processors/audit"
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire"
 	"github.com/parley-im/parley/views"
 )
 
@@ -41,12 +42,16 @@ func verifyViews(ctx context.Context, s Settings, log *slog.Logger, out io.Write
 	}
 	defer clean()
 	h := s.history("fold the views")
-	report, err := views.Verify(ctx, views.VerifyConfig{
+	config := views.VerifyConfig{
 		Plan: s.plan(), Live: live, Fresh: fresh, Log: log,
 		Read: func(ctx context.Context, topic string, partition int32, from, to int64, each func(*topology.Record) error) error {
 			return h.read(ctx, audit.Place{Topic: topic, Partition: partition}, from, to, each)
 		},
-	})
+	}
+	report, err := views.Verify(ctx, config)
+	if err == nil && live.Documents == nil {
+		notCompared, err = s.verifyAnswers(ctx, config, report, notCompared)
+	}
 	h.bar.done()
 	if err != nil {
 		return err
@@ -56,6 +61,27 @@ func verifyViews(ctx context.Context, s Settings, log *slog.Logger, out io.Write
 		return err
 	}
 	return violated(int64(report.Total))
+}
+
+// verifyAnswers compares documents through the query service of the process that has them. Without one they stay what
+// they were before: not compared.
+func (s Settings) verifyAnswers(ctx context.Context, config views.VerifyConfig, report *views.VerifyReport, why []string) ([]string, error) {
+	if _, err := lookAtAddresses(ctx, s.QueryAddr); err != nil {
+		return append(why, "nor is there a query service to ask instead (PARLEY_QUERY): "+err.Error()), nil
+	}
+	client, err := views.Dial(split(s.QueryAddr)...)
+	if err != nil {
+		return why, err
+	}
+	err = views.VerifyAnswers(ctx, config, report, client, func(ctx context.Context, topic string) (map[int32]int64, error) {
+		spans, err := wire.Ends(ctx, s.cluster(), topic)
+		ends := map[int32]int64{}
+		for partition, span := range spans {
+			ends[partition] = span.End
+		}
+		return ends, err
+	})
+	return []string{"documents that the log does not know: they are in a folder of another process, whose query service was asked"}, err
 }
 
 // liveStores are the stores that are compared. A folder of documents belongs to its process while that runs.
