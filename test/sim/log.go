@@ -84,5 +84,23 @@ func (w *World) append(topic string, number int32, e entry) int64 {
 	e.Topic, e.Partition, e.Offset, e.Time = topic, number, p.end, time.UnixMilli(w.brokerMs).UTC()
 	p.end++
 	p.entries = append(p.entries, &e)
+	if w.cfg.Trace != nil {
+		w.noteRecord(&e)
+	}
 	return e.Offset
+}
+
+// noteRecord tells of a record as it is written.
+func (w *World) noteRecord(e *entry) {
+	switch packed := e.Get(topology.HeaderCause); {
+	case packed != nil:
+		c, _ := topology.UnpackCause(packed)
+		w.note("  %s/%d@%d %q because of %d/%d@%d.%d", e.Topic, e.Partition, e.Offset, e.Key, c.Group, c.Partition, c.Offset, c.Index)
+	case e.takeover:
+		w.note("  %s/%d@%d takeover %q by %q", e.Topic, e.Partition, e.Offset, e.Key[len(takeoverPrefix):], e.Value)
+	case e.generation != noGeneration:
+		w.note("  %s/%d@%d row %q through %d of generation %d", e.Topic, e.Partition, e.Offset, e.Key, through(e.Value), e.generation)
+	default:
+		w.note("  %s/%d@%d %q", e.Topic, e.Partition, e.Offset, e.Key)
+	}
 }

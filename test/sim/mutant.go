@@ -26,6 +26,7 @@ const (
 	NoGroupInCheck
 	NoDeviceCheck
 	StaleRowWins
+	BetterRowTrusted
 	NoFence
 	NoTailRead
 	SilentSkip
@@ -50,6 +51,7 @@ var mutantNames = [mutants]string{
 	"none", "offset committed before the outputs", "a hole in commits", "local store written before the changelog's ack",
 	"changelog before the outputs", "duplicate check off", "duplicate check without output index",
 	"duplicate check without topic identity", "duplicate check of devices off", "stale owner's row wins at recovery",
+	"a stale owner's better row trusted and not written again",
 	"no fenced commit", "no tail read", "undecodable record skipped silently", "a local store ahead of the log trusted",
 	"map iteration in a machine", "wall clock in a machine", "randomness in a machine", "a number drawn outside of the log",
 	"a view without position check", "unread counted up", "last-write-wins read mark", "a resume accepted across epochs",

@@ -79,17 +79,18 @@ func (s *store) fold(e *entry) {
 			}
 		})
 	} else {
-		s.foldRow(e)
-		s.foldTaint(e)
+		s.foldTaint(e, s.foldRow(e))
 	}
 	s.next, s.saved = e.Offset+1, e.Offset+1
 }
 
-func (s *store) foldRow(e *entry) {
+// foldRow reports whether the record is behind the row that stays: then the log ends with less than this owner knows.
+func (s *store) foldRow(e *entry) (behind bool) {
 	if have := s.get(e.Key); have != nil && through(e.Value) < through(have) && !s.w.broken(StaleRowWins) {
-		return
+		return !s.w.broken(BetterRowTrusted)
 	}
 	s.row(e.Key, e.Value)
+	return false
 }
 
 func (s *store) row(key string, value []byte) {
@@ -108,12 +109,12 @@ func (s *store) write(m written) func(*disk) {
 	}
 }
 
-// foldTaint notes whether a stale owner wrote the record.
-func (s *store) foldTaint(e *entry) {
+// foldTaint notes whether a stale owner wrote the record, or wrote a better one before it, which compaction may eat.
+func (s *store) foldTaint(e *entry, behind bool) {
 	if s.w.broken(StaleRowWins) {
 		return
 	}
-	tainted := false
+	tainted := behind
 	for _, t := range s.takeovers {
 		tainted = tainted || e.generation < t && t < e.Offset
 	}

@@ -57,17 +57,18 @@ type World struct {
 	issued   int
 	healed   bool
 
-	devices  []*device
-	inboxes  *inboxView
-	history  *historyView
-	marks    *marksView
-	views    []*view
-	pushers  []*pusher
-	judge    *check.Checker
-	alarmed  bool
-	faults   map[string]int
-	counters map[string]uint64 // outside of the log: only mutants look at them
-	result   Result
+	devices   []*device
+	inboxes   *inboxView
+	history   *historyView
+	marks     *marksView
+	views     []*view
+	pushers   []*pusher
+	judge     *check.Checker
+	alarmed   bool
+	faults    map[string]int
+	straights map[lineKey]*straight
+	counters  map[string]uint64 // outside of the log: only mutants look at them
+	result    Result
 }
 
 // plan is the house with few partitions.
@@ -80,7 +81,7 @@ func planOf() topology.Plan {
 func newWorld(cfg Config) *World {
 	w := &World{
 		cfg: cfg, plan: planOf(), random: rand.New(rand.NewPCG(cfg.Seed, 0x9a41)), brokerMs: begin,
-		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{},
+		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, straights: map[lineKey]*straight{},
 	}
 	w.log = newLog(w.plan)
 	w.swarm = w.drawSwarm()
