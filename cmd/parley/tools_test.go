@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -80,12 +81,17 @@ func (h *house) say(t *testing.T, text string) (device string, seq uint64) {
 	return said.DeviceID, said.ClientSeq
 }
 
+// env is the environment of tools that look at the house.
+func (h *house) env() []string {
+	return append(os.Environ(), "PARLEY_BROKERS="+h.Kafka, "PARLEY_REDIS="+h.Redis, "PARLEY_DATA="+h.Data, "PARLEY_DOCUMENTS=pebble",
+		"PARLEY_QUERY="+h.Query)
+}
+
 // tool runs a command of the binary with the settings of the house and returns what it printed and how it ended.
 func (h *house) tool(t *testing.T, args ...string) (out string, code int) {
 	t.Helper()
 	c := exec.Command(h.binary, args...)
-	c.Env = append(os.Environ(), "PARLEY_BROKERS="+h.Kafka, "PARLEY_REDIS="+h.Redis, "PARLEY_DATA="+h.Data, "PARLEY_DOCUMENTS=pebble",
-		"PARLEY_QUERY="+h.Query)
+	c.Env = h.env()
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
 	err := c.Run()
@@ -236,8 +242,55 @@ func states(t *testing.T, h *house, device string, seq uint64) {
 	require.Contains(t, out, "there are outbox, conversation, inbox, bookmark, account")
 }
 
-// tampered writes into an inbox what nobody of the house said, and is found out.
+// tampered writes into an inbox what nobody of the house said, and is found out, by whoever watches and by whoever looks.
 func tampered(t *testing.T, h *house, victim string) {
+	admin, err := free("127.0.0.1:0")
+	require.NoError(t, err)
+	watcher := exec.Command(h.binary, "verify", "--follow", "--output", "json", "--admin", admin, "--state", t.TempDir())
+	watcher.Env = h.env()
+	lines, err := watcher.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, watcher.Start())
+	defer func() { _ = watcher.Process.Kill() }()
+
+	at := h.forge(t, victim)
+	var told struct {
+		Law, Topic, Key string
+		Offset          int64
+	}
+	want := told
+	want.Law, want.Topic, want.Key, want.Offset = "foreign", "inbox.events", victim, at
+	line, err := bufio.NewReader(lines).ReadString('\n')
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal([]byte(line), &told))
+	require.Equal(t, want, told)
+	require.Eventually(t, func() bool {
+		answer, err := http.Get("http://" + admin + "/metrics")
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		metrics, err := io.ReadAll(answer.Body)
+		return err == nil && strings.Contains(string(metrics), `parley_audit_violations_total{law="foreign"} 1`) &&
+			strings.Contains(string(metrics), fmt.Sprintf("parley_audit_verified_offset{partition=\"%d\",topic=\"inbox.events\"} %d",
+				topology.PartitionOf(victim, devPartitions), at+1))
+	}, patience, 100*time.Millisecond)
+	require.NoError(t, watcher.Process.Signal(syscall.SIGTERM))
+	_, _ = io.Copy(io.Discard, lines)
+	_ = watcher.Wait()
+	require.Equal(t, 2, watcher.ProcessState.ExitCode())
+
+	found, code := h.verify(t)
+	require.Equal(t, 2, code)
+	require.False(t, found.Clean)
+	require.EqualValues(t, map[string]int64{"foreign": 1}, found.Counts.Violations)
+	out, code := h.tool(t, "verify")
+	require.Equal(t, 2, code, "the log does not change, and neither does the verdict")
+	require.Contains(t, out, "VIOLATED foreign inbox.events/")
+}
+
+// forge writes an event into an inbox and answers its offset.
+func (h *house) forge(t *testing.T, victim string) int64 {
 	client, err := kgo.NewClient(kgo.SeedBrokers(h.Kafka), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
 	defer client.Close()
@@ -246,15 +299,32 @@ func tampered(t *testing.T, h *house, victim string) {
 	written := client.ProduceSync(t.Context(), &kgo.Record{Topic: "inbox.events", Key: []byte(victim), Value: value,
 		Partition: topology.PartitionOf(victim, devPartitions)})
 	require.NoError(t, written.FirstErr())
-	at := written[0].Record.Offset
+	return written[0].Record.Offset
+}
 
-	found, code := h.verify(t)
-	require.Equal(t, 2, code)
-	require.False(t, found.Clean)
-	require.EqualValues(t, map[string]int64{"foreign": 1}, found.Counts.Violations)
-	v := found.Counts.First[0]
-	require.Equal(t, []any{"foreign", "inbox.events", victim, at}, []any{v.Law, v.Topic, v.Key, v.Offset})
-	out, code := h.tool(t, "verify")
-	require.Equal(t, 2, code, "the log does not change, and neither does the verdict")
-	require.Contains(t, out, "VIOLATED foreign inbox.events/")
+func TestAMemoryIsAboutOneLog(t *testing.T) {
+	dir := t.TempDir()
+	m, err := openAuditMemory(dir, "one log", false)
+	require.NoError(t, err)
+	m.Set([]byte("p"), []byte("kept"))
+	m.Set([]byte("q"), []byte("kept too"))
+	require.NoError(t, m.checkpoint())
+	m.Set([]byte("p"), []byte("not kept: no checkpoint follows"))
+	m.Forget([]byte("q"), []byte("r"))
+	require.Nil(t, m.Get([]byte("q")))
+	_, err = openAuditMemory(dir, "one log", false)
+	require.ErrorContains(t, err, "one auditor at a time")
+	require.NoError(t, m.close())
+
+	_, err = openAuditMemory(dir, "another log", false)
+	require.ErrorContains(t, err, "--from-start")
+	m, err = openAuditMemory(dir, "one log", false)
+	require.NoError(t, err)
+	require.Equal(t, "kept", string(m.Get([]byte("p"))))
+	require.Equal(t, "kept too", string(m.Get([]byte("q"))))
+	require.NoError(t, m.close())
+	m, err = openAuditMemory(dir, "another log", true)
+	require.NoError(t, err)
+	require.Nil(t, m.Get([]byte("p")))
+	require.NoError(t, m.close())
 }

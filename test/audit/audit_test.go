@@ -3,6 +3,7 @@
 package audit_test
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 
@@ -291,6 +292,40 @@ func TestEachKindOfDamageIsCaught(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Two outputs that stand in the wrong order are found also when both are read before what led to them.
+func TestAnOrderThatIsNotThatOfCausesIsCaught(t *testing.T) {
+	records := peaceful(30).Log()
+	i := find(t, records, "conversation.events", 5)
+	j := i + 1
+	for records[j].Topic != records[i].Topic || records[j].Partition != records[i].Partition {
+		j++
+	}
+	records[i].Offset, records[j].Offset = records[j].Offset, records[i].Offset
+	slices.SortStableFunc(records, func(a, b topology.Record) int {
+		first := func(r topology.Record) int {
+			if r.Topic == "conversation.events" {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Or(first(a)-first(b), cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	a := hear(t, small(), memory{})
+	waited := []topology.Record{}
+	for i := range records {
+		if a.Ahead(&records[i]) { // rows wait for their inputs
+			waited = append(waited, records[i])
+			continue
+		}
+		require.NoError(t, a.Take(&records[i]))
+	}
+	for i := range waited {
+		require.NoError(t, a.Take(&waited[i]))
+	}
+	a.Judge(split(records).end(small()))
+	require.Contains(t, a.laws(), audit.Ordered, "%v", a.told)
 }
 
 // A machine that forgets to refuse: what it says stands in the log, and its people wait for ever.
