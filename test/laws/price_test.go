@@ -59,5 +59,3 @@ func TestMessageCostsElevenRecords(t *testing.T) {
 	require.NoError(t, last.UnmarshalVT(bobs[len(bobs)-1].Value))
 	require.EqualValues(t, 2, last.GetConversation().Event.Number)
 }
-
-func TestPlanHoldsItsLaws(t *testing.T) { require.NoError(t, topology.House().Check()) }
