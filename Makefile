@@ -32,6 +32,11 @@ test-go: ## Go tests, with the race detector and real servers (PARLEY_REAL=off l
 test-web: build ## The page: unit tests, and two people in headless Chromium
 	bash test/scripts/web.sh
 
+.PHONY: bench
+bench: ## Measure the house on real servers; writes BENCH.md (ARGS="-rounds 5" for the record)
+	@bash test/scripts/need.sh go cc
+	go run ./test/bench $(ARGS)
+
 .PHONY: generate
 generate: ## Make everything that is generated: protobuf, stubs, TOPOLOGY.md, the page
 	bash schemas/generate.sh

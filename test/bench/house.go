@@ -1,0 +1,272 @@
+// The house that is measured: one Kafka broker, Redis, a server that speaks MongoDB's protocol, and the binary three times.
+
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/parley-im/parley/gateways/token"
+	"github.com/parley-im/parley/test/servers"
+)
+
+const (
+	partitions   = 8
+	readyWithin  = 60 * time.Second
+	stopWithin   = 30 * time.Second
+	lookEvery    = 50 * time.Millisecond
+	tokenLife    = time.Hour
+	tailOfLog    = 2_000 // bytes of a process's log, shown when something went wrong
+	unlimited    = 1_000_000
+	manyAtOnce   = 1_000_000 // commands of one person
+	settingsFile = "parley.yaml"
+)
+
+// brokerJVM is Kafka as it is run for others: with the second compiler, and memory for it.
+var brokerJVM = []string{"-Xmx1g", "-XX:TieredStopAtLevel=4"}
+
+// parts are the processes of the house, by name.
+var parts = []struct {
+	name  string
+	roles []string
+}{
+	{"processors", []string{"processor/"}},
+	{"views", []string{"view/", "query"}},
+	{"gateway", []string{"keys", "dispatch", "gateway"}},
+}
+
+// house is a running one.
+type house struct {
+	dir    string
+	binary string
+	http   string
+	pids   map[string]int
+	admins map[string]string
+	key    ed25519.PrivateKey
+
+	running []*running
+	servers []interface{ Close() error }
+	ended   chan error
+}
+
+// running is a process of the binary.
+type running struct {
+	name, log string
+	command   *exec.Cmd
+	over      chan struct{}
+}
+
+func open(ctx context.Context, o options) (h *house, err error) {
+	h = &house{pids: map[string]int{}, admins: map[string]string{}, binary: o.binary}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.close())
+		}
+	}()
+	if h.dir, err = os.MkdirTemp("", "parley-bench-"); err != nil {
+		return h, err
+	}
+	if h.binary == "" {
+		h.binary = filepath.Join(h.dir, "parley")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-o", h.binary, "github.com/parley-im/parley/cmd/parley").CombinedOutput(); err != nil {
+			return h, fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	}
+	settings, err := h.serve(ctx)
+	if err != nil {
+		return h, err
+	}
+	if o.profile != "" {
+		settings = append(settings, "profile: true")
+	}
+	if err := h.furnish(ctx, settings); err != nil {
+		return h, err
+	}
+	for _, p := range parts {
+		if err := h.start(ctx, p.name, p.roles); err != nil {
+			return h, err
+		}
+	}
+	return h, nil
+}
+
+// serve starts the servers and says how the house reaches them. Each is the child that was not there before.
+func (h *house) serve(ctx context.Context) ([]string, error) {
+	var lines []string
+	for _, s := range []struct {
+		name  string
+		start func() (interface{ Close() error }, string, error)
+	}{
+		{"kafka", func() (interface{ Close() error }, string, error) {
+			k, err := servers.StartKafka(ctx, servers.KafkaConfig{Dir: filepath.Join(h.dir, "kafka"), Own: true, JVM: brokerJVM, Log: os.Stderr})
+			if err != nil {
+				return nil, "", err
+			}
+			return k, "brokers: " + k.Addr, nil
+		}},
+		{"redis", func() (interface{ Close() error }, string, error) {
+			r, err := servers.StartRedis(ctx, servers.RedisConfig{Dir: filepath.Join(h.dir, "redis"), Own: true, AOF: true, Log: os.Stderr})
+			if err != nil {
+				return nil, "", err
+			}
+			return r, "redis: " + r.Addr, nil
+		}},
+		{"mongo", func() (interface{ Close() error }, string, error) {
+			m, err := servers.StartMongo(ctx, servers.MongoConfig{Dir: filepath.Join(h.dir, "mongo"), Own: true, Log: os.Stderr})
+			if err != nil {
+				return nil, "", err
+			}
+			return m, "documents: " + m.URI + "/parley", nil
+		}},
+	} {
+		before := children()
+		server, line, err := s.start()
+		if err != nil {
+			return nil, err
+		}
+		h.servers = append(h.servers, server)
+		for _, pid := range children() {
+			if !slices.Contains(before, pid) {
+				h.pids[s.name] = pid
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// children are the processes that this one started.
+func children() []int {
+	tasks, _ := filepath.Glob("/proc/self/task/*/children")
+	var pids []int
+	for _, t := range tasks {
+		b, _ := os.ReadFile(t)
+		for f := range strings.FieldsSeq(string(b)) {
+			if pid, err := strconv.Atoi(f); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+// furnish writes the settings and makes the topics. Limits that protect a house from strangers would only measure themselves.
+func (h *house) furnish(ctx context.Context, lines []string) error {
+	h.http = freePort()
+	query, push, key := freePort(), freePort(), freePort()
+	lines = append(lines, "data: "+h.dir, "replication: 1", fmt.Sprint("partitions: ", partitions), "http: "+h.http,
+		"query-listen: "+query, "query: "+query, "push-listen: "+push, "push: "+push, "key-listen: "+key, "keys: "+key, "log-level: warn")
+	for _, limit := range []string{"connections", "connections-per-address", "enters-per-address", "frames-per-connection",
+		"frames-per-person", "commands-per-person"} {
+		lines = append(lines, fmt.Sprintf("%s: %d", limit, unlimited))
+	}
+	lines = append(lines, fmt.Sprint("commands-at-once: ", manyAtOnce))
+	settings := filepath.Join(h.dir, settingsFile)
+	if err := os.WriteFile(settings, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+		return err
+	}
+	if out, err := exec.CommandContext(ctx, h.binary, "topology", "apply", "--settings", settings).CombinedOutput(); err != nil {
+		return fmt.Errorf("topology apply: %w\n%s", err, out)
+	}
+	var err error
+	h.key, _, err = token.Pair(filepath.Join(h.dir, "token"))
+	return err
+}
+
+// token is minted as `parley token` does.
+func (h *house) token(user string) (string, error) {
+	return token.Mint(h.key, token.Settings{Issuer: "parley", Audience: "parley"}, user, time.Now(), tokenLife)
+}
+
+// start starts the binary and waits until it is ready.
+func (h *house) start(ctx context.Context, name string, roles []string) error {
+	admin := freePort()
+	r := &running{name: name, log: filepath.Join(h.dir, name+".log"), over: make(chan struct{})}
+	log, err := os.Create(r.log)
+	if err != nil {
+		return err
+	}
+	args := []string{"run", "--settings", filepath.Join(h.dir, settingsFile), "--admin", admin, "--instance", name}
+	r.command = exec.Command(h.binary, append(args, roles...)...)
+	r.command.Stderr = log
+	r.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // a child is told of the end of the thread that made it
+		defer runtime.UnlockOSThread()
+		defer close(r.over)
+		defer log.Close()
+		err := r.command.Start()
+		started <- err
+		if err == nil {
+			_ = r.command.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	h.running = append(h.running, r)
+	h.pids[name], h.admins[name] = r.command.Process.Pid, admin
+	for end := time.Now().Add(readyWithin); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(lookEvery) {
+		answer, err := http.Get("http://" + admin + "/readyz")
+		if err != nil {
+			continue
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not ready within %s\n%s", name, readyWithin, h.tails())
+}
+
+// tails are the ends of the processes' logs.
+func (h *house) tails() string {
+	var all strings.Builder
+	for _, r := range h.running {
+		b, _ := os.ReadFile(r.log)
+		fmt.Fprintf(&all, "log of %s:\n%s\n", r.name, b[max(0, len(b)-tailOfLog):])
+	}
+	return all.String()
+}
+
+// close ends everything, in the order that loses nothing.
+func (h *house) close() error {
+	var all []error
+	for _, r := range slices.Backward(h.running) {
+		_ = r.command.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-r.over:
+		case <-time.After(stopWithin):
+			all = append(all, fmt.Errorf("%s did not stop within %s and was killed", r.name, stopWithin))
+			_ = r.command.Process.Kill()
+			<-r.over
+		}
+	}
+	for _, s := range slices.Backward(h.servers) {
+		all = append(all, s.Close())
+	}
+	return errors.Join(append(all, os.RemoveAll(h.dir))...)
+}
+
+func freePort() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

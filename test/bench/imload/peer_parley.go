@@ -1,0 +1,271 @@
+// Parley as a peer: WebSocket with Protobuf frames, as its own clients speak.
+//
+// A delivery is an event with the message at the other person's socket; accepted is the answer to the frame that carried it.
+// Every peer has people of its own, so that numbers begin at 1 and nothing of an earlier run is in anybody's inbox.
+
+package imload
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/schemas/name"
+)
+
+const (
+	parleyDevice   = "load"
+	parleyPatience = 60 * time.Second // for an answer or event while everything is prepared
+	parleyPing     = 20 * time.Second // between pings of a connection that may have nothing to say
+)
+
+// Parley is the adapter.
+type Parley struct {
+	Addr  string                            // of a gateway, host:port
+	Token func(user string) (string, error) // mints
+	Tag   string                            // begins the names of this peer's people
+
+	numbers []uint64 // highest client_seq of each user
+	groups  []string // conversations
+}
+
+func (p *Parley) user(i int) string { return p.Tag + "-" + strconv.Itoa(i) }
+
+// Prepare makes accounts, then pairs, then groups; each waits until the log has said so.
+func (p *Parley) Prepare(plan Plan) error {
+	p.numbers, p.groups = make([]uint64, plan.Users), make([]string, plan.Groups)
+	err := Each(plan.Users, func(i int) error {
+		word := &pb.Send_CreateAccount{CreateAccount: &pb.SendProfile{DisplayName: p.user(i)}}
+		return p.arrange(i, &pb.Send{Word: word}, func(e *pb.Event) bool { return e.GetAccount().GetCreated() })
+	})
+	if err == nil && plan.Pairs {
+		err = Each(plan.Users/2, func(i int) error {
+			word := &pb.Send_OpenDirect{OpenDirect: &pb.SendOpenDirect{Peer: p.user(2*i + 1)}}
+			return p.arrange(2*i, &pb.Send{Word: word}, func(e *pb.Event) bool { return e.GetCreated() != nil })
+		})
+	}
+	if err == nil {
+		err = Each(plan.Groups, func(g int) error { return p.arrangeGroup(plan, g) })
+	}
+	return err
+}
+
+func (p *Parley) arrangeGroup(plan Plan, g int) error {
+	owner, joined := g*plan.Members, 0
+	create := &pb.SendCreateGroup{Title: "load"}
+	for i := 1; i < plan.Members; i++ {
+		create.Members = append(create.Members, p.user(owner+i))
+	}
+	return p.arrange(owner, &pb.Send{Word: &pb.Send_CreateGroup{CreateGroup: create}}, func(e *pb.Event) bool {
+		if e.GetCreated() != nil {
+			p.groups[g] = e.Conversation
+		}
+		if e.GetJoined() != nil {
+			joined++
+		}
+		return joined == len(create.Members)
+	})
+}
+
+// arrange sends one command of a user and waits for an event.
+func (p *Parley) arrange(user int, send *pb.Send, done func(*pb.Event) bool) error {
+	c, err := p.dial(user)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	finished := make(chan struct{})
+	over := false
+	c.onEvent = func(e *pb.Event) {
+		if !over && done(e) {
+			over = true
+			close(finished)
+		}
+	}
+	failed := make(chan error, 1)
+	c.onRefused = func(_ uint64, err error) {
+		select {
+		case failed <- err:
+		default:
+		}
+	}
+	go c.read()
+	p.numbers[user]++
+	send.ClientSeq = p.numbers[user]
+	if err := c.say(&pb.ClientFrame{Id: c.base + send.ClientSeq, Word: &pb.ClientFrame_Send{Send: send}}); err != nil {
+		return err
+	}
+	select {
+	case <-finished:
+		return nil
+	case err := <-failed:
+		return err
+	case <-time.After(parleyPatience):
+		return fmt.Errorf("%s: nothing came of %T", p.user(user), send.Word)
+	}
+}
+
+// Dial logs in and takes a snapshot; events follow from there.
+func (p *Parley) Dial(user int, _ Plan, events Events) (Conn, error) {
+	c, err := p.dial(user)
+	if err != nil {
+		return nil, err
+	}
+	c.seqBefore = p.numbers[user]
+	c.onEvent = func(e *pb.Event) {
+		switch {
+		case e.GetMessage() != nil:
+			events.Message([]byte(e.GetMessage().Text))
+		case e.GetRefused() != nil && e.ClientSeq > c.seqBefore:
+			events.Ack(e.ClientSeq-c.seqBefore, fmt.Errorf("refused by the log: %v", e.GetRefused().Reason))
+		}
+	}
+	c.onAccepted = func(id uint64) { events.Ack(id-c.base, nil) }
+	c.onRefused = func(id uint64, err error) { events.Ack(id-c.base, err) }
+	go c.read()
+	return c, nil
+}
+
+// Joined keeps connections alive that have nothing to say.
+func (p *Parley) Joined(_ Plan, conns []Conn) error {
+	go func() {
+		for {
+			time.Sleep(parleyPing)
+			for _, c := range conns {
+				if c.(*parleyConn).say(&pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Ping{Ping: &pb.Ping{}}}) != nil {
+					return // the run is over
+				}
+			}
+		}
+	}()
+	return nil
+}
+
+// parleyConn is one device of one person.
+type parleyConn struct {
+	peer       *Parley
+	user       int
+	socket     *wsConn
+	base       uint64 // ids of frames that are commands begin behind it
+	seqBefore  uint64
+	onEvent    func(*pb.Event)
+	onAccepted func(id uint64)
+	onRefused  func(id uint64, err error)
+	ended      atomic.Bool
+
+	mu  sync.Mutex
+	buf []byte
+}
+
+// dial says hello and waits for the snapshot.
+func (p *Parley) dial(user int) (*parleyConn, error) {
+	token, err := p.Token(p.user(user))
+	if err != nil {
+		return nil, err
+	}
+	socket, err := wsDial(p.Addr, "/v1/ws", "parley.v1.proto")
+	if err != nil {
+		return nil, err
+	}
+	c := &parleyConn{peer: p, user: user, socket: socket, base: 2, onEvent: func(*pb.Event) {}, onAccepted: func(uint64) {}, onRefused: func(uint64, error) {}}
+	err = errors.Join(
+		c.say(&pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: token, DeviceId: parleyDevice}}}),
+		c.say(&pb.ClientFrame{Id: 2, Word: &pb.ClientFrame_Snapshot{Snapshot: &pb.GetSnapshot{}}}))
+	if err == nil {
+		err = c.awaitSnapshot()
+	}
+	if err != nil {
+		_ = c.Close()
+		return nil, fmt.Errorf("%s: %w", p.user(user), err)
+	}
+	return c, nil
+}
+
+func (c *parleyConn) awaitSnapshot() error {
+	stop := time.AfterFunc(parleyPatience, func() { _ = c.socket.Close() })
+	defer stop.Stop()
+	for {
+		f, err := c.next()
+		switch {
+		case err != nil:
+			return err
+		case f.GetSnapshot() != nil:
+			return nil
+		case f.GetRefused() != nil:
+			return refusal(f.GetRefused())
+		}
+	}
+}
+
+func (c *parleyConn) next() (*pb.ServerFrame, error) {
+	b, err := c.socket.read()
+	if err != nil {
+		return nil, err
+	}
+	f := &pb.ServerFrame{}
+	return f, f.UnmarshalVT(b)
+}
+
+// read hands on what is heard until the socket ends.
+func (c *parleyConn) read() {
+	for {
+		f, err := c.next()
+		if err != nil {
+			if !c.ended.Load() {
+				c.onRefused(c.base, fmt.Errorf("the connection ended: %w", err))
+			}
+			return
+		}
+		switch word := f.Word.(type) {
+		case *pb.ServerFrame_Events:
+			for _, e := range word.Events.Events {
+				c.onEvent(e)
+			}
+		case *pb.ServerFrame_Accepted:
+			c.onAccepted(f.Re)
+		case *pb.ServerFrame_Refused:
+			c.onRefused(f.Re, refusal(word.Refused))
+		case *pb.ServerFrame_Resync, *pb.ServerFrame_Goodbye:
+			c.onRefused(c.base, fmt.Errorf("the gateway cannot go on: %v", f))
+		}
+	}
+}
+
+func refusal(r *pb.Refused) error { return fmt.Errorf("refused: %v: %s", r.Code, r.Detail) }
+
+// Send says a text.
+func (c *parleyConn) Send(to Dest, text []byte, tag uint64) error {
+	conversation := ""
+	if to.IsGroup {
+		conversation = c.peer.groups[to.Group]
+	} else {
+		conversation = name.Direct(c.peer.user(c.user), c.peer.user(to.User))
+	}
+	return c.say(&pb.ClientFrame{Id: c.base + tag, Word: &pb.ClientFrame_Send{Send: &pb.Send{
+		ClientSeq: c.seqBefore + tag, Conversation: conversation, Word: &pb.Send_Text{Text: &pb.SendText{Text: string(text)}},
+	}}})
+}
+
+func (c *parleyConn) say(f *pb.ClientFrame) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	size := f.SizeVT()
+	if cap(c.buf) < size {
+		c.buf = make([]byte, size)
+	}
+	c.buf = c.buf[:size]
+	if _, err := f.MarshalToSizedBufferVT(c.buf); err != nil {
+		return err
+	}
+	return c.socket.write(opBinary, c.buf)
+}
+
+// Close ends the connection.
+func (c *parleyConn) Close() error {
+	c.ended.Store(true)
+	return c.socket.Close()
+}
