@@ -328,18 +328,18 @@ func TestAnOrderThatIsNotThatOfCausesIsCaught(t *testing.T) {
 	require.Contains(t, a.laws(), audit.Ordered, "%v", a.told)
 }
 
-// A machine that forgets to refuse: what it says stands in the log, and its people wait for ever.
-func TestAnOutcomeThatNeverComesIsCaught(t *testing.T) {
-	refusal := func(value []byte) bool {
+// forgetful is an auditor of a house whose inbox never says some of its events, and what stands in that house's log.
+func forgetful(t *testing.T, forgets func(user string, e *parleyv1.InboxEvent) bool) *hearing {
+	gone := func(topic, key string, value []byte) bool {
 		e := &parleyv1.InboxEvent{}
-		return e.UnmarshalVT(value) == nil && e.GetRefused() != nil
+		return topic == "inbox.events" && e.UnmarshalVT(value) == nil && forgets(key, e)
 	}
-	records := slices.DeleteFunc(peaceful(30).Log(), func(r topology.Record) bool { return r.Topic == "inbox.events" && refusal(r.Value) })
+	records := slices.DeleteFunc(peaceful(30).Log(), func(r topology.Record) bool { return gone(r.Topic, r.Key, r.Value) })
 	machines := processors.Machines(small())
 	for i, m := range machines {
 		machines[i].Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
 			next, out := m.Fold(rules, row, in)
-			return next, slices.DeleteFunc(out, func(o topology.Output) bool { return o.Topic == "inbox.events" && refusal(o.Value) })
+			return next, slices.DeleteFunc(out, func(o topology.Output) bool { return gone(o.Topic, o.Key, o.Value) })
 		}
 	}
 	a := &hearing{plan: small()}
@@ -347,8 +347,29 @@ func TestAnOutcomeThatNeverComesIsCaught(t *testing.T) {
 	require.NoError(t, err)
 	a.Auditor = auditor
 	a.inOrder(t, records)
+	return a
+}
+
+// A machine that forgets to refuse: what it says stands in the log, and its people wait for ever.
+func TestAnOutcomeThatNeverComesIsCaught(t *testing.T) {
+	a := forgetful(t, func(_ string, e *parleyv1.InboxEvent) bool { return e.GetRefused() != nil })
 	require.Equal(t, []audit.Law{audit.Dense, audit.Outcome}, a.laws(), "%v", a.told)
 	require.Zero(t, a.Counts().Pending, "what was told is not pending any more")
+}
+
+// A machine that falls silent to somebody: no number tells what was to come.
+func TestADeliveryThatNeverComesIsCaught(t *testing.T) {
+	silent := map[string]uint64{} // from the last event on that somebody else caused
+	for _, r := range peaceful(30).Records("inbox.events") {
+		e := &parleyv1.InboxEvent{}
+		require.NoError(t, e.UnmarshalVT(r.Value))
+		if said := e.GetConversation().GetEvent(); said != nil && said.GetOrigin().GetUser() != r.Key {
+			silent[r.Key] = e.InboxSeq
+		}
+	}
+	a := forgetful(t, func(user string, e *parleyv1.InboxEvent) bool { return e.InboxSeq >= silent[user] && silent[user] > 0 })
+	require.Contains(t, a.laws(), audit.Delivered, "%v", a.told)
+	require.NotContains(t, a.laws(), audit.Dense, "%v", a.told)
 }
 
 // renumbered is an inbox event under another number.
