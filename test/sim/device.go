@@ -50,9 +50,10 @@ type talk struct{ seq, number uint64 }
 
 // connection carries what a device says, in order, to a gateway, and pushes back.
 type connection struct {
-	gateway int
-	out     []entry
-	pushes  []*parleyv1.InboxEvent
+	gateway  int
+	expected uint64 // number that the outbox asked for on this connection
+	out      []entry
+	pushes   []*parleyv1.InboxEvent
 }
 
 func (w *World) openDevices() {
@@ -210,10 +211,16 @@ func (d *device) difference() {
 	if kept.epoch > d.epoch {
 		d.resync(kept.epoch)
 	}
-	if d.seq >= kept.head { // the view is behind, or nothing is new
+	if d.seq >= kept.head || len(kept.events) == 0 { // the view is behind, or nothing is new
 		return
 	}
-	for _, e := range kept.events[d.seq:min(uint64(len(kept.events)), d.seq+mostAnswered)] {
+	oldest := kept.events[0].InboxSeq
+	if d.seq+1 < oldest { // what is behind the cursor is not kept any more
+		d.seq = oldest - 1
+		d.w.add(check.Event{Kind: check.Resync, User: d.user, Session: d.session(), InboxSeq: d.seq})
+	}
+	from := min(d.seq+1-oldest, uint64(len(kept.events)))
+	for _, e := range kept.events[from:min(uint64(len(kept.events)), from+mostAnswered)] {
 		d.take(e)
 	}
 }

@@ -47,27 +47,37 @@ type claim struct {
 	rules      []byte
 }
 
-// step lets the process do one thing.
+// step lets the process do one thing: the one that is drawn, or the next that there is to do. Heartbeats are rare, so that
+// a process may be stale for long.
 func (p *process) step() {
-	switch n := p.w.random.IntN(16); {
-	case n < 5:
-		if p.session != nil {
-			p.session.step()
-		}
-	case n < 10:
-		if q := p.some(func(q *queue) bool { return len(q.sent) > 0 }); q != nil {
-			p.w.land(q, 1+p.w.random.IntN(maxNetStep))
-		}
-	case n < 14:
-		if q := p.some(func(q *queue) bool { return len(q.landed) > 0 }); q != nil {
-			p.acks(q, 1+p.w.random.IntN(maxNetStep))
-		}
-	case n < 15:
+	first := p.w.random.IntN(16)
+	switch first {
+	case 14:
 		if s := p.session; s != nil && s.phase == folding {
 			s.commit()
 		}
-	default:
+		return
+	case 15:
 		p.heartbeat()
+		return
+	}
+	for i := range 3 {
+		switch (first + i) % 3 {
+		case 0:
+			if p.session != nil && p.session.step() {
+				return
+			}
+		case 1:
+			if q := p.some(func(q *queue) bool { return len(q.sent) > 0 }); q != nil {
+				p.w.land(q, 1+p.w.random.IntN(maxNetStep))
+				return
+			}
+		case 2:
+			if q := p.some(func(q *queue) bool { return len(q.landed) > 0 }); q != nil {
+				p.acks(q, 1+p.w.random.IntN(maxNetStep))
+				return
+			}
+		}
 	}
 }
 

@@ -5,12 +5,13 @@ package sim_test
 import (
 	"flag"
 	"fmt"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/parley-im/parley/test/check"
 	"github.com/parley-im/parley/test/sim"
 )
 
@@ -21,6 +22,14 @@ var (
 	commands = flag.Int("commands", 400, "commands of a seed")
 	mutant   = flag.Int("mutant", 0, "mutant of TestReplay, by its number")
 )
+
+// garbage is how far the heap may grow between collections, in percent: runs are short, and nothing of them stays.
+const garbage = 800
+
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(garbage)
+	os.Exit(m.Run())
+}
 
 // across runs fn for n numbers on all processors until it says stop.
 func across(n int, fn func(i int) bool) {
@@ -115,5 +124,3 @@ func TestSame(t *testing.T) {
 		}
 	}
 }
-
-var _ = check.Lost

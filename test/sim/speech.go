@@ -118,7 +118,7 @@ func (d *device) show(in *parleyv1.InboxEvent) {
 	case *parleyv1.InboxEvent_Refused:
 		origin, outcome = word.Refused.Origin, check.Fail
 		if word.Refused.Reason == parleyv1.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ {
-			d.resend(origin)
+			d.resend(origin, word.Refused.ExpectedClientSeq)
 			origin = nil
 		}
 	case *parleyv1.InboxEvent_Receipt:
@@ -151,11 +151,13 @@ func (d *device) answered(origin *parleyv1.Origin, outcome check.Outcome, e *che
 	}
 }
 
-// resend says everything again that has no outcome: the outbox expects another number.
-func (d *device) resend(origin *parleyv1.Origin) {
-	if origin.GetDeviceId() != d.id || d.line == nil {
+// resend says everything again that has no outcome: the outbox expects another number. Once for each number and
+// connection, or every refusal of what was sent too early would send it all again.
+func (d *device) resend(origin *parleyv1.Origin, expected uint64) {
+	if origin.GetDeviceId() != d.id || d.line == nil || d.line.expected == expected {
 		return
 	}
+	d.line.expected = expected
 	for _, c := range d.waiting {
 		d.say("outbox.commands", d.user, c.value)
 	}
