@@ -5,6 +5,8 @@ SHELL := bash
 BIN := bin/parley
 RACE ?= -race
 ARGS ?=
+CAMPAIGN ?= slice
+HOURS ?=
 
 .PHONY: help
 help: ## Show what can be made
@@ -36,6 +38,11 @@ test-web: build ## The page: unit tests, and two people in headless Chromium
 bench: ## Measure the house on real servers; writes BENCH.md (ARGS="-rounds 5" for the record)
 	@bash test/scripts/need.sh go cc
 	go run ./test/bench $(ARGS)
+
+.PHONY: campaign
+campaign: ## Faults of every kind on real servers (8 minutes); CAMPAIGN=full (half an hour) or HOURS=8; SEED=n repeats an order
+	@bash test/scripts/need.sh go cc
+	PARLEY_REAL=required CAMPAIGN=$(CAMPAIGN) HOURS=$(HOURS) go test ./test/system -run TestCampaign -v -count=1 -timeout 0 -args $(ARGS)
 
 .PHONY: generate
 generate: ## Make everything that is generated: protobuf, stubs, TOPOLOGY.md, the page

@@ -144,3 +144,13 @@ func (h *House) Token(t *testing.T, user string) string {
 	}
 	return h.tokens[user]
 }
+
+func eventually(t *testing.T, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	require.FailNow(t, "never came true")
+}

@@ -25,15 +25,15 @@ type said struct {
 
 // Proof is what reading the whole log gave.
 type Proof struct {
-	records, repeats int
-	events           map[string][]topology.Record // by topic, repeats left out, in order of partition and offset
+	Records, Repeats int
+	Events           map[string][]topology.Record // by topic, repeats left out, in order of partition and offset
 }
 
 // Prove folds the log of a quiet house and fails the test for every difference.
 func Prove(t *testing.T, h *House) *Proof {
 	t.Helper()
 	plan := h.Plan()
-	p := &Proof{events: map[string][]topology.Record{}}
+	p := &Proof{Events: map[string][]topology.Record{}}
 	expected := map[string]map[topology.Cause]said{}
 	for _, m := range processors.Machines(plan) {
 		rows := p.fold(t, h, plan, m, expected)
@@ -43,7 +43,7 @@ func Prove(t *testing.T, h *House) *Proof {
 		p.compareTopic(t, h, topic, expected[topic.Name])
 	}
 	p.dense(t)
-	t.Logf("proved %d records, %d of them repeats, all byte-identical", p.records, p.repeats)
+	t.Logf("proved %d records, %d of them repeats, all byte-identical", p.Records, p.Repeats)
 	return p
 }
 
@@ -82,7 +82,7 @@ func (p *Proof) fold(t *testing.T, h *House, plan topology.Plan, m topology.Mach
 func (p *Proof) compareTable(t *testing.T, h *House, plan topology.Plan, m topology.Machine, rows map[place][]byte) {
 	last := map[place][]byte{}
 	require.NoError(t, wire.Read(context.Background(), cluster(h), plan.Table(m.Group.Name), func(r *topology.Record) error {
-		p.records++
+		p.Records++
 		if !wire.IsTakeover(r) {
 			last[place{r.Partition, r.Key}] = bytes.Clone(r.Value)
 		}
@@ -109,7 +109,7 @@ func (p *Proof) compareTopic(t *testing.T, h *House, topic topology.Topic, expec
 	seen := map[topology.Cause]said{}
 	strangers := 0
 	require.NoError(t, wire.Read(context.Background(), cluster(h), topic.Name, func(r *topology.Record) error {
-		p.records++
+		p.Records++
 		packed := r.Get(topology.HeaderCause)
 		if packed == nil { // from a gateway
 			strangers++
@@ -125,11 +125,11 @@ func (p *Proof) compareTopic(t *testing.T, h *House, topic topology.Topic, expec
 			return fmt.Errorf("%s/%d@%d: cause %+v said something that the fold does not say", r.Topic, r.Partition, r.Offset, c)
 		}
 		if _, repeat := seen[c]; repeat {
-			p.repeats++
+			p.Repeats++
 			return nil
 		}
 		seen[c] = now
-		p.events[topic.Name] = append(p.events[topic.Name], *r)
+		p.Events[topic.Name] = append(p.Events[topic.Name], *r)
 		return nil
 	}))
 	for c, want := range expected {
@@ -145,13 +145,13 @@ func (p *Proof) compareTopic(t *testing.T, h *House, topic topology.Topic, expec
 // dense checks every number that a client relies on.
 func (p *Proof) dense(t *testing.T) {
 	inbox, seq, number := map[string]uint64{}, map[string]uint64{}, map[string]uint64{}
-	for _, r := range p.events["inbox.events"] {
+	for _, r := range p.Events["inbox.events"] {
 		var e pb.InboxEvent
 		require.NoError(t, e.UnmarshalVT(r.Value))
 		inbox[r.Key]++
 		require.Equal(t, inbox[r.Key], e.InboxSeq, "inbox of %s", r.Key)
 	}
-	for _, r := range p.events["conversation.events"] {
+	for _, r := range p.Events["conversation.events"] {
 		var e pb.ConversationEvent
 		require.NoError(t, e.UnmarshalVT(r.Value))
 		seq[r.Key]++
@@ -167,7 +167,7 @@ func (p *Proof) dense(t *testing.T) {
 // was expected is none: the device sends the command again.
 func (p *Proof) Outcomes(t *testing.T) map[string]int {
 	told := map[string]int{}
-	for _, r := range p.events["inbox.events"] {
+	for _, r := range p.Events["inbox.events"] {
 		var e pb.InboxEvent
 		require.NoError(t, e.UnmarshalVT(r.Value))
 		var o *pb.Origin

@@ -85,16 +85,16 @@ func fromStart(h *House) views.Follower {
 // names are all people and conversations that the log speaks of.
 func (p *Proof) names(t *testing.T) (users, conversations []string) {
 	people, talks := map[string]bool{}, map[string]bool{}
-	for _, r := range p.events["inbox.events"] {
+	for _, r := range p.Events["inbox.events"] {
 		people[r.Key] = true
 	}
-	for _, r := range p.events["account.events"] {
+	for _, r := range p.Events["account.events"] {
 		people[r.Key] = true
 	}
-	for _, r := range p.events["conversation.events"] {
+	for _, r := range p.Events["conversation.events"] {
 		talks[r.Key] = true
 	}
-	for _, r := range p.events["bookmark.events"] {
+	for _, r := range p.Events["bookmark.events"] {
 		_, conversation, ok := name.SplitBookmark(r.Key)
 		require.True(t, ok, r.Key)
 		talks[conversation] = true

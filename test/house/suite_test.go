@@ -309,13 +309,3 @@ func blockedPerson(t *testing.T, h *House) {
 	ann.Hears(c, "thank you")
 	require.NotContains(t, ann.texts(c), "let me talk")
 }
-
-func eventually(t *testing.T, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if ok() {
-			return
-		}
-	}
-	require.FailNow(t, "never came true")
-}

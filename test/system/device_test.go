@@ -1,0 +1,263 @@
+// A robust device: it keeps what was not accepted and sends it again under the same number, resumes from its cursor, takes
+// a snapshot when it is told to, and holds everything that it is told against what was asked.
+
+package system
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+const (
+	window       = 16                     // commands without outcome that a device has in flight
+	backoffFirst = 100 * time.Millisecond // before a device comes back; doubled each time
+	backoffMost  = 2 * time.Second
+)
+
+// state is how far a command has come.
+type state uint8
+
+const (
+	fresh    state = iota // to be sent, or to be sent again
+	flying                // sent on the connection that is open now
+	accepted              // the log has it
+	done                  // it has its outcome
+)
+
+// command is something that a device asks. Its client_seq is its place in the device's list, from 1.
+type command struct {
+	word     *pb.Send
+	state    state
+	attempt  int
+	sent     time.Time // this attempt
+	told     time.Time // of its outcome
+	inboxSeq uint64    // of its outcome
+	outcome  *pb.Event // kept for commands other than texts
+	kept     bool      // it was accepted once
+}
+
+// item is what stands at a place of an inbox, to know it again.
+type item struct {
+	conversation string
+	seq          uint64
+	text         string
+}
+
+// device is one device of one person.
+type device struct {
+	w         *world
+	user, id  string
+	token     string
+	json      bool
+	stopReads atomic.Int64 // Unix nanoseconds until which it does not read: a slow reader
+
+	mu       sync.Mutex
+	commands []*command
+	open     int // commands[:open] have their outcome
+	cursor   *pb.Cursor
+	inbox    map[uint64]item
+	holes    int // places jumped over behind a resync
+	talks    map[string]uint64
+	holdTo   time.Time
+	socket   *socket
+	door     int
+	wake     chan struct{}
+	news     chan struct{} // closed and made anew when something came
+}
+
+func (w *world) newDevice(user, id string) *device {
+	return &device{w: w, user: user, id: id, token: w.token(user), json: len(user)%2 == 0, inbox: map[uint64]item{},
+		talks: map[string]uint64{}, door: rand.IntN(len(w.doors)), wake: make(chan struct{}, 1), news: make(chan struct{})}
+}
+
+// live connects again and again until the context ends.
+func (d *device) live(ctx context.Context) {
+	wait := backoffFirst
+	for ctx.Err() == nil {
+		began := time.Now()
+		retry := d.connect(ctx, false)
+		if time.Since(began) > backoffMost {
+			wait = backoffFirst
+		}
+		d.door++ // the other gateway
+		select {
+		case <-ctx.Done():
+		case <-time.After(max(retry, wait/2+rand.N(wait))):
+		}
+		wait = min(2*wait, backoffMost)
+	}
+}
+
+// ask appends a command and returns it.
+func (d *device) ask(word *pb.Send) *command {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := &command{word: word}
+	d.commands = append(d.commands, c)
+	word.ClientSeq = uint64(len(d.commands))
+	if t := word.GetText(); t != nil {
+		t.Text = text(word.Conversation, d.user, d.id, word.ClientSeq)
+	}
+	d.poke()
+	return c
+}
+
+func (d *device) poke() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// text is what a command says. Whoever is shown it knows who said it, where, and under which number.
+func text(conversation, user, id string, seq uint64) string {
+	return fmt.Sprintf("%s %s %s %d", conversation, user, id, seq)
+}
+
+// backlog is how many commands have no outcome yet.
+func (d *device) backlog() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.commands) - d.open
+}
+
+// wait waits until something is true of the device; false = it never was.
+func (d *device) wait(within time.Duration, true_ func() bool) bool {
+	end := time.NewTimer(within)
+	defer end.Stop()
+	for {
+		d.mu.Lock()
+		ok, news := true_(), d.news
+		d.mu.Unlock()
+		if ok {
+			return true
+		}
+		select {
+		case <-news:
+		case <-end.C:
+			return false
+		}
+	}
+}
+
+// do asks and waits for the outcome.
+func (d *device) do(word *pb.Send) (*pb.Event, time.Time) {
+	c := d.ask(word)
+	if !d.wait(recoveryPatience, func() bool { return c.state == done }) {
+		return nil, time.Time{}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return c.outcome, c.told
+}
+
+// next are commands to send now, in their order; they count as flying.
+func (d *device) next() []*command {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if time.Now().Before(d.holdTo) {
+		return nil
+	}
+	var out []*command
+	for _, c := range d.commands[d.open:min(d.open+window, len(d.commands))] {
+		if c.state == fresh {
+			c.state, c.sent = flying, time.Now()
+			c.attempt++
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// grounded makes commands of a lost connection fresh: nobody knows whether the log has them.
+func (d *device) grounded() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.commands[d.open:] {
+		if c.state == flying {
+			c.state = fresh
+		}
+	}
+}
+
+// follow takes an event into what the device knows. It holds d.mu.
+func (d *device) follow(e *pb.Event) {
+	now := item{e.Conversation, e.Seq, e.GetMessage().GetText()}
+	d.w.shown.Add(1)
+	if was, ok := d.inbox[e.InboxSeq]; ok {
+		d.w.again.Add(1)
+		if was != now {
+			d.w.find("D", "%s/%s is shown %v and %v at inbox_seq %d", d.user, d.id, was, now, e.InboxSeq)
+		}
+		return
+	}
+	d.inbox[e.InboxSeq] = now
+	if d.cursor == nil || e.InboxSeq > d.cursor.InboxSeq {
+		d.cursor = &pb.Cursor{InboxSeq: e.InboxSeq, Epoch: e.Epoch}
+		if e.Seq > 0 && e.Seq <= d.talks[e.Conversation] && e.GetReceipt() == nil && e.GetRefused() == nil {
+			d.w.find("O", "%s/%s is shown seq %d of %s after %d", d.user, d.id, e.Seq, e.Conversation, d.talks[e.Conversation])
+		}
+		if e.GetRefused() == nil && e.GetReceipt() == nil {
+			d.talks[e.Conversation] = max(d.talks[e.Conversation], e.Seq)
+		}
+	}
+	if e.GetMessage() != nil {
+		d.w.crowd.heard(d, e)
+	}
+	if e.DeviceId == d.id && e.ClientSeq > 0 {
+		d.told(e)
+	}
+}
+
+// told takes the outcome of an own command. It holds d.mu.
+func (d *device) told(e *pb.Event) {
+	if e.ClientSeq > uint64(len(d.commands)) {
+		d.w.find("P", "%s/%s is told of its command %d of %d", d.user, d.id, e.ClientSeq, len(d.commands))
+		return
+	}
+	c := d.commands[e.ClientSeq-1]
+	if e.GetRefused().GetReason() == pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ {
+		if c.state != done { // an earlier number did not arrive before it: again, in order
+			c.state = fresh
+			d.poke()
+		}
+		return
+	}
+	if r := e.GetRefused(); r != nil {
+		d.w.refused(r.Reason.String())
+	}
+	if c.state == done && c.inboxSeq != e.InboxSeq {
+		d.w.find("D", "%s/%s has two outcomes of command %d, at inbox_seq %d and %d", d.user, d.id, e.ClientSeq, c.inboxSeq, e.InboxSeq)
+		return
+	}
+	c.state, c.told, c.inboxSeq = done, time.Now(), e.InboxSeq
+	if c.word.GetText() == nil || e.GetRefused() != nil {
+		c.outcome = e
+	}
+	for d.open < len(d.commands) && d.commands[d.open].state == done {
+		d.open++
+	}
+	d.poke()
+}
+
+// stuck says what a device waits for, for people.
+func (d *device) stuck() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s/%s: %d of %d commands have their outcome, cursor %d", d.user, d.id, d.open, len(d.commands), d.cursor.GetInboxSeq())
+	for _, c := range d.commands[d.open:min(d.open+3, len(d.commands))] {
+		fmt.Fprintf(&b, "; %d is in state %d, attempt %d, accepted once: %v", c.word.ClientSeq, c.state, c.attempt, c.kept)
+	}
+	if s := d.socket; s != nil {
+		fmt.Fprintf(&b, "; connected to %s, welcome %v, snapshot wanted %v, cursor there %d", s.door, s.welcomed, s.resync, s.cursor.GetInboxSeq())
+	}
+	return b.String()
+}

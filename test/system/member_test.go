@@ -1,0 +1,233 @@
+// One process of the house: it is kept alive, killed, frozen, and asked whether it is ready.
+
+package system
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	restartAfter = 200 * time.Millisecond // as a supervisor does: not at once, not late
+	readyEvery   = 50 * time.Millisecond
+	endingLines  = 3 // of the log of a process that ended by itself
+)
+
+// member is a process that is started again whenever it ends.
+type member struct {
+	name  string
+	roles []string
+	env   []string
+	admin string
+	args  []string
+	log   string // file
+	path  string
+
+	mu      sync.Mutex
+	cond    *sync.Cond
+	cmd     *exec.Cmd // nil while it does not run
+	started time.Time
+	struck  int // the pid that was told to end
+	away    bool
+	over    bool
+	ended   chan struct{}
+	deaths  int
+	own     []string // why it ended without being told to
+}
+
+func newMember(w *world, name string, roles []string, data string, env ...string) *member {
+	m := &member{
+		name: name, roles: roles, env: env, path: w.h.Binary, log: w.dir + "/" + name + ".log", admin: w.port(), ended: make(chan struct{}),
+	}
+	m.cond = sync.NewCond(&m.mu)
+	m.args = append([]string{"run", "--settings", w.h.Settings, "--admin", m.admin, "--instance", name, "--data", data}, roles...)
+	return m
+}
+
+// keep runs the process again and again until leave.
+func (m *member) keep(t *testing.T) {
+	go func() {
+		defer close(m.ended)
+		// The signal that a child gets when its parent dies is sent when the thread dies that made it.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		for m.awaited() {
+			if err := m.once(); err != nil {
+				t.Errorf("start %s: %v", m.name, err)
+				return
+			}
+			time.Sleep(restartAfter)
+		}
+	}()
+}
+
+// awaited waits until the process shall run; false = never again.
+func (m *member) awaited() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.away && !m.over {
+		m.cond.Wait()
+	}
+	return !m.over
+}
+
+// once runs the process to its end.
+func (m *member) once() error {
+	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	c := exec.Command(m.path, m.args...)
+	c.Env, c.Stdout, c.Stderr = append(os.Environ(), m.env...), log, log
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.cmd, m.started = c, time.Now()
+	m.cond.Broadcast()
+	m.mu.Unlock()
+	err = c.Wait()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.deaths++
+	if m.struck != c.Process.Pid && !m.over {
+		m.own = append(m.own, fmt.Sprintf("%v: %s", err, m.lastWords()))
+	}
+	m.cmd = nil
+	m.cond.Broadcast()
+	return nil
+}
+
+// lastWords are the last errors of the log.
+func (m *member) lastWords() string {
+	b, _ := os.ReadFile(m.log)
+	lines := strings.Split(strings.TrimSpace(string(b[max(0, len(b)-4<<10):])), "\n")
+	return strings.Join(lines[max(0, len(lines)-endingLines):], " | ")
+}
+
+// signal sends a signal to the process, if it runs; told = it shall end by this.
+func (m *member) signal(s syscall.Signal, told bool) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cmd == nil {
+		return false
+	}
+	if told {
+		m.struck = m.cmd.Process.Pid
+	}
+	return m.cmd.Process.Signal(s) == nil
+}
+
+// kill is kill -9, of a process that runs.
+func (m *member) kill() time.Time {
+	m.running()
+	m.signal(syscall.SIGKILL, true)
+	return time.Now()
+}
+
+// running waits until the process runs.
+func (m *member) running() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.cmd == nil && !m.over && !m.away {
+		m.cond.Wait()
+	}
+}
+
+// freeze stops the process for a time and lets it go on.
+func (m *member) freeze(d time.Duration) time.Time {
+	m.running()
+	m.signal(syscall.SIGSTOP, false)
+	time.Sleep(d)
+	m.signal(syscall.SIGCONT, false)
+	return time.Now()
+}
+
+// restart ends the process in good order and waits until the next one is ready.
+func (m *member) restart() bool {
+	m.running()
+	m.mu.Lock()
+	before := m.deaths
+	m.mu.Unlock()
+	m.signal(syscall.SIGTERM, true)
+	m.mu.Lock()
+	for m.deaths == before && !m.over {
+		m.cond.Wait()
+	}
+	m.mu.Unlock()
+	return m.ready(recoveryPatience)
+}
+
+// rest ends the process in good order and leaves it so until it is called back.
+func (m *member) rest() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.away = true
+	if m.cmd != nil {
+		m.struck = m.cmd.Process.Pid
+		_ = m.cmd.Process.Signal(syscall.SIGTERM)
+	}
+}
+
+func (m *member) back() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.away = false
+	m.cond.Broadcast()
+}
+
+// leave ends the process for ever; waiting for it is the caller's.
+func (m *member) leave() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.over = true
+	m.cond.Broadcast()
+	if m.cmd != nil {
+		_ = m.cmd.Process.Signal(syscall.SIGCONT)
+		_ = m.cmd.Process.Signal(syscall.SIGTERM)
+	}
+}
+
+// ready waits until the process says that it is ready.
+func (m *member) ready(within time.Duration) bool {
+	client := http.Client{Timeout: 2 * time.Second}
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(readyEvery) {
+		resp, err := client.Get("http://" + m.admin + "/readyz")
+		if err != nil {
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return true
+		}
+	}
+	return false
+}
+
+// residentKiB is the process's resident memory, 0 when it does not run.
+func (m *member) residentKiB() int {
+	m.mu.Lock()
+	c := m.cmd
+	m.mu.Unlock()
+	if c == nil {
+		return 0
+	}
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.Process.Pid))
+	for line := range strings.Lines(string(b)) {
+		var kib int
+		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
+			return kib
+		}
+	}
+	return 0
+}
