@@ -3,9 +3,12 @@
 package name
 
 import (
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 func TestPeople(t *testing.T) {
@@ -14,6 +17,22 @@ func TestPeople(t *testing.T) {
 		"": false, "g-ann": false, "-ann": false, "ann/bob": false, "~rules": false, "änn": false, string(make([]byte, 65)): false,
 	} {
 		require.Equal(t, want, ValidPerson(s), "%q", s)
+	}
+}
+
+// The grammar in the .proto files is a regular expression; the code reads it by hand and must agree.
+func TestIDsAsTheFramesSayIt(t *testing.T) {
+	grammar := regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$`)
+	near := rapid.StringOfN(rapid.SampledFrom([]rune("azAZ09._-/~ \n\x00äg")), 0, 70, -1)
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.OneOf(near, rapid.String()).Draw(t, "id")
+		if want := grammar.MatchString(s); ValidID(s) != want {
+			t.Fatalf("%q is valid: %t", s, want)
+		}
+	})
+	for _, n := range []int{MaxID, MaxID + 1} {
+		s := strings.Repeat("a", n)
+		require.Equal(t, grammar.MatchString(s), ValidID(s), "%d bytes", n)
 	}
 }
 

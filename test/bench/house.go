@@ -24,7 +24,6 @@ import (
 )
 
 const (
-	partitions   = 8
 	readyWithin  = 60 * time.Second
 	stopWithin   = 30 * time.Second
 	lookEvery    = 50 * time.Millisecond
@@ -57,6 +56,8 @@ type house struct {
 	admins map[string]string
 	key    ed25519.PrivateKey
 
+	partitions int
+
 	running []*running
 	servers []interface{ Close() error }
 	ended   chan error
@@ -70,7 +71,7 @@ type running struct {
 }
 
 func open(ctx context.Context, o options) (h *house, err error) {
-	h = &house{pids: map[string]int{}, admins: map[string]string{}, binary: o.binary}
+	h = &house{pids: map[string]int{}, admins: map[string]string{}, binary: o.binary, partitions: o.partitions}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.close())
@@ -167,7 +168,7 @@ func children() []int {
 func (h *house) furnish(ctx context.Context, lines []string) error {
 	h.http = freePort()
 	query, push, key := freePort(), freePort(), freePort()
-	lines = append(lines, "data: "+h.dir, "replication: 1", fmt.Sprint("partitions: ", partitions), "http: "+h.http,
+	lines = append(lines, "data: "+h.dir, "replication: 1", fmt.Sprint("partitions: ", h.partitions), "http: "+h.http,
 		"query-listen: "+query, "query: "+query, "push-listen: "+push, "push: "+push, "key-listen: "+key, "keys: "+key, "log-level: warn")
 	for _, limit := range []string{"connections", "connections-per-address", "enters-per-address", "frames-per-connection",
 		"frames-per-person", "commands-per-person"} {

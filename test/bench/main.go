@@ -43,6 +43,7 @@ var scenarios = []scenario{
 // options of the command line.
 type options struct {
 	rounds          int
+	partitions      int
 	measure, warm   time.Duration
 	drain           time.Duration
 	only            *regexp.Regexp
@@ -55,6 +56,7 @@ func main() {
 	o := options{}
 	only := flag.String("only", ".", "regular expression of the scenarios: full, calm, many, group")
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds of each scenario; 5 for the record")
+	flag.IntVar(&o.partitions, "partitions", 8, "partitions of every topic")
 	flag.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")
 	flag.DurationVar(&o.warm, "warm", 3*time.Second, "time before it")
 	flag.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")

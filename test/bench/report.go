@@ -86,7 +86,7 @@ Load average before: %s; after: %s. On a machine that others use too, these are 
 	fmt.Fprintf(w, `one Kafka broker without replicas, Redis with its append-only file, mongo-java-server in memory in MongoDB's place;
 %d partitions; limits of a person and of an address lifted. Medians of %d round(s). Times in milliseconds, CPU in seconds.
 
-`, partitions, o.rounds)
+`, o.partitions, o.rounds)
 }
 
 // of are the results of a scenario.
