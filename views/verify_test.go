@@ -15,10 +15,10 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// compare verifies stores against a tale's log.
-func compare(t *testing.T, told *tale, live Stores) *VerifyReport {
+// against is a comparison with a tale's log.
+func against(t *testing.T, told *tale, live Stores) VerifyConfig {
 	fresh, _ := ownStores(t, told.plan)
-	report, err := Verify(t.Context(), VerifyConfig{
+	return VerifyConfig{
 		Plan: told.plan, Live: live, Fresh: fresh,
 		Read: func(_ context.Context, topic string, partition int32, from, to int64, each func(*topology.Record) error) error {
 			for _, r := range told.log[topic][partition] {
@@ -30,9 +30,56 @@ func compare(t *testing.T, told *tale, live Stores) *VerifyReport {
 			}
 			return nil
 		},
-	})
+	}
+}
+
+// compare verifies stores against a tale's log.
+func compare(t *testing.T, told *tale, live Stores) *VerifyReport {
+	report, err := Verify(t.Context(), against(t, told, live))
 	require.NoError(t, err)
 	return report
+}
+
+// Documents that only their own process can read are compared by what it answers.
+func TestAnswersAreWhatTheLogSays(t *testing.T) {
+	told := everyday(t)
+	for name, c := range map[string]struct {
+		view string
+		harm func(Documents) error
+	}{
+		"": {"", func(Documents) error { return nil }},
+		"a message is another": {"history", func(d Documents) error {
+			return d.PutMessages(t.Context(), []*v1.ConversationMessages{{Conversation: conversationOne,
+				Messages: []*v1.HistoryMessage{{Number: 90, Seq: 900, Sender: "mallory"}}}})
+		}},
+		"a conversation is another": {"history", func(d Documents) error {
+			return d.PutConversations(t.Context(), []*v1.ConversationDocument{{Conversation: conversationOne, Seq: 5000}})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // what differs is given time
+			stores, _ := ownStores(t, told.plan)
+			newHouse(t, told.plan, stores).fold(told.log, 50)
+			require.NoError(t, c.harm(stores.Documents))
+			config := against(t, told, Stores{Lists: stores.Lists})
+			report, err := Verify(t.Context(), config)
+			require.NoError(t, err)
+			ends := func(_ context.Context, topic string) (map[int32]int64, error) {
+				found := map[int32]int64{}
+				for partition, records := range told.log[topic] {
+					found[partition] = int64(len(records))
+				}
+				return found, nil
+			}
+			require.NoError(t, VerifyAnswers(t.Context(), config, report, serve(t, stores), ends))
+			require.Equal(t, c.view != "", report.Total > 0, "%v", report.Differences)
+			for _, d := range report.Differences {
+				require.Equal(t, c.view, d.View)
+			}
+			require.Positive(t, report.Keys["history"])
+			require.Positive(t, report.Keys["people"])
+		})
+	}
 }
 
 func TestViewsAreWhatTheLogSays(t *testing.T) {
