@@ -4,6 +4,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 BIN := bin/parley
 RACE ?= -race
+# Tests that start servers and load them: one package at a time, or they starve each other.
+ALONE := servers|kafka|house|system
 ARGS ?=
 CAMPAIGN ?= slice
 HOURS ?=
@@ -28,7 +30,8 @@ test: test-go test-web ## Test everything that can be tested here; real servers 
 test-go: ## Go tests, with the race detector and real servers (PARLEY_REAL=off leaves those out)
 	@bash test/scripts/need.sh go cc
 	go vet ./...
-	go test $(RACE) -timeout 40m ./...
+	go test $(RACE) -timeout 20m $$(go list ./... | grep -vE '/test/($(ALONE))$$')
+	go test $(RACE) -timeout 60m -p 1 $(addprefix ./test/,$(subst |, ,$(ALONE)))
 
 .PHONY: test-web
 test-web: build ## The page: unit tests, and two people in headless Chromium
