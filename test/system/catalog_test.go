@@ -29,7 +29,7 @@ func catalog() []fault {
 	return []fault{
 		{1, "processors killed", 2, killProcessors}, {1, "processors killed while they recover", 2, killRecovering},
 		{1, "views killed", 2, killViews}, {1, "dispatcher killed", 2, killDispatcher}, {1, "keys killed", 1, killKeys},
-		{3, "processors frozen", 2, freezeProcessors}, {3, "views frozen", 1, freezeViews}, {3, "dispatcher frozen", 1, freezeDispatcher},
+		{3, "processors frozen", 2, freezeProcessors}, {3, "views frozen", 1, freezeViews}, {3, "dispatcher frozen", 1, freezeDispatcher}, {3, "gateway frozen", 1, freezeGateway},
 		{6, "leader killed", 2, killLeader}, {6, "coordinator killed", 1, killCoordinator},
 		{6, "brokers killed one after the other", 1, killRolling}, {6, "all brokers killed", 1, killAll},
 		{7, "broker frozen", 2, freezeBroker}, {8, "two of three brokers away", 1, starveReplicas},

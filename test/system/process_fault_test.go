@@ -38,6 +38,7 @@ func killGateway(w *world) time.Time    { return w.any(w.gateways).kill() }
 
 func freezeProcessors(w *world) time.Time { return w.any(w.processors).freeze(overSession) }
 func freezeViews(w *world) time.Time      { return w.views.freeze(overMember) }
+func freezeGateway(w *world) time.Time    { return w.any(w.gateways).freeze(overSession) }
 func freezeDispatcher(w *world) time.Time { return w.any(w.dispatchers).freeze(overMember) }
 
 // rollingRestart ends every process in good order, the next when the last is ready again.

@@ -57,7 +57,7 @@ func (r *tally) String() string {
 	fmt.Fprintf(&b, "- %d records proved; %d deliveries in inboxes; %d repeats, all byte-identical\n", r.records, r.delivered, r.repeats)
 	fmt.Fprintf(&b, "- accepted a second: %.0f before the first fault, %.0f after the last\n", r.before, r.after)
 	fmt.Fprintf(&b, "- everything accepted was readable %v after the heal\n", r.readable.Round(10*time.Millisecond))
-	fmt.Fprintf(&b, "- resyncs %d, snapshots behind their device %d, events shown again behind those %d, devices that came back because they were behind %d\n",
+	fmt.Fprintf(&b, "- resyncs %d, snapshots behind their device %d, events shown again (twins; behind snapshots) %d, devices that came back because they were behind %d\n",
 		r.w.resyncs.Load(), r.w.behind.Load(), r.w.again.Load(), r.w.nudges.Load())
 	refusals := map[string]int64{}
 	r.w.refusals.Range(func(code, n any) bool { refusals[code.(string)] = n.(interface{ Load() int64 }).Load(); return true })
