@@ -22,7 +22,7 @@ func (c *commits) begin(offset int64) {
 }
 
 func (c *commits) finish(offset int64) {
-	if c.w.broken(HoleInCommits) { // the highest mark wins, as it does without the wrapper
+	if c.w.broken(HoleInCommits) { // the highest mark wins, as it does without the wrapper; lanes alone keep the order of what is not dropped
 		c.upTo = max(c.upTo, offset+1)
 		return
 	}

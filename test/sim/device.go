@@ -20,6 +20,7 @@ var (
 const (
 	mostWaiting  = 6  // commands of a device without an outcome
 	mostAnswered = 30 // events in one difference
+	talkTries    = 5  // to find a conversation in which somebody may speak
 )
 
 // device is one device of a person, with what it remembers over connections.
@@ -46,7 +47,10 @@ type command struct {
 }
 
 // talk is what a device knows of a conversation.
-type talk struct{ seq, number uint64 }
+type talk struct {
+	seq, number uint64
+	member      bool
+}
 
 // connection carries what a device says, in order, to a gateway, and pushes back.
 type connection struct {

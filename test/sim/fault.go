@@ -26,8 +26,20 @@ func (w *World) drawSwarm() swarm {
 			s.weights[i] = 1 + w.random.IntN(most)
 		}
 	}
+	if w.random.IntN(staleSeeds) == 0 { // only what makes stale owners, as much as there can be
+		s.weights = [len(faultNames)]int{}
+		for i, name := range faultNames {
+			if slices.Contains(staleFaults, name) {
+				s.weights[i] = faultMost[i]
+			}
+		}
+	}
 	return s
 }
+
+const staleSeeds = 4 // of which one has nothing but stale owners
+
+var staleFaults = []string{"kill", "freeze", "thaw", "evict", "compact", "ghosts", "leader"}
 
 func (w *World) fault() {
 	sum := 0
@@ -90,9 +102,16 @@ const (
 	farAhead    = 1 << 20 // records; a log that has grown past such a store again could not tell
 )
 
-// strikeProcess: half of the freezes look for somebody who is just taking over.
+// strikeProcess: half of those who become stale are just taking over.
 func (w *World) strikeProcess(name string, s *slot) bool {
 	p := s.process
+	if (name == "freeze" || name == "evict") && w.random.IntN(2) == 0 {
+		for _, o := range s.group.slots {
+			if q := o.process; q != nil && q.session != nil && (q.session.phase == announcing || q.session.phase == tailing) {
+				p = q
+			}
+		}
+	}
 	switch name {
 	case "kill":
 		for i, d := range s.disks {
@@ -102,13 +121,6 @@ func (w *World) strikeProcess(name string, s *slot) bool {
 		}
 		p.crash("kill -9")
 	case "freeze":
-		if w.random.IntN(2) == 0 && (p.session == nil || p.session.phase == folding) {
-			for _, o := range s.group.slots {
-				if o.process != nil && o.process.session != nil && o.process.session.phase < folding {
-					p = o.process
-				}
-			}
-		}
 		if p.frozen {
 			return false
 		}

@@ -15,6 +15,12 @@ func (d *device) ask() {
 	c := &parleyv1.OutboxCommand{DeviceId: d.id}
 	other := people[d.w.random.IntN(len(people))]
 	where := d.anyTalk()
+	for range talkTries {
+		if d.talks[where] != nil && d.talks[where].member {
+			break
+		}
+		where = d.anyTalk()
+	}
 	switch n := d.w.random.IntN(100); {
 	case d.asked == 0 && d.id == d.user+"-phone" && d.user != "zoe":
 		where = ""
@@ -22,11 +28,11 @@ func (d *device) ask() {
 	case n < 3:
 		where = ""
 		c.Word = account(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_BlockPerson{BlockPerson: &parleyv1.BlockPerson{User: other}}})
-	case n < 8:
+	case n < 7:
 		where = ""
 		c.Word = account(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_UnblockPerson{UnblockPerson: &parleyv1.UnblockPerson{User: other}}})
 	default:
-		if d.talks[where] == nil && n < 60 { // of a conversation that one is not in, mostly to open it
+		if d.talks[where] == nil && n < 80 { // of a conversation that one is not in, mostly to open it
 			n = 8
 			if name.IsGroup(where) {
 				n = 18
@@ -109,6 +115,7 @@ func (d *device) show(in *parleyv1.InboxEvent) {
 		}
 		t := d.talk(e.Conversation)
 		t.seq = max(t.seq, e.Seq)
+		t.comesOrGoes(d.user, said)
 		if m := said.GetMessageSent(); m != nil {
 			e.Number, e.ReplyTo, e.Canary = said.Number, m.ReplyTo, canary(m.Body)
 			t.number = max(t.number, said.Number)
@@ -130,6 +137,22 @@ func (d *device) show(in *parleyv1.InboxEvent) {
 	d.items = append(d.items, e)
 	if origin.GetUser() == d.user && origin.GetDeviceId() == d.id && origin.GetClientSeq() > 0 {
 		d.answered(origin, outcome, &e)
+	}
+}
+
+// comesOrGoes notes whether the person is a member.
+func (t *talk) comesOrGoes(user string, said *parleyv1.ConversationEvent) {
+	switch word := said.Word.(type) {
+	case *parleyv1.ConversationEvent_ConversationCreated:
+		for _, m := range word.ConversationCreated.Members {
+			t.member = t.member || m.User == user
+		}
+	case *parleyv1.ConversationEvent_MemberJoined:
+		t.member = t.member || word.MemberJoined.Member.User == user
+	case *parleyv1.ConversationEvent_MemberLeft:
+		t.member = t.member && word.MemberLeft.User != user
+	case *parleyv1.ConversationEvent_MemberRemoved:
+		t.member = t.member && word.MemberRemoved.User != user
 	}
 }
 
