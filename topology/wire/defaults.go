@@ -30,6 +30,7 @@ const (
 	recoveryWait       = 20 * time.Millisecond
 	consumeWait        = 100 * time.Millisecond
 	fetchBytes         = 256 << 10 // of a partition in one fetch
+	gatherBytes        = 64 << 10  // of all partitions together, for which a broker need not wait
 	deliveryQueue      = 10_000    // answers of librdkafka that wait for us
 	maxMessageBytes    = 1 << 20   // of a produced record: Kafka's own limit, which topology.MaxValue stays below
 	maxRecordBytes     = 960 << 10 // key and value of an output; leaves room for headers in maxMessageBytes
@@ -178,6 +179,11 @@ func followerSettings(cfg FollowerConfig) kafka.ConfigMap {
 	m["partition.assignment.strategy"] = "cooperative-sticky"
 	m["session.timeout.ms"] = int(cfg.SessionTimeout.Milliseconds())
 	m["heartbeat.interval.ms"] = int(cfg.SessionTimeout.Milliseconds()) / heartbeatShare
+	if cfg.Gather > 0 {
+		// Every fetch costs the broker, the network and the handler about the same, with one record in it or a thousand.
+		m["fetch.min.bytes"] = gatherBytes
+		m["fetch.wait.max.ms"] = max(1, int(cfg.Gather.Milliseconds()))
+	}
 	if cfg.InstanceID != "" {
 		m["group.instance.id"] = cfg.InstanceID
 	}

@@ -55,6 +55,7 @@ type FollowerConfig struct {
 	SessionTimeout time.Duration // without a heartbeat, until others get the partitions; 10 s
 	MaxBatch       int           // records of a batch; 500
 	MaxWait        time.Duration // how long a batch waits to be full; 0 = takes what is there
+	Gather         time.Duration // how long a broker waits until many records are there; 0 = sends what is there
 
 	// Start says where partitions begin, for followers whose position stands where they write to; commits then only show
 	// the lag. Below the log's oldest offset means the oldest; above its end is ErrAlarm. May be nil.

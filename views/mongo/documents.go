@@ -52,8 +52,12 @@ func (s *Store) Advance(ctx context.Context, span *v1.Span) (int64, error) {
 		within := bson.D{{Key: "_id", Value: id}, {Key: "position", Value: bson.D{
 			{Key: "$gte", Value: span.FromOffset}, {Key: "$lt", Value: span.ToOffset}}}}
 		to := bson.D{{Key: "$set", Value: bson.D{{Key: "position", Value: span.ToOffset}}}}
-		if _, err := s.places.UpdateOne(ctx, within, to); err != nil {
+		moved, err := s.places.UpdateOne(ctx, within, to)
+		if err != nil {
 			return 0, err
+		}
+		if moved.MatchedCount == 1 {
+			return span.ToOffset, nil
 		}
 	}
 	return s.Place(ctx, span.View, span.Partition)

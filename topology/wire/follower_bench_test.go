@@ -1,0 +1,49 @@
+// What a follower's gathering saves: batches, each of which costs the store behind it a few round trips.
+
+package wire
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/wiretest"
+)
+
+// BenchmarkGather follows records that come one after another, and counts the batches in which they are handled.
+func BenchmarkGather(b *testing.B) {
+	for _, c := range []struct {
+		name   string
+		gather time.Duration
+	}{{"none", 0}, {"30ms", 30 * time.Millisecond}} {
+		b.Run(c.name, func(b *testing.B) {
+			h := newHouse(b, 8)
+			var batches, records atomic.Int64
+			owned := make(chan struct{}, 1)
+			ctx, stop := context.WithCancel(b.Context())
+			ended := make(chan error, 1)
+			cfg := FollowerConfig{
+				Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{wiretest.Commands}, Gather: c.gather, Log: testLog(b),
+				Owned: func([]TopicPartition) { owned <- struct{}{} },
+				Handle: func(_ context.Context, _ string, _ int32, batch []topology.Record) error {
+					batches.Add(1)
+					records.Add(int64(len(batch)))
+					return nil
+				},
+			}
+			go func() { ended <- Follow(ctx, cfg) }()
+			<-owned
+			for b.Loop() {
+				h.send(1, 100)
+			}
+			require.Eventually(b, func() bool { return records.Load() >= int64(b.N) }, testPatience, time.Millisecond)
+			b.ReportMetric(float64(batches.Load())*1000/float64(b.N), "batches/1000")
+			stop()
+			require.NoError(b, <-ended)
+		})
+	}
+}
