@@ -107,6 +107,9 @@ func (w *world) injure(f fault, began time.Time) injury {
 	from := f.run(w)
 	i := injury{class: f.class, name: f.name, recovery: -1}
 	if to := w.crowd.probe(); !to.IsZero() {
+		if storeFaults[f.class] {
+			to = w.crowd.shownByViews()
+		}
 		i.recovery = max(0, to.Sub(from))
 	}
 	w.t.Logf("%6v %2d %-36s recovered after %7v, %d accepted so far", time.Since(began).Round(time.Second), f.class, f.name,

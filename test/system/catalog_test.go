@@ -24,6 +24,9 @@ var classes = map[int]string{
 	17: "slow readers", 18: "reconnect storm", 23: "rolling restart (SIGTERM)", 26: "two faults at once",
 }
 
+// storeFaults are classes whose recovery counts until the views show what the probes said.
+var storeFaults = map[int]bool{13: true, 14: true}
+
 // catalog are the faults of one round.
 func catalog() []fault {
 	return []fault{

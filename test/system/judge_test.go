@@ -94,6 +94,20 @@ func (w *world) readable() map[string]*device {
 	return fresh
 }
 
+// shownByViews waits until the lists and histories of the probes hold what was heard, and says when.
+func (c *crowd) shownByViews() time.Time {
+	heads := c.heads()
+	for _, d := range c.probes {
+		for end := time.Now().Add(recoveryPatience); !d.lists(c.talks[d.user], heads); time.Sleep(lookEvery) {
+			if time.Now().After(end) {
+				c.w.find("L", "the views never show %s what was heard", d.user)
+				break
+			}
+		}
+	}
+	return time.Now()
+}
+
 // heads is the highest number of each conversation that anybody heard.
 func (c *crowd) heads() map[string]uint64 {
 	c.mu.Lock()

@@ -51,7 +51,8 @@ func (r *tally) String() string {
 		fmt.Fprintf(&b, "| %d | %s | %d | %v | %v |\n", class, classes[class], len(times),
 			times[len(times)/2].Round(10*time.Millisecond), times[len(times)-1].Round(10*time.Millisecond))
 	}
-	fmt.Fprintf(&b, "\nRecovery: from the kill, or from the end of any other fault, until a command in each of the %d partitions has its outcome; %v when nothing\nis wrong.\n\n", partitions, r.calmly.Round(10*time.Millisecond))
+	fmt.Fprintf(&b, "\nRecovery: from the kill, or from the end of any other fault, until a command in each of the %d partitions has its outcome\n"+
+		"(of 13 and 14: and the views show it); %v when nothing is wrong.\n\n", partitions, r.calmly.Round(10*time.Millisecond))
 	fmt.Fprintf(&b, "- %d faults, %d poison records\n", len(r.injuries), r.poisons)
 	fmt.Fprintf(&b, "- %d commands asked, %d accepted, each with exactly one outcome; %d events shown to devices\n", r.commands, r.accepted, r.w.shown.Load())
 	fmt.Fprintf(&b, "- %d records proved; %d deliveries in inboxes; %d repeats, all byte-identical\n", r.records, r.delivered, r.repeats)
