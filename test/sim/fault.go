@@ -39,7 +39,7 @@ func (w *World) drawSwarm() swarm {
 
 const staleSeeds = 4 // of which one has nothing but stale owners
 
-var staleFaults = []string{"kill", "freeze", "thaw", "evict", "compact", "ghosts", "leader"}
+var staleFaults = []string{"kill", "freeze", "thaw", "evict", "compact", "ghosts", "leader", "nothing"}
 
 func (w *World) fault() {
 	sum := 0
@@ -91,7 +91,10 @@ func (w *World) strike(name string) bool {
 		w.views[w.random.IntN(len(w.views))].restart()
 	case "leader":
 		return w.loseLeader()
-	default:
+	default: // a look at what must hold at any moment
+		if !w.alarmed && w.random.IntN(lookEvery) == 0 {
+			w.invariant("underway")
+		}
 		return false
 	}
 	return true
@@ -99,6 +102,7 @@ func (w *World) strike(name string) bool {
 
 const (
 	clockJumpMs = 2 * 24 * 3600 * 1000
+	lookEvery   = 6
 	farAhead    = 1 << 20 // records; a log that has grown past such a store again could not tell
 )
 

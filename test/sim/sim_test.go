@@ -104,7 +104,7 @@ func TestMutants(t *testing.T) {
 			for s := uint64(1); s <= mutantSeeds; s++ {
 				r := sim.Run(sim.Config{Seed: s, Commands: *commands, Mutant: m})
 				if !r.Report.Clean() {
-					t.Logf("found by seed %d: %v; first %v", s, r.Report.Count, r.Report.First[0])
+					t.Logf("%v: found by seed %d: %v; first %.200v", m, s, r.Report.Count, r.Report.First[0])
 					return
 				}
 			}
