@@ -94,7 +94,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-const mutantSeeds = 300 // seeds within which every mutant must be found
+const mutantSeeds = 100 // seeds within which every mutant must be found
 
 // TestMutants breaks one rule after the other.
 func TestMutants(t *testing.T) {
