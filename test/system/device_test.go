@@ -50,6 +50,12 @@ type item struct {
 	text         string
 }
 
+// gap is what a device jumped over and still asks for: the outcomes of its own commands may stand there.
+type gap struct {
+	from *pb.Cursor
+	to   uint64
+}
+
 // device is one device of one person.
 type device struct {
 	w         *world
@@ -64,6 +70,7 @@ type device struct {
 	cursor   *pb.Cursor
 	inbox    map[uint64]item
 	holes    int // places jumped over behind a resync
+	gaps     []gap
 	talks    map[string]uint64
 	holdTo   time.Time
 	socket   *socket
@@ -252,7 +259,8 @@ func (d *device) stuck() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s/%s: %d of %d commands have their outcome, cursor %d", d.user, d.id, d.open, len(d.commands), d.cursor.GetInboxSeq())
+	fmt.Fprintf(&b, "%s/%s: %d of %d commands have their outcome, cursor %d, jumped over %d, gaps %v",
+		d.user, d.id, d.open, len(d.commands), d.cursor.GetInboxSeq(), d.holes, d.gaps)
 	for _, c := range d.commands[d.open:min(d.open+3, len(d.commands))] {
 		fmt.Fprintf(&b, "; %d is in state %d, attempt %d, accepted once: %v", c.word.ClientSeq, c.state, c.attempt, c.kept)
 	}

@@ -38,6 +38,7 @@ type socket struct {
 	resync   bool // a snapshot is needed
 	asked    time.Time
 	heard    time.Time
+	filled   time.Time // since when an answer for a gap is waited for
 	behind   time.Time
 	nextID   uint64
 	flights  map[uint64]flight
@@ -144,7 +145,7 @@ func (s *socket) run(ctx context.Context, ended <-chan struct{}) {
 				return
 			}
 		}
-		if !s.twin && !resync && !s.send() {
+		if !s.twin && !resync && (!s.askGap() || !s.send()) {
 			return
 		}
 	}
@@ -278,6 +279,8 @@ func (s *socket) take(f *pb.ServerFrame) {
 		for _, e := range word.Events.GetEvents() {
 			s.event(e)
 		}
+	case *pb.ServerFrame_Difference:
+		s.fill(word.Difference)
 	case *pb.ServerFrame_Accepted:
 		s.accepted(f.Re)
 	case *pb.ServerFrame_Refused:
@@ -303,11 +306,49 @@ func (s *socket) jump(to *pb.Cursor) {
 	case had == nil || to.InboxSeq > had.InboxSeq:
 		if had != nil {
 			s.d.holes += int(to.InboxSeq - had.InboxSeq)
+			s.d.gaps = append(s.d.gaps, gap{had, to.InboxSeq})
 		}
 		s.d.cursor = proto.CloneOf(to)
 	case to.InboxSeq < had.InboxSeq:
 		s.d.w.behind.Add(1)
 	}
+	s.d.poke()
+}
+
+// askGap asks for the oldest of what was jumped over; false = the connection is over.
+func (s *socket) askGap() bool {
+	s.d.mu.Lock()
+	if len(s.d.gaps) == 0 || time.Since(s.filled) < unhurried {
+		s.d.mu.Unlock()
+		return true
+	}
+	s.filled = time.Now()
+	from := proto.CloneOf(s.d.gaps[0].from)
+	s.d.mu.Unlock()
+	return s.say(&pb.ClientFrame{Word: &pb.ClientFrame_Difference{Difference: &pb.GetDifference{Cursor: from}}})
+}
+
+// fill takes an answer to askGap. What is not kept any more stays a hole.
+func (s *socket) fill(a *pb.Difference) {
+	if len(s.d.gaps) == 0 {
+		return
+	}
+	g := &s.d.gaps[0]
+	if a.SnapshotNeeded {
+		s.d.gaps = s.d.gaps[1:]
+		return
+	}
+	for _, e := range a.Events {
+		if e.InboxSeq == g.from.InboxSeq+1 && e.InboxSeq <= g.to {
+			g.from = &pb.Cursor{InboxSeq: e.InboxSeq, Epoch: e.Epoch}
+			s.d.follow(e)
+			s.d.holes--
+		}
+	}
+	if g.from.InboxSeq >= g.to {
+		s.d.gaps = s.d.gaps[1:]
+	}
+	s.filled = time.Time{}
 	s.d.poke()
 }
 
