@@ -37,6 +37,10 @@ test-go: ## Go tests, with the race detector and real servers (PARLEY_REAL=off l
 test-web: build ## The page: unit tests, and two people in headless Chromium
 	bash test/scripts/web.sh
 
+.PHONY: sim
+sim: ## Simulate the house with faults: 5,000 seeds (SEEDS=n), or replay one step by step (SEED=n)
+	go test ./test/sim -count=1 -timeout 60m -v $(if $(SEED),-run TestReplay -seed=$(SEED) -commands=400,-run TestSeeds -seeds=$(or $(SEEDS),5000))
+
 .PHONY: bench
 bench: ## Measure the house on real servers; writes BENCH.md (ARGS="-rounds 5" for the record)
 	@bash test/scripts/need.sh go cc
