@@ -37,6 +37,7 @@ var scenarios = []scenario{
 	{"full", "200 connections, 400 messages in flight, 1:1", imload.Config{Scenario: "pairs", Conns: 200, Window: 4}},
 	{"calm", "200 connections, 300 messages a second, 1:1", imload.Config{Scenario: "pairs", Conns: 200, Rate: 300}},
 	{"many", "1,000 connections, 500 messages a second, 1:1", imload.Config{Scenario: "pairs", Conns: 1000, Rate: 500}},
+	{"rest", "200 connections, 2 messages a second, 1:1: what a house costs that has nothing to do", imload.Config{Scenario: "pairs", Conns: 200, Rate: 2}},
 	{"group", "2 groups of 60 online, one sender each, 2 in flight", imload.Config{Scenario: "group", Conns: 2 * groupSize, Members: groupSize, Window: 2}},
 }
 
@@ -54,7 +55,7 @@ type options struct {
 
 func main() {
 	o := options{}
-	only := flag.String("only", ".", "regular expression of the scenarios: full, calm, many, group")
+	only := flag.String("only", ".", "regular expression of the scenarios: full, calm, many, rest, group")
 	flag.IntVar(&o.rounds, "rounds", 1, "rounds of each scenario; 5 for the record")
 	flag.IntVar(&o.partitions, "partitions", 8, "partitions of every topic")
 	flag.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")

@@ -26,7 +26,7 @@ const (
 	storeCache       = 16 << 20              // bytes
 	storeMemTable    = 8 << 20               // bytes; two may exist
 	storeOpenFiles   = 200                   // files
-	storeFlushEvery  = 10 * time.Millisecond // acked rows wait in memory for at most this long
+	storeFlushEvery  = 50 * time.Millisecond // acked rows wait in memory for at most this long
 	storeFlushRows   = 1000                  // or until there are so many
 	storeBloomBits   = 10                    // bits a key; most look-ups of new keys never touch a block
 	storeRowPrefix   = 3                     // bytes: partition and kind
