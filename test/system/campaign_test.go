@@ -71,7 +71,7 @@ func TestCampaign(t *testing.T) {
 	w := newWorld(t, seed)
 	w.storm = s.storm
 	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	defer func() { cancel(); w.crowd.alive.Wait() }() // a device that is still there would speak of a test that is over
 	c := w.gather(ctx, s.people)
 	t.Logf("%v: the house stands, %d people know each other", time.Since(began).Round(time.Second), s.people)
 

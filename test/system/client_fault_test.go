@@ -71,7 +71,7 @@ func oldEpoch(w *world) time.Time {
 	before := w.resyncs.Load()
 	ctx, cancel := context.WithTimeout(w.crowd.live, recoveryPatience)
 	defer cancel()
-	go d.live(ctx)
+	w.crowd.alive.Go(func() { d.live(ctx) })
 	if !d.wait(recoveryPatience, func() bool { return d.cursor.Epoch != 99 || d.socket != nil && len(d.inbox) > 0 }) {
 		w.find("G", "a device of another epoch hears nothing: %s", d.stuck())
 	}

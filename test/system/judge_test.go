@@ -81,7 +81,7 @@ func (w *world) readable() map[string]*device {
 	for _, d := range c.everybody() {
 		f := w.newDevice(d.user, "fresh-"+d.id)
 		fresh[d.user] = f
-		go f.live(c.live)
+		c.alive.Go(func() { f.live(c.live) })
 	}
 	for user, f := range fresh {
 		for end := time.Now().Add(recoveryPatience); !f.lists(c.talks[user], heads); time.Sleep(lookEvery) {

@@ -40,6 +40,7 @@ type crowd struct {
 	talks   map[string][]string // device user -> conversations
 	hall    string
 	live    context.Context
+	alive   sync.WaitGroup // devices
 
 	pace    atomic.Int64 // nanoseconds between two commands of a person; 0 = silence
 	flood   atomic.Bool  // everybody says as much as the window lets through
@@ -88,7 +89,7 @@ func (w *world) gather(ctx context.Context, people int) *crowd {
 func (c *crowd) join(user, id string) *device {
 	d := c.w.newDevice(user, id)
 	c.devices[key(user, id)] = d
-	go d.live(c.live)
+	c.alive.Go(func() { d.live(c.live) })
 	return d
 }
 

@@ -131,6 +131,7 @@ func (s *socket) run(ctx context.Context, ended <-chan struct{}) {
 			return
 		case !behind.IsZero() && time.Since(behind) > behindFor:
 			s.d.w.nudges.Add(1)
+			s.d.w.note("comes back by itself: the heartbeats say that it is behind: %s", s.d.stuck())
 			return
 		case resync && time.Since(asked) > unhurried:
 			s.d.mu.Lock()
@@ -273,6 +274,7 @@ func (s *socket) take(f *pb.ServerFrame) {
 		s.jump(word.Snapshot.GetCursor())
 	case *pb.ServerFrame_Resync:
 		s.d.w.resyncs.Add(1)
+		s.d.w.note("%s/%s at inbox_seq %d is told to take a snapshot by %s: %s", s.d.user, s.d.id, s.cursor.GetInboxSeq(), s.door, word.Resync.Detail)
 		s.resync = true
 		s.d.poke()
 	case *pb.ServerFrame_Events:

@@ -80,6 +80,13 @@ func (w *world) find(letter, format string, a ...any) {
 	}
 }
 
+// note tells something that is no anomaly, with its time, so that it can be found in the logs of the processes.
+func (w *world) note(format string, a ...any) {
+	if w.t != nil {
+		w.t.Logf("%s %s", time.Now().UTC().Format("15:04:05.000"), fmt.Sprintf(format, a...))
+	}
+}
+
 func (w *world) refused(code string) {
 	n, _ := w.refusals.LoadOrStore(code, &atomic.Int64{})
 	n.(*atomic.Int64).Add(1)
