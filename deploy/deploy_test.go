@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
 	"github.com/parley-im/parley/test/servers"
@@ -96,11 +98,15 @@ func (s *story) diff(t *testing.T, opts Options) Difference {
 	return d
 }
 
+// mustBeTheSame waits a while: a broker hears of a change from the controller a moment after it was made.
 func (s *story) mustBeTheSame(t *testing.T) {
 	t.Helper()
-	d := s.diff(t, one)
-	require.False(t, d.Drift(), "%s", d)
-	require.Empty(t, d.Leaderless)
+	var d Difference
+	same := func() bool { d = s.diff(t, one); return !d.Drift() && len(d.Leaderless) == 0 }
+	for end := time.Now().Add(DefaultWait); !same() && time.Now().Before(end); {
+		time.Sleep(waitPause)
+	}
+	require.True(t, same(), "%s", d)
 }
 
 // byHand changes a setting as an operator with Kafka's own tools would.
@@ -109,6 +115,17 @@ func (s *story) byHand(t *testing.T, topic string, op kadm.IncrementalOp, key, v
 	response, err := s.admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: op, Name: key, Value: &value}}, topic)
 	require.NoError(t, err)
 	require.NoError(t, response[0].Err)
+	require.Eventually(t, func() bool { // a broker hears of it from the controller a moment later
+		shown, err := s.admin.DescribeTopicConfigs(t.Context(), topic)
+		require.NoError(t, err)
+		for _, c := range shown[0].Configs {
+			if c.Key == key {
+				set := c.Source == kmsg.ConfigSourceDynamicTopicConfig
+				return op == kadm.DeleteConfig && !set || op == kadm.SetConfig && set && c.MaybeValue() == value
+			}
+		}
+		return op == kadm.DeleteConfig
+	}, DefaultWait, waitPause)
 }
 
 func (s *story) empty(t *testing.T) {
