@@ -47,7 +47,7 @@ bench: ## Measure the house on real servers; writes BENCH.md (ARGS="-rounds 5" f
 	go run ./test/bench $(ARGS)
 
 .PHONY: campaign
-campaign: ## Faults of every kind on real servers (8 minutes); CAMPAIGN=full (half an hour) or HOURS=8; SEED=n repeats an order
+campaign: ## Faults of every kind on real servers (a quarter of an hour); CAMPAIGN=full or HOURS=8; SEED=n repeats an order
 	@bash test/scripts/need.sh go cc
 	PARLEY_REAL=required CAMPAIGN=$(CAMPAIGN) HOURS=$(HOURS) go test ./test/system -run TestCampaign -v -count=1 -timeout 0 -args $(ARGS)
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cloudwego/kitex/pkg/klog"
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +31,7 @@ type process struct {
 	metrics *prometheus.Registry
 	ready   *readiness
 	stores  func(context.Context) (views.Stores, error) // opened once, when the first role needs them
+	exit    func(error)                                 // ends the process at once
 }
 
 func newProcess(s Settings, roles []role) (*process, error) {
@@ -46,6 +48,10 @@ func newProcess(s Settings, roles []role) (*process, error) {
 		parts = append(parts, r.name)
 	}
 	p := &process{Settings: s, plan: s.plan(), log: log, metrics: newRegistry(), ready: newReadiness(parts...)}
+	p.exit = func(err error) {
+		log.Error("the process hangs and is ended", "error", err)
+		os.Exit(1)
+	}
 	var once sync.Once
 	var stores views.Stores
 	p.stores = func(ctx context.Context) (views.Stores, error) {
@@ -59,6 +65,9 @@ func newProcess(s Settings, roles []role) (*process, error) {
 // can take over what it owns, and a process that limps cannot be trusted.
 func (p *process) run(ctx context.Context, roles []role) error {
 	g, ctx := errgroup.WithContext(ctx)
+	ended := make(chan struct{})
+	defer close(ended)
+	go p.endInTime(ctx, ended)
 	g.Go(func() error { return serveAdmin(ctx, p.Settings, p.ready, p.metrics) })
 	for _, r := range roles {
 		g.Go(func() error {
@@ -69,6 +78,25 @@ func (p *process) run(ctx context.Context, roles []role) error {
 		})
 	}
 	return g.Wait()
+}
+
+// endLimit is how long a process may take to end beyond the gateways' drain; longer than any part's own limit.
+const endLimit = 45 * time.Second
+
+// endInTime ends a process that was told to end, or of which a part has failed, and that hangs: half a process is worse
+// than none, because nobody takes over from it.
+func (p *process) endInTime(ctx context.Context, ended <-chan struct{}) {
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+	}
+	limit := p.DrainAfter + endLimit
+	select {
+	case <-ended:
+	case <-time.After(limit):
+		p.exit(fmt.Errorf("the process did not end within %v: %w", limit, context.Cause(ctx)))
+	}
 }
 
 // plan is the house's plan with what this installation chooses.

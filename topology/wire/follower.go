@@ -28,6 +28,7 @@ const (
 	followRevokeLimit    = 10 * time.Second       // for a batch in the works when its partition goes to another
 	followRetryFirst     = 50 * time.Millisecond  // after a batch that its handler could not take
 	followRetryMost      = 5 * time.Second
+	followLeaveLimit     = 10 * time.Second // for the consumer to leave its group
 	followStartPatience  = 30 * time.Second // for Start to know where partitions begin
 	followRewinds        = 64               // rewinds that wait for the polling goroutine
 )
@@ -114,10 +115,23 @@ func Follow(ctx context.Context, cfg FollowerConfig) error {
 	}
 	err = f.follow(ctx)
 	f.stopAll()
-	if e := f.consumer.Close(); err == nil && e != nil {
+	if e := f.leave(); err == nil && e != nil {
 		err = fmt.Errorf("leave the group: %w", e)
 	}
 	return err
+}
+
+// leave closes the consumer, but waits only so long: librdkafka's close does not return after some fatal errors, and a
+// process that waited for it would neither work nor end.
+func (f *follower) leave() error {
+	closed := make(chan error, 1)
+	go func() { closed <- f.consumer.Close() }()
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(followLeaveLimit):
+		return fmt.Errorf("not left after %v: the group notices when the session runs out", followLeaveLimit)
+	}
 }
 
 func (f *follower) measure() {

@@ -1,0 +1,36 @@
+// A process in which a part fails ends, even when another part hangs.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAProcessThatHangsIsEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended []error
+		p := &process{Settings: defaults(), exit: func(err error) { ended = append(ended, err) }}
+		failed := errors.New("a part failed")
+		for what, hangs := range map[string]bool{"hangs": true, "ends": false} {
+			ended = nil
+			ctx, cancel := context.WithCancelCause(t.Context())
+			done := make(chan struct{})
+			if !hangs {
+				close(done)
+			}
+			cancel(failed)
+			p.endInTime(ctx, done)
+			if !hangs {
+				require.Empty(t, ended, what)
+				continue
+			}
+			require.Len(t, ended, 1, what)
+			require.ErrorIs(t, ended[0], failed)
+		}
+	})
+}
