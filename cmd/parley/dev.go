@@ -48,14 +48,15 @@ a few people and their conversations. It is for one's own machine: nothing is re
 Without --data everything is gone when it ends.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if data == "" {
+			kept := data != ""
+			if !kept {
 				var err error
 				if data, err = os.MkdirTemp("", "parley-"); err != nil {
 					return err
 				}
 				defer os.RemoveAll(data)
 			}
-			return dev(c.Context(), c.OutOrStdout(), http, data, level, output)
+			return dev(c.Context(), c.OutOrStdout(), http, data, kept, level, output)
 		},
 	}
 	c.Flags().StringVar(&http, "http", "127.0.0.1:8080", "address of the page; port 0 = any")
@@ -66,7 +67,7 @@ Without --data everything is gone when it ends.`,
 	return c
 }
 
-func dev(ctx context.Context, out io.Writer, http, data, level, output string) error {
+func dev(ctx context.Context, out io.Writer, http, data string, kept bool, level, output string) error {
 	began := time.Now()
 	s, closeParts, err := devParts(ctx, http, data, level)
 	if err != nil {
@@ -88,7 +89,7 @@ func dev(ctx context.Context, out io.Writer, http, data, level, output string) e
 		if err := seed(ctx, s); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("making the first people: %w", err)
 		}
-		return sayReady(out, output, s, time.Since(began))
+		return sayReady(out, output, s, kept, time.Since(began))
 	})
 	return g.Wait()
 }
@@ -146,7 +147,7 @@ func free(addr string) (string, error) {
 	return l.Addr().String(), nil
 }
 
-func sayReady(out io.Writer, output string, s Settings, took time.Duration) error {
+func sayReady(out io.Writer, output string, s Settings, kept bool, took time.Duration) error {
 	url := "http://" + s.HTTP
 	r := devReady{
 		URL:  url,
@@ -160,6 +161,10 @@ func sayReady(out io.Writer, output string, s Settings, took time.Duration) erro
 		e.SetEscapeHTML(false) // the addresses are for people too
 		return e.Encode(r)
 	}
+	fate := "everything is gone when this ends; until then it is in"
+	if kept {
+		fate = "everything is kept in"
+	}
 	_, err := fmt.Fprintf(out, `
   Parley is ready (%s).
 
@@ -168,9 +173,9 @@ func sayReady(out io.Writer, output string, s Settings, took time.Duration) erro
     send by curl     %s
 
     Kafka %s   Redis %s   metrics %s/metrics
-    everything is kept in %s
+    %s %s
 
-`, r.Took, r.URL, r.Pair, r.Curl, r.Kafka, r.Redis, r.Admin, r.Data)
+`, r.Took, r.URL, r.Pair, r.Curl, r.Kafka, r.Redis, r.Admin, fate, r.Data)
 	return err
 }
 
