@@ -219,6 +219,7 @@ describe('two people on one page', { skip: base ? false : 'PARLEY_URL is not set
     await bob.getByRole('button', { name: 'Leave group' }).click()
     await bob.getByRole('button', { name: 'Leave', exact: true }).click()
     await soon(bob.getByText('You are not a member of this conversation any more.'))
+    await details.locator('[data-member="bob"]').waitFor({ state: 'detached', timeout: PATIENCE_MS })
     await details.getByRole('button', { name: 'Invite', exact: true }).click()
     await details.locator('[data-person="bob"]').click()
     await details.getByRole('button', { name: 'Invite 1' }).click()

@@ -70,6 +70,7 @@ export function foldMembers(state: State, answer: Members): State {
   return withTalk(next, answer.conversation, (talk) => {
     const members: Record<string, Member> = {}
     for (const one of answer.members) {
+      if (talk.left?.includes(one.user)) continue
       const before = talk.members[one.user]
       const marks = before ? raise(before.marks, one.marks) : one.marks
       members[one.user] = { user: one.user, role: one.role, marks }
