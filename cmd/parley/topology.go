@@ -4,12 +4,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -146,11 +143,11 @@ func (s Settings) deployment() deploy.Options {
 // admin opens a client for the cluster's own affairs.
 func (s Settings) admin() (*kadm.Client, error) {
 	options := []kgo.Opt{kgo.SeedBrokers(split(s.Brokers)...)}
-	if s.KafkaCA != "" || s.KafkaCert != "" {
-		secure, err := s.tls()
-		if err != nil {
-			return nil, err
-		}
+	secure, err := s.cluster().TLS()
+	if err != nil {
+		return nil, err
+	}
+	if secure != nil {
 		options = append(options, kgo.DialTLSConfig(secure))
 	}
 	if s.KafkaUser != "" {
@@ -161,26 +158,4 @@ func (s Settings) admin() (*kadm.Client, error) {
 		return nil, err
 	}
 	return kadm.NewClient(client), nil
-}
-
-func (s Settings) tls() (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12}
-	if s.KafkaCA != "" {
-		pem, err := os.ReadFile(s.KafkaCA)
-		if err != nil {
-			return nil, fmt.Errorf("kafka-ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("kafka-ca: %s holds no certificate", s.KafkaCA)
-		}
-	}
-	if s.KafkaCert != "" {
-		cert, err := tls.LoadX509KeyPair(s.KafkaCert, s.KafkaKey)
-		if err != nil {
-			return nil, fmt.Errorf("kafka-cert: %w", err)
-		}
-		c.Certificates = []tls.Certificate{cert}
-	}
-	return c, nil
 }

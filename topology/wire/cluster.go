@@ -70,30 +70,38 @@ func (c Cluster) forSarama(conf *sarama.Config) error {
 		conf.Net.SASL.Mechanism = sarama.SASLTypePlaintext
 		conf.Net.SASL.User, conf.Net.SASL.Password = c.User, c.Password
 	}
-	if !c.secure() {
-		return nil
+	secure, err := c.TLS()
+	if err != nil || secure == nil {
+		return err
 	}
-	conf.Net.TLS.Enable = true
-	conf.Net.TLS.Config = &tls.Config{MinVersion: tls.VersionTLS12}
+	conf.Net.TLS.Enable, conf.Net.TLS.Config = true, secure
+	return nil
+}
+
+// TLS is the connection's encryption, nil for none: for sarama, and for clients beside this package.
+func (c Cluster) TLS() (*tls.Config, error) {
+	if !c.secure() {
+		return nil, nil
+	}
+	secure := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CA != "" {
 		pem, err := os.ReadFile(c.CA)
 		if err != nil {
-			return fmt.Errorf("read the brokers' authority: %w", err)
+			return nil, fmt.Errorf("read the brokers' authority: %w", err)
 		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("%s holds no certificate in PEM", c.CA)
+		secure.RootCAs = x509.NewCertPool()
+		if !secure.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate in PEM", c.CA)
 		}
-		conf.Net.TLS.Config.RootCAs = pool
 	}
 	if c.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
 		if err != nil {
-			return fmt.Errorf("read the client's certificate: %w", err)
+			return nil, fmt.Errorf("read the client's certificate: %w", err)
 		}
-		conf.Net.TLS.Config.Certificates = []tls.Certificate{pair}
+		secure.Certificates = []tls.Certificate{pair}
 	}
-	return nil
+	return secure, nil
 }
 
 // forwardLogs hands librdkafka's log lines to slog until the channel closes. Levels are syslog's.
