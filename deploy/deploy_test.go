@@ -102,11 +102,21 @@ func (s *story) diff(t *testing.T, opts Options) Difference {
 func (s *story) mustBeTheSame(t *testing.T) {
 	t.Helper()
 	var d Difference
-	same := func() bool { d = s.diff(t, one); return !d.Drift() && len(d.Leaderless) == 0 }
-	for end := time.Now().Add(DefaultWait); !same() && time.Now().Before(end); {
-		time.Sleep(waitPause)
+	defer func() {
+		if t.Failed() {
+			t.Log(d)
+		}
+	}()
+	until(t, func() bool { d = s.diff(t, one); return !d.Drift() && len(d.Leaderless) == 0 })
+}
+
+// until looks again and again on the test's own goroutine, so that a look that fails the test ends it at once, with its
+// own words: testify's Eventually looks on another one and only ever says that time is up.
+func until(t *testing.T, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(DefaultWait); !holds(); time.Sleep(waitPause) {
+		require.True(t, time.Now().Before(end), "not so after %s", DefaultWait)
 	}
-	require.True(t, same(), "%s", d)
 }
 
 // byHand changes a setting as an operator with Kafka's own tools would.
@@ -115,7 +125,7 @@ func (s *story) byHand(t *testing.T, topic string, op kadm.IncrementalOp, key, v
 	response, err := s.admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: op, Name: key, Value: &value}}, topic)
 	require.NoError(t, err)
 	require.NoError(t, response[0].Err)
-	require.Eventually(t, func() bool { // a broker hears of it from the controller a moment later
+	until(t, func() bool { // a broker hears of it from the controller a moment later
 		shown, err := s.admin.DescribeTopicConfigs(t.Context(), topic)
 		require.NoError(t, err)
 		for _, c := range shown[0].Configs {
@@ -125,7 +135,7 @@ func (s *story) byHand(t *testing.T, topic string, op kadm.IncrementalOp, key, v
 			}
 		}
 		return op == kadm.DeleteConfig
-	}, DefaultWait, waitPause)
+	})
 }
 
 func (s *story) empty(t *testing.T) {
@@ -246,7 +256,7 @@ func (s *story) foreign(t *testing.T) {
 	_, err := s.admin.CreateTopic(t.Context(), 1, 1, nil, "somebody.elses")
 	require.NoError(t, err)
 	s.byHand(t, "inbox.events", kadm.SetConfig, "flush.ms", "1000")
-	require.Eventually(t, func() bool { return len(s.diff(t, one).Extra) == 1 }, DefaultWait, waitPause)
+	until(t, func() bool { return len(s.diff(t, one).Extra) == 1 })
 	_, err = Apply(t.Context(), s.admin, s.plan, one)
 	require.NoError(t, err)
 	d := s.diff(t, one)
@@ -258,10 +268,10 @@ func (s *story) foreign(t *testing.T) {
 func (s *story) remade(t *testing.T) {
 	_, err := s.admin.DeleteTopic(t.Context(), "bookmark.events")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool {
+	until(t, func() bool {
 		d := s.diff(t, one)
 		return len(d.Missing) == 1 && d.Missing[0].Name == "bookmark.events"
-	}, DefaultWait, waitPause)
+	})
 	_, err = Apply(t.Context(), s.admin, s.plan, one)
 	require.NoError(t, err)
 	s.mustBeTheSame(t)
@@ -271,7 +281,7 @@ func (s *story) twoAtOnce(t *testing.T) {
 	names := []string{"inbox.events", "outbox.commands", s.plan.Table("outbox")}
 	_, err := s.admin.DeleteTopics(t.Context(), names...)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return len(s.diff(t, one).Missing) == len(names) }, DefaultWait, waitPause)
+	until(t, func() bool { return len(s.diff(t, one).Missing) == len(names) })
 	results := make(chan error)
 	for range 2 {
 		go func() {

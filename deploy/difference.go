@@ -88,6 +88,7 @@ func Diff(ctx context.Context, admin *kadm.Client, p topology.Plan, opts Options
 	if err := d.compareSettings(ctx, admin, present); err != nil {
 		return Difference{}, err
 	}
+	slices.SortFunc(d.Missing, func(a, b TopicSpec) int { return order(desired, a) - order(desired, b) })
 	for name, t := range live.Topics {
 		known := slices.ContainsFunc(desired, func(s TopicSpec) bool { return s.Name == name })
 		if !known && !t.IsInternal {
@@ -96,6 +97,11 @@ func Diff(ctx context.Context, admin *kadm.Client, p topology.Plan, opts Options
 	}
 	slices.Sort(d.Extra)
 	return d, nil
+}
+
+// order is the place of a topic in the plan.
+func order(desired []TopicSpec, spec TopicSpec) int {
+	return slices.IndexFunc(desired, func(s TopicSpec) bool { return s.Name == spec.Name })
 }
 
 // compareShape compares partitions and replicas, and reports whether the topic is there.
@@ -143,6 +149,10 @@ func (d *Difference) compareSettings(ctx context.Context, admin *kadm.Client, sp
 		resource, err := live.On(spec.Name, nil)
 		if err == nil {
 			err = resource.Err
+		}
+		if errors.Is(err, kerr.UnknownTopicOrPartition) { // deleted since it was listed, or too new for this broker
+			d.Missing = append(d.Missing, spec)
+			continue
 		}
 		if err != nil {
 			return fmt.Errorf("settings of topic %s: %w", spec.Name, err)
