@@ -26,12 +26,12 @@ const (
 
 // FollowSettings say how to reach the log.
 type FollowSettings struct {
-	Cluster    wire.Cluster
-	Plan       topology.Plan
-	InstanceID string                // name of this process among its kind, kept over restarts; empty = none
-	Log        *slog.Logger          // nil = slog.Default
-	Metrics    prometheus.Registerer // nil = none
-	LookEvery  time.Duration         // at the store of a quiet partition; 0 = 5 s
+	Cluster        wire.Cluster
+	Plan           topology.Plan
+	SessionTimeout time.Duration         // without a heartbeat, until others get the partitions; 0 = wire's default
+	Log            *slog.Logger          // nil = slog.Default
+	Metrics        prometheus.Registerer // nil = none
+	LookEvery      time.Duration         // at the store of a quiet partition; 0 = 5 s
 }
 
 // FollowWire follows Kafka.
@@ -42,7 +42,7 @@ func FollowWire(settings FollowSettings) Follower {
 	return func(ctx context.Context, view topology.View, start startFunc, handle handleFunc) error {
 		return wire.Follow(ctx, wire.FollowerConfig{
 			Cluster: settings.Cluster, Plan: settings.Plan, Name: "view." + view.Name, Topics: view.Input,
-			InstanceID: settings.InstanceID, MaxBatch: batchRecords, IdleEvery: settings.LookEvery, Gather: gather,
+			SessionTimeout: settings.SessionTimeout, MaxBatch: batchRecords, IdleEvery: settings.LookEvery, Gather: gather,
 			Log: settings.Log, Metrics: settings.Metrics,
 			Start: func(ctx context.Context, partitions []wire.TopicPartition) (map[wire.TopicPartition]int64, error) {
 				offsets := make(map[wire.TopicPartition]int64, len(partitions))

@@ -49,7 +49,7 @@ func runDispatch(ctx context.Context, p *process, ready func(bool)) error {
 		Follow: func(ctx context.Context, name string, topics []string, owned func([]gateways.Owned), take func([]topology.Record)) error {
 			return wire.Follow(ctx, wire.FollowerConfig{
 				Cluster: p.cluster(), Plan: p.plan, Name: name, Topics: topics, Newest: true,
-				InstanceID: p.instance(), Log: p.log, Metrics: p.metrics,
+				SessionTimeout: p.Session, Log: p.log, Metrics: p.metrics,
 				Owned: func(now []wire.TopicPartition) {
 					list := make([]gateways.Owned, len(now))
 					for i, tp := range now {

@@ -64,7 +64,7 @@ func view(name string) func(context.Context, *process, func(bool)) error {
 		return views.Run(ctx, views.Config{
 			Plan: p.plan, View: name, Stores: stores, Log: p.log, Metrics: p.metrics,
 			Follow: views.FollowWire(views.FollowSettings{
-				Cluster: p.cluster(), Plan: p.plan, InstanceID: p.instance(), Log: p.log, Metrics: p.metrics,
+				Cluster: p.cluster(), Plan: p.plan, SessionTimeout: p.Session, Log: p.log, Metrics: p.metrics,
 			}),
 		})
 	}

@@ -36,7 +36,7 @@ type Settings struct {
 	Replication   int16         `koanf:"replication" doc:"replicas of every topic; 1 only for development"`
 	Data          string        `koanf:"data" doc:"folder for local stores and keys"`
 	Instance      string        `koanf:"instance" doc:"stable name of this process for static group membership (a pod's name); empty = host name"`
-	Session       time.Duration `koanf:"session-timeout" doc:"a processor that is not heard of for this long loses its partitions"`
+	Session       time.Duration `koanf:"session-timeout" doc:"a member of a group that is not heard of for this long loses its partitions"`
 	Standby       bool          `koanf:"hot-standby" doc:"keep copies of the other processors' tables, for a takeover without recovery"`
 	Lane          string        `koanf:"lane" doc:"swimlane of this process; empty = the main one"`
 

@@ -175,7 +175,8 @@ func baseConsumerSettings(c Cluster, clientID string) kafka.ConfigMap {
 func followerSettings(cfg FollowerConfig) kafka.ConfigMap {
 	m := baseConsumerSettings(cfg.Cluster, cfg.Plan.Consumer(cfg.Name))
 	m["group.id"] = cfg.Plan.Consumer(cfg.Name)
-	// A member that joins or leaves stops only the partitions that move.
+	// A member that joins or leaves stops only the partitions that move. It has no group.instance.id: librdkafka ends a
+	// static member for good ("fenced") when the coordinator dies between taking its join and answering it.
 	m["partition.assignment.strategy"] = "cooperative-sticky"
 	m["session.timeout.ms"] = int(cfg.SessionTimeout.Milliseconds())
 	m["heartbeat.interval.ms"] = int(cfg.SessionTimeout.Milliseconds()) / heartbeatShare
@@ -183,9 +184,6 @@ func followerSettings(cfg FollowerConfig) kafka.ConfigMap {
 		// Every fetch costs the broker, the network and the handler about the same, with one record in it or a thousand.
 		m["fetch.min.bytes"] = gatherBytes
 		m["fetch.wait.max.ms"] = max(1, int(cfg.Gather.Milliseconds()))
-	}
-	if cfg.InstanceID != "" {
-		m["group.instance.id"] = cfg.InstanceID
 	}
 	if cfg.Newest {
 		m["auto.offset.reset"] = "latest" // only hints are read so; a lost one is repaired by sync

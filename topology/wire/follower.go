@@ -52,7 +52,6 @@ type FollowerConfig struct {
 	Name           string        // the consumer group is Plan.Consumer(Name)
 	Topics         []string      // of the plan
 	Newest         bool          // begin at the end and commit nothing; else at the commit, or the oldest record without one
-	InstanceID     string        // name of this process among its kind, kept over restarts; empty = none
 	SessionTimeout time.Duration // without a heartbeat, until others get the partitions; 10 s
 	MaxBatch       int           // records of a batch; 500
 	MaxWait        time.Duration // how long a batch waits to be full; 0 = takes what is there
@@ -197,8 +196,6 @@ func (f *follower) trouble(err error) error {
 	switch {
 	case e.Code() == kafka.ErrAutoOffsetReset || e.Code() == kafka.ErrOffsetOutOfRange:
 		return fmt.Errorf("%w: %s: a position of %s is outside its log: %v", ErrAlarm, alarmInput, f.cfg.Name, e)
-	case e.IsFatal() && e.Code() == kafka.ErrFencedInstanceID:
-		return fmt.Errorf("another process has the instance id %q: give every process its own: %w", f.cfg.InstanceID, e)
 	case e.IsFatal():
 		return fmt.Errorf("follow: %w", e)
 	}
