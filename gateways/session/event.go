@@ -97,8 +97,7 @@ func openConversation(out *pb.Event, event *pb.ConversationEvent, open Opener) {
 	case *pb.ConversationEvent_MessageSent:
 		out.Word = &pb.Event_Message{Message: openMessage(open, &pb.HistoryMessage{Number: event.GetNumber(), Seq: event.GetSeq(),
 			Sender: event.GetOrigin().GetUser(), TimeMs: event.GetTimeMs(), Body: word.MessageSent.GetBody(), ReplyTo: word.MessageSent.GetReplyTo()})}
-	case *pb.ConversationEvent_BlockChanged:
-		out.Word = &pb.Event_BlockChanged{BlockChanged: &pb.EventBlock{User: word.BlockChanged.GetUser(), Blocked: word.BlockChanged.GetBlocked()}}
+	case *pb.ConversationEvent_BlockChanged: // no rules say it: see the proto
 	}
 }
 

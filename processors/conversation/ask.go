@@ -1,5 +1,5 @@
-// Asking: nobody becomes a member without a word from that person's account, so two words of a person wait for an answer
-// before they have their outcome. What waits stands in the row.
+// Asking: nobody becomes a member or is invited without a word from that person's account, so three words of a person wait
+// for an answer before they have their outcome. What waits stands in the row.
 
 package conversation
 
@@ -9,11 +9,11 @@ import (
 )
 
 // ask asks an account on behalf of a command; client_seq 0 = the command had its outcome already.
-func (j *judge) ask(user string, origin *parleyv1.Origin) {
-	j.made.Events = append(j.made.Events, Event{Asked: &parleyv1.Ask{User: user, Origin: origin}})
-	j.made.Outputs = append(j.made.Outputs, Output{user, &parleyv1.AccountCommand{
+func (j *judge) ask(ask *parleyv1.Ask) {
+	j.made.Events = append(j.made.Events, Event{Asked: ask})
+	j.made.Outputs = append(j.made.Outputs, Output{ask.User, &parleyv1.AccountCommand{
 		Word: &parleyv1.AccountCommand_AskJoin{AskJoin: &parleyv1.AskJoin{
-			Conversation: j.stamp.Key, By: origin.User,
+			Conversation: j.stamp.Key, By: ask.Origin.User,
 		}},
 	}})
 }
@@ -26,21 +26,22 @@ func (j *judge) answer(answer *parleyv1.AnswerJoin) {
 		return
 	}
 	j.made.Events = append(j.made.Events, Event{Answered: answer})
-	j.origin = asks[i].Origin
+	ask := asks[i]
+	j.origin = ask.Origin
 	if name.IsGroup(j.stamp.Key) {
-		j.answerGroup(answer)
+		j.answerGroup(ask, answer.Allowed)
 	} else {
-		j.answerDirect(answer)
+		j.answerDirect(ask, answer.Allowed)
 	}
 }
 
 // answerDirect opens a direct conversation.
-func (j *judge) answerDirect(answer *parleyv1.AnswerJoin) {
-	if !answer.Allowed {
+func (j *judge) answerDirect(ask *parleyv1.Ask, allowed bool) {
+	if !allowed {
 		j.refuse(parleyv1.Reason_REASON_PERSON_UNAVAILABLE)
 		return
 	}
-	first, second := j.origin.User, answer.User
+	first, second := ask.Origin.User, ask.User
 	if first > second {
 		first, second = second, first
 	}
@@ -52,23 +53,25 @@ func (j *judge) answerDirect(answer *parleyv1.AnswerJoin) {
 	}}, first, second)
 }
 
-// answerGroup makes a member, unless the group has changed since it asked: the one who asked may have gone or fallen in
-// rank, the person may have come by invitation, the last place may be taken.
-func (j *judge) answerGroup(answer *parleyv1.AnswerJoin) {
-	asker := j.member(j.origin.User)
+// answerGroup makes a member or an invitation, unless the group has changed since it asked: the one who asked may have
+// gone or fallen in rank, the person may have come by invitation, the last place may be taken.
+func (j *judge) answerGroup(ask *parleyv1.Ask, allowed bool) {
+	asker := j.member(ask.Origin.User)
 	switch {
-	case !answer.Allowed:
+	case !allowed:
 		j.refuse(parleyv1.Reason_REASON_PERSON_UNAVAILABLE)
 	case asker == nil:
 		j.refuse(parleyv1.Reason_REASON_NOT_A_MEMBER)
 	case !leads(asker):
 		j.refuse(parleyv1.Reason_REASON_NOT_ALLOWED)
-	case j.member(answer.User) != nil:
+	case ask.Invite: // no other way in, and no other invitation, while this one was asked
+		j.invite(ask.User)
+	case j.member(ask.User) != nil:
 		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
 	case len(j.row.Members) >= j.stamp.FanOut:
 		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
 	default:
-		j.join(answer.User)
+		j.join(ask.User)
 	}
 }
 
@@ -81,7 +84,7 @@ func (j *judge) openDirect(peer string) {
 	case j.exists() || len(j.row.GetAsks()) > 0:
 		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
 	default:
-		j.ask(peer, j.origin)
+		j.ask(&parleyv1.Ask{User: peer, Origin: j.origin})
 	}
 }
 
@@ -95,9 +98,19 @@ func (j *judge) addMember(me *parleyv1.Member, user string) {
 		j.refuse(parleyv1.Reason_REASON_INVALID)
 	case j.member(user) != nil || waiting:
 		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
-	case len(j.row.Asks) >= MaxAsks || len(j.row.Members)+len(j.row.Asks) >= j.stamp.FanOut:
+	case len(j.row.Asks) >= MaxAsks || len(j.row.Members)+j.asked(false) >= j.stamp.FanOut: // who is asked has a place kept
 		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
 	default:
-		j.ask(user, j.origin)
+		j.ask(&parleyv1.Ask{User: user, Origin: j.origin})
 	}
+}
+
+// asked counts the accounts that are being asked, for an invitation or for a member.
+func (j *judge) asked(invite bool) (count int) {
+	for _, ask := range j.row.Asks {
+		if ask.Invite == invite {
+			count++
+		}
+	}
+	return count
 }

@@ -194,6 +194,15 @@ func TestComing(t *testing.T) {
 	askedByCarl := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = from("carl") })
 	askedByZoe := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = from("zoe") })
 	askedQuietly := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = &parleyv1.Origin{User: "ann"} })
+	inviting := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Invite = true })
+	invitingByZoe := with(askedByZoe, func(r *parleyv1.ConversationRow) { r.Asks[0].Invite = true })
+	full := with(hiking, func(r *parleyv1.ConversationRow) {
+		for _, user := range people(MaxInvitations - 1) {
+			r.Invitations = append(r.Invitations, &parleyv1.Invitation{User: user, By: "ann"})
+		}
+		r.Asks = []*parleyv1.Ask{{User: "zoe", Origin: from("ann"), Invite: true}}
+	})
+	almost := with(full, func(r *parleyv1.ConversationRow) { r.Asks[0].Invite = false })
 	askedMember := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].User = "carl" })
 	check(t, []saying{
 		{"add", hiking, group, add("bob", "emil"), "asks emil for bob;"},
@@ -209,7 +218,15 @@ func TestComing(t *testing.T) {
 		{"carl came meanwhile", askedMember, group, answer("carl", true), "bob: ALREADY_EXISTS"},
 		{"the first members come", askedQuietly, group, answer("emil", true), `MemberJoined{member emil(MEMBER since 11/5), title "Hike"} to ann bob carl dora emil`},
 		{"the first members do not come", askedQuietly, group, answer("emil", false), ""},
-		{"invite", hiking, group, invite("bob", "emil"), `MemberInvited{user emil, title "Hike"} to ann bob carl dora emil`},
+		{"invite", hiking, group, invite("bob", "emil"), "asks emil for bob;"},
+		{"emil may be invited", inviting, group, answer("emil", true), `MemberInvited{user emil, title "Hike"} to ann bob carl dora emil`},
+		{"emil may not be invited", inviting, group, answer("emil", false), "bob: PERSON_UNAVAILABLE"},
+		{"the one who invited has gone", invitingByZoe, group, answer("emil", true), "zoe: NOT_A_MEMBER"},
+		{"invite who is being invited", inviting, group, invite("ann", "emil"), "ann: ALREADY_EXISTS"},
+		{"add who is being invited", inviting, group, add("ann", "emil"), "ann: ALREADY_EXISTS"},
+		{"accept before the answer", inviting, group, accept("emil"), "emil: NOT_A_MEMBER"},
+		{"invite when the last place is asked for", full, group, invite("ann", "emil"), "ann: LIMIT_REACHED"},
+		{"invite when a member is asked for", almost, group, invite("ann", "emil"), "asks emil for ann;"},
 		{"invite as a member", hiking, group, invite("carl", "emil"), "carl: NOT_ALLOWED"},
 		{"invite twice", invited, group, invite("bob", "emil"), "bob: ALREADY_EXISTS"},
 		{"invite a member", hiking, group, invite("bob", "carl"), "bob: ALREADY_EXISTS"},
@@ -313,7 +330,10 @@ func TestLimits(t *testing.T) {
 	row = apply(row, decide(row, group, add("ann", "u62")))
 	require.Equal(t, "ann: LIMIT_REACHED", outcome(decide(row, group, add("ann", "u63"))), "who is asked has a place kept")
 	for i := range 64 {
-		row = apply(row, decide(row, group, invite("ann", fmt.Sprintf("v%02d", i))))
+		user := fmt.Sprintf("v%02d", i)
+		row = apply(row, decide(row, group, invite("ann", user)))
+		require.Equal(t, "ann: LIMIT_REACHED", outcome(decide(row, group, invite("ann", "w"))), "so many accounts are asked at once")
+		row = apply(row, decide(row, group, answer(user, true)))
 	}
 	require.Len(t, row.Invitations, MaxInvitations)
 	require.Equal(t, "ann: LIMIT_REACHED", outcome(decide(row, group, invite("ann", "w"))))

@@ -41,11 +41,12 @@ func (j *judge) createGroup(word *parleyv1.CreateGroup) {
 		},
 	}}, me)
 	for _, user := range others {
-		j.ask(user, &parleyv1.Origin{User: me})
+		j.ask(&parleyv1.Ask{User: user, Origin: &parleyv1.Origin{User: me}})
 	}
 }
 
-// inviteMember invites a person, who may accept. The members hear of it, and so does the invited person.
+// inviteMember asks a person's account on behalf of a member: whoever is blocked cannot invite, and nobody is told of the
+// try. The one who invites hears PERSON_UNAVAILABLE, as of a person who is not there.
 func (j *judge) inviteMember(me *parleyv1.Member, user string) {
 	_, invited := findInvitation(j.row.Invitations, user)
 	_, waiting := findAsk(j.row.Asks, user)
@@ -56,13 +57,18 @@ func (j *judge) inviteMember(me *parleyv1.Member, user string) {
 		j.refuse(parleyv1.Reason_REASON_INVALID)
 	case j.member(user) != nil || invited || waiting:
 		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
-	case len(j.row.Invitations) >= MaxInvitations:
+	case len(j.row.Asks) >= MaxAsks || len(j.row.Invitations)+j.asked(true) >= MaxInvitations: // who is asked has a place kept
 		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
 	default:
-		j.say(&parleyv1.ConversationEvent{Word: &parleyv1.ConversationEvent_MemberInvited{
-			MemberInvited: &parleyv1.MemberInvited{User: user, Title: j.row.Title},
-		}}, user)
+		j.ask(&parleyv1.Ask{User: user, Origin: j.origin, Invite: true})
 	}
+}
+
+// invite invites a person, who may accept. The members hear of it, and so does the invited person.
+func (j *judge) invite(user string) {
+	j.say(&parleyv1.ConversationEvent{Word: &parleyv1.ConversationEvent_MemberInvited{
+		MemberInvited: &parleyv1.MemberInvited{User: user, Title: j.row.Title},
+	}}, user)
 }
 
 // acceptInvitation makes the invited person a member. Whoever is not invited learns nothing.

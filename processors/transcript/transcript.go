@@ -35,6 +35,9 @@ func (p Printer) message(m protoreflect.Message) string {
 	case *parleyv1.Member:
 		return fmt.Sprintf("%s(%s since %d/%d)", m.User, enum(m.Role.Descriptor(), m.Role.Number()), m.SinceSeq, m.SinceNumber)
 	case *parleyv1.Ask:
+		if m.Invite {
+			return fmt.Sprintf("%s to be invited for %s", m.User, origin(m.Origin))
+		}
 		return fmt.Sprintf("%s for %s", m.User, origin(m.Origin))
 	case *parleyv1.Invitation:
 		return fmt.Sprintf("%s by %s", m.User, m.By)

@@ -21,6 +21,7 @@ type naiveTalk struct {
 	since       map[string]uint64 // seq at which somebody came
 	invited     map[string]bool
 	asked       map[string]*parleyv1.Origin
+	inviting    map[string]bool // of those who are asked: to be invited, not to be made members
 	blocked     map[string]bool
 }
 
@@ -28,7 +29,7 @@ func (n *naive) talk(key string) *naiveTalk {
 	if n.talks[key] == nil {
 		n.talks[key] = &naiveTalk{
 			n: n, name: key, role: map[string]int{}, since: map[string]uint64{}, invited: map[string]bool{},
-			asked: map[string]*parleyv1.Origin{}, blocked: map[string]bool{},
+			asked: map[string]*parleyv1.Origin{}, inviting: map[string]bool{}, blocked: map[string]bool{},
 		}
 	}
 	return n.talks[key]
@@ -185,7 +186,7 @@ func (t *naiveTalk) memberRequest(me string, r *parleyv1.ConversationRequest, or
 	switch word := r.Word.(type) {
 	case *parleyv1.ConversationRequest_AddMember:
 		other := word.AddMember.User
-		if !leads || t.role[other] > 0 || t.asked[other] != nil || len(t.role)+len(t.asked) >= fanOut {
+		if !leads || t.role[other] > 0 || t.asked[other] != nil || len(t.role)+len(t.asked)-len(t.inviting) >= fanOut {
 			return false
 		}
 		t.asked[other] = origin
@@ -194,8 +195,7 @@ func (t *naiveTalk) memberRequest(me string, r *parleyv1.ConversationRequest, or
 		if !leads || t.role[other] > 0 || t.asked[other] != nil || t.invited[other] {
 			return false
 		}
-		t.say("invited "+other, origin, other)
-		t.invited[other] = true
+		t.asked[other], t.inviting[other] = origin, true
 	case *parleyv1.ConversationRequest_RemoveMember:
 		other := word.RemoveMember.User
 		if !leads || other == me || t.role[other] == 0 || t.role[me] < 3 && t.role[other] > 1 {
@@ -256,8 +256,10 @@ func (t *naiveTalk) join(user string, origin *parleyv1.Origin) {
 	delete(t.invited, user)
 }
 
-// answer reports whether somebody who was asked became a member.
+// answer reports whether somebody who was asked became a member, or was invited.
 func (t *naiveTalk) answer(user string, allowed bool, origin *parleyv1.Origin) bool {
+	inviting := t.inviting[user]
+	delete(t.inviting, user)
 	switch {
 	case !allowed:
 		return false
@@ -266,7 +268,13 @@ func (t *naiveTalk) answer(user string, allowed bool, origin *parleyv1.Origin) b
 		t.role[user], t.role[origin.User] = 1, 1
 		t.say("created", origin)
 		return true
-	case t.role[origin.User] < 2 || t.role[user] > 0 || len(t.role) >= fanOut:
+	case t.role[origin.User] < 2:
+		return false
+	case inviting:
+		t.say("invited "+user, origin, user)
+		t.invited[user] = true
+		return true
+	case t.role[user] > 0 || len(t.role) >= fanOut:
 		return false
 	}
 	t.join(user, origin)

@@ -195,7 +195,7 @@ type AccountCommand_Request struct {
 }
 
 type AccountCommand_AskJoin struct {
-	// From a conversation: may this person be made a member?
+	// From a conversation: may this person be made a member, or invited?
 	AskJoin *AskJoin `protobuf:"bytes,11,opt,name=ask_join,json=askJoin,proto3,oneof"`
 }
 
@@ -529,7 +529,7 @@ func (x *UnblockPerson) GetUser() string {
 	return ""
 }
 
-// AskJoin asks whether this person may be made a member of a conversation.
+// AskJoin asks whether this person may be made a member of a conversation, or invited to it.
 type AskJoin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Key of the conversation, home/conversation; 3 to 129 bytes.

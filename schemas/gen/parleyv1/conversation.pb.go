@@ -242,7 +242,7 @@ type ConversationCommand_Request struct {
 }
 
 type ConversationCommand_AnswerJoin struct {
-	// From an account: may this person be made a member?
+	// From an account: may this person be made a member, or invited?
 	AnswerJoin *AnswerJoin `protobuf:"bytes,11,opt,name=answer_join,json=answerJoin,proto3,oneof"`
 }
 
@@ -457,7 +457,7 @@ type ConversationRequest_AddMember struct {
 }
 
 type ConversationRequest_InviteMember struct {
-	// Invite a person, who may accept.
+	// Invite a person, who may accept, if that person's account allows it.
 	InviteMember *InviteMember `protobuf:"bytes,14,opt,name=invite_member,json=inviteMember,proto3,oneof"`
 }
 
@@ -1024,7 +1024,7 @@ type AnswerJoin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The person who was asked; user id, 1 to 64 bytes.
 	User string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	// True when the person may be made a member.
+	// True when the person may be made a member, or invited.
 	Allowed       bool `protobuf:"varint,2,opt,name=allowed,proto3" json:"allowed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1364,7 +1364,8 @@ type ConversationEvent_MessageSent struct {
 }
 
 type ConversationEvent_BlockChanged struct {
-	// A block between the two people of a direct conversation came or went.
+	// Never said: it would draw a seq, and a gap in the numbers that one of the two hears nothing of would betray a block.
+	// Whoever blocks hears it from the own account (PersonBlocked). Kept so that its number means nothing else, ever.
 	BlockChanged *BlockChanged `protobuf:"bytes,19,opt,name=block_changed,json=blockChanged,proto3,oneof"`
 }
 
@@ -1874,7 +1875,8 @@ func (x *MessageSent) GetReplyTo() uint64 {
 	return 0
 }
 
-// BlockChanged says that a person blocks the other one of a direct conversation, or no longer.
+// BlockChanged would say that a person blocks the other one of a direct conversation, or no longer. No rules say it: see
+// block_changed.
 type BlockChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The one who blocks; user id, 1 to 64 bytes.
@@ -2172,7 +2174,9 @@ type Ask struct {
 	// The person asked; user id, 1 to 64 bytes.
 	User string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
 	// The command that made us ask; its outcome is said when the answer comes. client_seq 0 = said already (a group's first members).
-	Origin        *Origin `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	Origin *Origin `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	// True = the person is invited when the answer is yes; false = made a member at once.
+	Invite        bool `protobuf:"varint,3,opt,name=invite,proto3" json:"invite,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2219,6 +2223,13 @@ func (x *Ask) GetOrigin() *Origin {
 		return x.Origin
 	}
 	return nil
+}
+
+func (x *Ask) GetInvite() bool {
+	if x != nil {
+		return x.Invite
+	}
+	return false
 }
 
 var File_parley_v1_conversation_proto protoreflect.FileDescriptor
@@ -2350,10 +2361,11 @@ const file_parley_v1_conversation_proto_rawDesc = "" +
 	"\n" +
 	"Invitation\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x0e\n" +
-	"\x02by\x18\x02 \x01(\tR\x02by\"D\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\"\\\n" +
 	"\x03Ask\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12)\n" +
-	"\x06origin\x18\x02 \x01(\v2\x11.parley.v1.OriginR\x06origin*=\n" +
+	"\x06origin\x18\x02 \x01(\v2\x11.parley.v1.OriginR\x06origin\x12\x16\n" +
+	"\x06invite\x18\x03 \x01(\bR\x06invite*=\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vKIND_DIRECT\x10\x01\x12\x0e\n" +

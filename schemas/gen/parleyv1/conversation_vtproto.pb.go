@@ -816,6 +816,7 @@ func (m *Ask) CloneVT() *Ask {
 	r := new(Ask)
 	r.User = m.User
 	r.Origin = m.Origin.CloneVT()
+	r.Invite = m.Invite
 	if len(m.unknownFields) > 0 {
 		r.unknownFields = make([]byte, len(m.unknownFields))
 		copy(r.unknownFields, m.unknownFields)
@@ -2192,6 +2193,9 @@ func (this *Ask) EqualVT(that *Ask) bool {
 		return false
 	}
 	if !this.Origin.EqualVT(that.Origin) {
+		return false
+	}
+	if this.Invite != that.Invite {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -4248,6 +4252,16 @@ func (m *Ask) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Invite {
+		i--
+		if m.Invite {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
 	if m.Origin != nil {
 		size, err := m.Origin.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
@@ -5141,6 +5155,9 @@ func (m *Ask) SizeVT() (n int) {
 	if m.Origin != nil {
 		l = m.Origin.SizeVT()
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.Invite {
+		n += 2
 	}
 	n += len(m.unknownFields)
 	return n
@@ -9313,6 +9330,26 @@ func (m *Ask) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Invite", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Invite = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -1197,7 +1197,7 @@ func (x *SendProfile) GetDisplayName() string {
 	return ""
 }
 
-// SeenMark says how far the person received and read a conversation.
+// SeenMark says how far the person received and read a conversation. Whoever is not a member is refused with CODE_NOT_FOUND.
 type SeenMark struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Key of the conversation, home/conversation; 3 to 129 bytes.
@@ -2539,7 +2539,7 @@ type Event_RoleChanged struct {
 }
 
 type Event_BlockChanged struct {
-	// The named person blocks the other, or no longer.
+	// Never sent: a block is told to nobody but the one who blocks, by account.blocked.
 	BlockChanged *EventBlock `protobuf:"bytes,19,opt,name=block_changed,json=blockChanged,proto3,oneof"`
 }
 
@@ -2867,7 +2867,7 @@ func (x *EventTitle) GetTitle() string {
 	return ""
 }
 
-// EventBlock is a block in a direct conversation.
+// EventBlock would be a block in a direct conversation. No gate sends it: see block_changed.
 type EventBlock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The one who blocks; user id.
