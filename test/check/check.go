@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Limits bound a checker. Zero means the default.
@@ -52,6 +53,7 @@ type Report struct {
 	Operations int64 // asked
 	Accepted   int64 // of them ok
 	Shown      int64
+	FileBytes  int64 // written to files, because memory did not hold the history
 	Count      map[Letter]int64
 	First      []Finding // the first of them
 }
@@ -75,8 +77,9 @@ func (r *Report) String() string {
 	return b.String()
 }
 
-// Checker judges one history. It is for one goroutine.
+// Checker judges one history. Any number of goroutines may add to it; those who add events of one session keep their order.
 type Checker struct {
+	mu        sync.Mutex
 	limits    Limits
 	report    Report
 	held      []Event
@@ -101,8 +104,13 @@ func New(limits Limits) *Checker {
 	}
 }
 
+// buffers are memory for held events, given from one checker to the next: a simulator judges thousands of short histories.
+var buffers sync.Pool
+
 // Add takes an event.
 func (c *Checker) Add(e Event) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.done {
 		return errors.New("the history is closed")
 	}
@@ -136,6 +144,11 @@ func (c *Checker) Add(e Event) error {
 	if c.spill != nil {
 		return c.spill.add(&e)
 	}
+	if c.held == nil {
+		if b, ok := buffers.Get().(*[]Event); ok {
+			c.held = *b
+		}
+	}
 	if c.held = append(c.held, e); len(c.held) < c.limits.Held {
 		return nil
 	}
@@ -153,17 +166,31 @@ func (c *Checker) spread() error {
 			return err
 		}
 	}
-	c.held = nil
+	c.release()
 	return nil
+}
+
+// release gives the memory of what was held to the next checker.
+func (c *Checker) release() {
+	clear(c.held)
+	b := c.held[:0]
+	c.held = nil
+	buffers.Put(&b)
 }
 
 // Close judges everything and removes its files.
 func (c *Checker) Close() (*Report, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done {
+		return nil, errors.New("the history is closed")
+	}
 	c.done = true
 	if c.spill == nil {
 		c.conversations(c.held)
 		c.people(c.held)
 		c.strangers()
+		c.release()
 		return &c.report, nil
 	}
 	err := c.spill.each(func(family int, events []Event) {
@@ -174,6 +201,7 @@ func (c *Checker) Close() (*Report, error) {
 		}
 	})
 	c.strangers()
+	c.report.FileBytes = c.spill.bytes
 	return &c.report, errors.Join(err, c.spill.close())
 }
 

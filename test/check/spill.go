@@ -29,6 +29,7 @@ type spill struct {
 	seed   maphash.Seed
 	files  [families][]*bucket
 	line   []byte
+	bytes  int64 // written so far
 }
 
 type bucket struct {
@@ -69,6 +70,7 @@ func (s *spill) add(e *Event) error {
 		if _, err := b.to.Write(s.line); err != nil {
 			return fmt.Errorf("write the history: %w", err)
 		}
+		s.bytes += int64(len(s.line))
 	}
 	return nil
 }

@@ -32,9 +32,9 @@ type device struct {
 	line     *connection
 	talks    map[string]*talk
 
-	epoch, seq uint64 // cursor
-	stretch    int    // rises with each resync
-	items      []check.Event
+	epoch, seq uint64  // cursor
+	stretch    int     // rises with each resync
+	items      []int32 // what it shows, in World.shown
 	reads      int
 	member     map[string]*parleyv1.Member // cached memberships: only a mutant looks at them
 }
@@ -199,7 +199,7 @@ func (d *device) resync(epoch uint64) {
 		return
 	}
 	d.w.note("%s begins anew in epoch %d", d.id, epoch)
-	d.epoch, d.seq, d.items = epoch, 0, nil
+	d.epoch, d.seq, d.items = epoch, 0, d.items[:0]
 	d.stretch++
 }
 

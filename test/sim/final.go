@@ -34,7 +34,8 @@ func (w *World) finalReads() {
 }
 
 func (w *World) finalRead(d *device, head uint64) {
-	for _, e := range d.items {
+	for _, i := range d.items {
+		e := w.shown[i]
 		e.Kind = check.Final
 		e.AtMs = 0
 		w.add(e)

@@ -24,7 +24,7 @@ var (
 )
 
 // garbage is how far the heap may grow between collections, in percent: runs are short, and nothing of them stays.
-const garbage = 800
+const garbage = 2000
 
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(garbage)

@@ -134,7 +134,8 @@ func (d *device) show(in *parleyv1.InboxEvent) {
 		}
 	}
 	d.w.add(e)
-	d.items = append(d.items, e)
+	d.items = append(d.items, int32(len(d.w.shown)))
+	d.w.shown = append(d.w.shown, e)
 	if origin.GetUser() == d.user && origin.GetDeviceId() == d.id && origin.GetClientSeq() > 0 {
 		d.answered(origin, outcome, &e)
 	}

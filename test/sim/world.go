@@ -5,6 +5,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 
 	"github.com/parley-im/parley/processors"
 	"github.com/parley-im/parley/test/check"
@@ -64,6 +65,7 @@ type World struct {
 	views     []*view
 	pushers   []*pusher
 	judge     *check.Checker
+	shown     []check.Event // by devices; memory that worlds hand on to each other
 	alarmed   bool
 	faults    map[string]int
 	straights map[lineKey]*straight
@@ -84,6 +86,9 @@ func newWorld(cfg Config) *World {
 		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, straights: map[lineKey]*straight{},
 	}
 	w.log = newLog(w.plan)
+	if m, ok := memory.Get().(*[]check.Event); ok {
+		w.shown = *m
+	}
 	w.swarm = w.drawSwarm()
 	for _, m := range processors.Machines(w.plan) {
 		real := w.variant(m)
@@ -106,6 +111,9 @@ func newWorld(cfg Config) *World {
 	w.openDevices()
 	return w
 }
+
+// memory of what devices showed, for the next world.
+var memory sync.Pool
 
 // Run runs a seed. The same configuration gives the same result.
 func Run(cfg Config) (result Result) {
@@ -144,6 +152,9 @@ func (w *World) end() Result {
 		panic(err)
 	}
 	r.Report = report
+	clear(w.shown)
+	w.shown = w.shown[:0]
+	memory.Put(&w.shown)
 	return r
 }
 

@@ -1,0 +1,69 @@
+// A crowd's history: how many events a second are judged, in how much memory, with how much in files.
+
+package check_test
+
+import (
+	"flag"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	. "github.com/parley-im/parley/test/check"
+)
+
+// crowdSize is small in CI; the record is -events=10000000.
+var crowdSize = flag.Int("events", 600_000, "events of TestMemory")
+
+// mostHeap is what a checker with the default limits may hold, in bytes, whatever the length of the history. Held alone,
+// the events of 10^7 would take 2.4 GB.
+const mostHeap = 256 << 20
+
+// Memory is bounded: files take what does not fit, and are judged bucket by bucket. One seq of the crowd is missing
+// from one final read, and is found.
+func TestMemory(t *testing.T) {
+	began := time.Now()
+	most, stop := watchHeap()
+	c := New(Limits{Dir: t.TempDir(), Held: min(1<<18, *crowdSize/8)})
+	crowd(*crowdSize, true, func(e Event) {
+		if err := c.Add(e); err != nil {
+			t.Fatal(err)
+		}
+	})
+	taken := time.Since(began)
+	r, err := c.Close()
+	require.NoError(t, err)
+	close(stop)
+	heap := <-most
+	var usage syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	all := time.Since(began)
+	t.Logf("%d events in %v (taken in %v, judged in %v), %.0f events/s; most on the heap %d MiB, resident %d MiB, files %d MiB", r.Events,
+		all.Round(time.Millisecond), taken.Round(time.Millisecond), (all - taken).Round(time.Millisecond),
+		float64(r.Events)/all.Seconds(), heap>>20, usage.Maxrss>>10, r.FileBytes>>20)
+	require.Equal(t, map[Letter]int64{Lost: 1, Gap: 1}, r.Count, r)
+	require.Positive(t, r.FileBytes)
+	require.Less(t, heap, uint64(mostHeap), "the checker holds more than it may")
+}
+
+// watchHeap looks at the heap now and then, and tells the most that it saw.
+func watchHeap() (most chan uint64, stop chan struct{}) {
+	most, stop = make(chan uint64, 1), make(chan struct{})
+	go func() {
+		var highest uint64
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			highest = max(highest, m.HeapAlloc)
+			select {
+			case <-stop:
+				most <- highest
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+	return most, stop
+}
