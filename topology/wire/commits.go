@@ -151,7 +151,9 @@ func (s *session) commit() {
 		some = true
 	}
 	if some {
+		failpoint(PointCommitBefore)
 		s.Commit()
+		failpoint(PointCommitAfter)
 	}
 }
 

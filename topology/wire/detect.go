@@ -118,6 +118,7 @@ func (g *group) openAligned(partition int32) (*partitionStore, error) {
 
 // recovered is goka's hook for each changelog record that is read back, on recovery and on hot standby.
 func (g *group) recovered(ctx goka.UpdateContext, s storage.Storage, key string, value []byte) error {
+	failpoint(PointRecovery)
 	headers := ctx.Headers()
 	r, err := g.changelogRecord(key, value, ctx.Offset(), func(name string) ([]byte, bool) {
 		v, ok := headers[name]

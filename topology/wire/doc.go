@@ -14,6 +14,7 @@
 //	session.go     a session of the consumer group: set-up, drain, rejoin at once
 //	takeover.go    a new owner's first steps; settle.go its last ones
 //	detect.go      what must never be reset silently
+//	failpoint.go   where a process can be made to die, in binaries built for it
 //	defaults.go    every setting of the libraries that is not their default, with its reason
 //
 // Invariants that no single line shows: everything in a shipment's life after the hand-over runs on the delivery

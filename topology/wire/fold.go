@@ -68,6 +68,7 @@ func (g *group) foldOne(ctx goka.Context, value any) error {
 		return fmt.Errorf("partition %d was not taken over: this is a bug in the wire", ctx.Partition())
 	}
 	c.commits.begin(ctx.Offset())
+	failpoint(PointFetched)
 	in := inputRecord(ctx, value)
 	rules := g.machine.RulesAt(c.rules, in.Offset)
 	if rules > g.machine.MaxRules {

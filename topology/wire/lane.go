@@ -63,6 +63,7 @@ func (l *lane) acked(s *shipment) error {
 	}
 	if s.kind == output {
 		l.ackOutput(s.need)
+		failOutputAcked(l)
 	} else {
 		l.states.acked++ // one partition: acked in order
 	}

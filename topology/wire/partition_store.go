@@ -254,6 +254,7 @@ func (s *partitionStore) flushLocked() error {
 	if err := batch.Commit(pebble.NoSync); err != nil {
 		return err
 	}
+	failpoint(PointStoreWritten)
 	for _, e := range s.ready {
 		if m, ok := s.memory[e.key]; ok && e.kind == kindRow && m.sequence == e.sequence {
 			delete(s.memory, e.key)

@@ -46,7 +46,7 @@ func newProducer(partitions int32, table string, b *budget, store func(int32) *p
 	}
 	for i := range partitions {
 		p.generations[i].Store(noGeneration)
-		p.lanes = append(p.lanes, newLane(func(s *shipment) error { return p.out.send(s) }))
+		p.lanes = append(p.lanes, newLane(func(s *shipment) error { return failSent(s, p.out.send(s)) }))
 	}
 	return p
 }
@@ -115,6 +115,7 @@ func (p *producer) generation(partition int32) []topology.Header {
 func (p *producer) acked(s *shipment, offset int64) {
 	var err error
 	if s.store != nil {
+		failpoint(PointChangelogAcked)
 		err = s.store.acked(s, offset)
 	}
 	p.budget.give(s.size())
@@ -263,8 +264,11 @@ func (b *budget) ended() error {
 
 // buildProducer is goka's hook for the producer.
 func (g *group) buildProducer([]string, string, func() hash.Hash32) (goka.Producer, error) {
-	settings := groupProducerSettings(g.settings, g.name)
-	out, err := newRdkafka(settings, sendHooks{acked: g.producer.acked, failed: g.producer.failed}, g.log)
+	options, err := groupProducerOptions(g.settings, g.name, g.log)
+	if err != nil {
+		return nil, err
+	}
+	out, err := newFranz(options, sendHooks{acked: g.producer.acked, failed: g.producer.failed})
 	if err != nil {
 		return nil, err
 	}

@@ -117,11 +117,13 @@ func (h *handler) Cleanup(sarama.ConsumerGroupSession) error {
 	if h.ready.Load() {
 		h.g.owned(nil)
 	}
+	failpoint(PointRevoke)
 	err := h.goka.Cleanup(h.s)
 	if err == nil {
 		err = h.g.producer.budget.drained(h.g.settings.DrainLimit)
 	}
 	if err == nil {
+		failpoint(PointRevokeDrained)
 		h.s.stopCommitting()
 	} else {
 		h.s.stop()

@@ -40,6 +40,7 @@ func (g *group) settle(c *claim, verified int64) error {
 	slices.Sort(c.retire)
 	for _, key := range c.retire {
 		g.producer.change(takeover, c.partition, c.store, key, nil, nil)
+		failpoint(PointTakeoverRetired)
 		g.metrics.retired.Inc()
 	}
 	c.retire = nil
@@ -67,6 +68,7 @@ func (g *group) rewrite(c *claim, key string, verified int64) error {
 		return err
 	}
 	g.producer.change(rowState, c.partition, c.store, key, row, nil)
+	failpoint(PointTakeoverRewritten)
 	g.metrics.rewritten.Inc()
 	return nil
 }

@@ -95,6 +95,7 @@ func (g *group) takeOver(s *session) error {
 	if err := g.fence(s, parts); err != nil {
 		return err
 	}
+	failpoint(PointTakeoverFenced)
 	for _, p := range parts {
 		if err := g.enter(s.claims[p]); err != nil {
 			return err
@@ -116,13 +117,16 @@ func (g *group) takePartition(ctx context.Context, c *claim, before *sarama.Offs
 	if err := g.checkNote(c.partition, before); err != nil {
 		return err
 	}
+	failpoint(PointTakeoverBefore)
 	var err error
 	if c.generation, err = g.writeTakeover(ctx, c); err != nil {
 		return err
 	}
+	failpoint(PointTakeoverWritten)
 	if err := g.readTail(ctx, c); err != nil {
 		return err
 	}
+	failpoint(PointTakeoverRead)
 	if err := g.chooseTarget(c, before.Offset); err != nil {
 		return err
 	}
@@ -268,6 +272,7 @@ func (g *group) fence(s *session, parts []int32) error {
 		c.note = note
 	}
 	s.Commit()
+	failpoint(PointTakeoverCommitted)
 	back, err := g.admin.ListConsumerGroupOffsets(g.name, map[string][]int32{g.input: parts})
 	if err != nil {
 		return fmt.Errorf("read the commits back: %w", err)
