@@ -264,11 +264,8 @@ func (b *budget) ended() error {
 
 // buildProducer is goka's hook for the producer.
 func (g *group) buildProducer([]string, string, func() hash.Hash32) (goka.Producer, error) {
-	options, err := groupProducerOptions(g.settings, g.name, g.log)
-	if err != nil {
-		return nil, err
-	}
-	out, err := newFranz(options, sendHooks{acked: g.producer.acked, failed: g.producer.failed})
+	settings := groupProducerSettings(g.settings, g.name)
+	out, err := newRdkafka(settings, sendHooks{acked: g.producer.acked, failed: g.producer.failed}, g.log)
 	if err != nil {
 		return nil, err
 	}
