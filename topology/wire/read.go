@@ -17,10 +17,11 @@ import (
 
 // Limits of readers.
 const (
-	readBuffer   = 16 << 10               // KiB fetched ahead, all partitions together
-	readFetch    = 1 << 20                // bytes of one fetch of one partition
-	pollInterval = 100 * time.Millisecond // how long an empty poll lasts
-	askLimit     = 15 * time.Second       // for an answer about topics or offsets
+	readBuffer    = 16 << 10               // KiB fetched ahead, all partitions together
+	readFetch     = 1 << 20                // bytes of one fetch of one partition
+	pollInterval  = 100 * time.Millisecond // how long an empty poll lasts
+	askLimit      = 15 * time.Second       // for an answer about topics or offsets
+	askPauseFirst = 50 * time.Millisecond  // before a question that went to the wrong broker is asked again; doubled each time
 )
 
 // Span is what a partition holds: from Oldest to before End.
@@ -172,9 +173,8 @@ func partitionsOf(consumer *kafka.Consumer, topic string) ([]TopicPartition, err
 
 // listOffsets asks for one end of many partitions at once.
 func listOffsets(ctx context.Context, consumer *kafka.Consumer, partitions []TopicPartition, end kafka.OffsetSpec) (map[TopicPartition]int64, error) {
-	found := map[TopicPartition]int64{}
 	if len(partitions) == 0 {
-		return found, nil
+		return map[TopicPartition]int64{}, nil
 	}
 	admin, err := kafka.NewAdminClientFromConsumer(consumer)
 	if err != nil {
@@ -187,6 +187,31 @@ func listOffsets(ctx context.Context, consumer *kafka.Consumer, partitions []Top
 	}
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
+	for pause := askPauseFirst; ; pause *= 2 {
+		found, err := listedOffsets(ctx, admin, ask)
+		if !leaderMoved(err) {
+			return found, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(pause):
+		}
+	}
+}
+
+// leaderMoved reports an answer that only says that we asked the wrong broker, or knew too little of the right one: the
+// next question is asked with fresh knowledge.
+func leaderMoved(err error) bool {
+	var e kafka.Error
+	return errors.As(err, &e) && slices.Contains([]kafka.ErrorCode{
+		kafka.ErrFencedLeaderEpoch, kafka.ErrUnknownLeaderEpoch, kafka.ErrNotLeaderForPartition, kafka.ErrLeaderNotAvailable,
+		kafka.ErrReplicaNotAvailable, kafka.ErrOffsetNotAvailable, kafka.ErrTransport,
+	}, e.Code())
+}
+
+func listedOffsets(ctx context.Context, admin *kafka.AdminClient, ask map[kafka.TopicPartition]kafka.OffsetSpec) (map[TopicPartition]int64, error) {
+	found := map[TopicPartition]int64{}
 	answer, err := admin.ListOffsets(ctx, ask)
 	if err != nil {
 		return nil, fmt.Errorf("ask for offsets: %w", err)

@@ -53,6 +53,7 @@ type claim struct {
 	nonce      string
 	generation int64               // offset of the takeover record
 	committed  int64               // where the last owner had come to
+	known      int64               // rows that it knew
 	target     int64               // where this one begins
 	suspects   map[string]struct{} // keys whose last record is tainted and was not written since
 	retire     []string            // older takeovers, to be tombstoned
@@ -72,7 +73,7 @@ func (g *group) takeOver(s *session) error {
 		return nil
 	}
 	begin := time.Now()
-	before, err := g.admin.ListConsumerGroupOffsets(g.name, map[string][]int32{g.input: parts})
+	before, err := g.askGroup(parts)
 	if err != nil {
 		return fmt.Errorf("ask for the commits: %w", err)
 	}
@@ -114,7 +115,7 @@ func (g *group) takePartition(ctx context.Context, c *claim, before *sarama.Offs
 	if c.store == nil {
 		return fmt.Errorf("goka opened no store for partition %d", c.partition)
 	}
-	if err := g.checkNote(c.partition, before); err != nil {
+	if err := g.checkNote(c, before); err != nil {
 		return err
 	}
 	failpoint(PointTakeoverBefore)
@@ -257,7 +258,10 @@ func (g *group) chooseTarget(c *claim, committed int64) error {
 		c.suspects[key] = struct{}{}
 		c.target = min(c.target, known)
 	}
-	return g.checkTarget(c, first, oldest, end)
+	if err := g.checkTarget(c, first, oldest, end); err != nil {
+		return err
+	}
+	return g.checkCensus(c, end)
 }
 
 // fence commits the targets through the group and reads them back. It puts the rewind on record before the first row of
@@ -273,7 +277,7 @@ func (g *group) fence(s *session, parts []int32) error {
 	}
 	s.Commit()
 	failpoint(PointTakeoverCommitted)
-	back, err := g.admin.ListConsumerGroupOffsets(g.name, map[string][]int32{g.input: parts})
+	back, err := g.askGroup(parts)
 	if err != nil {
 		return fmt.Errorf("read the commits back: %w", err)
 	}

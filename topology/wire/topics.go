@@ -28,7 +28,11 @@ const unknownID = "00000000000000000000000000000000"
 
 // describeTopics asks for topics by name and checks that they exist with the plan's partitions.
 func (g *group) describeTopics(names []string) (map[string]*sarama.TopicMetadata, error) {
-	answer, err := g.admin.DescribeTopics(names)
+	var answer []*sarama.TopicMetadata
+	err := g.ask(g.client.Controller, g.client.RefreshController, func() (err error) {
+		answer, err = g.admin.DescribeTopics(names)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("ask for the topics: %w", err)
 	}
@@ -50,6 +54,32 @@ func (g *group) describeTopics(names []string) (map[string]*sarama.TopicMetadata
 		}
 	}
 	return found, nil
+}
+
+// ask asks a broker something, and once more over a new connection when the one it had is broken: sarama keeps a broken
+// connection until somebody closes it, and would answer "broken pipe" for ever after the broker was killed.
+func (g *group) ask(broker, refreshed func() (*sarama.Broker, error), question func() error) error {
+	err := question()
+	var answer sarama.KError
+	if err == nil || errors.As(err, &answer) {
+		return err
+	}
+	if b, e := broker(); e == nil {
+		_ = b.Close()
+	}
+	_, _ = refreshed()
+	return question()
+}
+
+// askGroup asks the group's coordinator where the group stands.
+func (g *group) askGroup(partitions []int32) (offsets *sarama.OffsetFetchResponse, err error) {
+	coordinator := func() (*sarama.Broker, error) { return g.client.Coordinator(g.name) }
+	refreshed := func() (*sarama.Broker, error) { return nil, g.client.RefreshCoordinator(g.name) }
+	err = g.ask(coordinator, refreshed, func() (err error) {
+		offsets, err = g.admin.ListConsumerGroupOffsets(g.name, map[string][]int32{g.input: partitions})
+		return err
+	})
+	return offsets, err
 }
 
 // findTopics checks every topic of the group and notes the ids of its input and table.
