@@ -3,6 +3,7 @@
 // give the same verdict in whatever order the topics are read, each partition in its own order.
 //
 //	audit.go      this file: what an auditor is, and the way of a record through it
+//	begin.go      logs whose first records are gone
 //	memory.go     what it keeps, and under which keys
 //	flow.go       outputs: what was said against what should have been said, matched by cause
 //	fold.go       inputs: the production fold
@@ -23,9 +24,13 @@ import (
 
 // Limits of an auditor.
 const (
-	MaxAhead     = 1 << 20 // outputs that wait for being seen, and as many that wait for their input; then a side waits
-	repeatWindow = 1 << 20 // inputs of a partition within which a repeat of an output is compared; older ones are told
-	maxKept      = 100     // violations that are kept word for word; all are counted
+	MaxAhead = 1 << 20 // outputs that wait for being seen, and as many that wait for their input; then a side waits
+	maxKept  = 100     // violations that are kept word for word; all are counted
+
+	// Inputs within which a repeat of an output is compared; repeats of older ones are told. Each output of them is about 50
+	// bytes of memory; all else that is remembered grows with people and conversations, not with the log.
+	repeatWindows   = 1 << 20 // of a group, all partitions together
+	minRepeatWindow = 1 << 15 // of a partition; more than a processor may have in flight
 )
 
 // Place is a partition of a topic.
@@ -63,20 +68,29 @@ type Auditor struct {
 	flows     map[route]*flow
 	changed   map[route]bool // flows that are not in the memory yet
 	counts    Counts
+	window    int64 // inputs of a partition within which repeats are compared
+
+	beginnings     map[Place]Beginning // of places whose first records are gone
+	inboxes, talks string              // topics of what people are told, and of what conversations said
 }
 
 // tableID is added to a group's place in the plan: ids of tables are apart from those of topics.
 const tableID = 128
 
-// outboxWord is what the topic holds that devices number.
-const outboxWord = "OutboxCommand"
+// Words of topics that the auditor looks into.
+const (
+	outboxWord = "OutboxCommand" // devices number them
+	inboxWord  = "InboxEvent"
+	talkWord   = "ConversationEvent"
+)
 
 // New is an auditor of the plan's topics with what the memory knows. Every violation is told, also those of machines.
 func New(plan topology.Plan, machines []topology.Machine, memory Memory, tell func(Violation)) (*Auditor, error) {
 	a := &Auditor{
 		plan: plan, memory: memory, tell: tell, topics: map[string]*topic{}, groups: map[uint16]*machine{},
 		positions: map[Place]int64{}, flows: map[route]*flow{}, changed: map[route]bool{},
-		names: make([]string, tableID+len(plan.Groups)), counts: newCounts(),
+		names: make([]string, tableID+len(plan.Groups)), counts: newCounts(), beginnings: map[Place]Beginning{},
+		window: max(repeatWindows/int64(plan.Partitions), minRepeatWindow),
 	}
 	for i, t := range plan.Topics {
 		known := &topic{id: byte(i), word: t.Envelope, writers: map[uint16]bool{}, deaths: t.Name == topology.DeadLetters}
@@ -88,6 +102,12 @@ func New(plan topology.Plan, machines []topology.Machine, memory Memory, tell fu
 			}
 		}
 		a.topics[t.Name], a.names[i] = known, t.Name
+		switch t.Envelope {
+		case inboxWord:
+			a.inboxes = t.Name
+		case talkWord:
+			a.talks = t.Name
+		}
 	}
 	for i, m := range machines {
 		input := a.topics[m.Group.Input]
@@ -170,7 +190,7 @@ func (a *Auditor) Skip(at Place, next int64) { a.move(at, max(next, a.positions[
 
 func (a *Auditor) move(at Place, next int64) {
 	a.positions[at] = next
-	a.memory.Set(a.positionKey(at), number(uint64(next)))
+	a.memory.Set(a.placeKey(kindPosition, at), number(uint64(next)))
 }
 
 // Flush puts everything into the memory: an auditor that begins with it goes on where this one is.
@@ -202,6 +222,11 @@ func (a *Auditor) remember() error {
 		a.positions[Place{a.names[key[0]], int32(u32(key[1:]))}] = int64(u64(value))
 	})
 	a.each(kindFlow, func(key, value []byte) { a.flows[routeOf(key)] = unpackFlow(value) })
+	a.each(kindBeginning, func(key, value []byte) {
+		if n := unpack(value); len(n) == 2 {
+			a.beginnings[Place{a.names[key[0]], int32(u32(key[1:]))}] = Beginning{int64(n[0]), int64(n[1])}
+		}
+	})
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
-	"github.com/parley-im/parley/topology"
 )
 
 // delivery is what one person is to hear of one conversation. Either side may be read first.
@@ -47,7 +46,7 @@ func (a *Auditor) owe(conversation string, e *parleyv1.ConversationEvent) {
 	audience := append(slices.Clone(members), about...)
 	slices.Sort(audience)
 	for _, user := range slices.Compact(audience) {
-		a.meet(user, conversation, e.Seq, false)
+		a.meet(user, conversation, e, false)
 	}
 }
 
@@ -75,13 +74,16 @@ func after(members []string, e *parleyv1.ConversationEvent) (now, about []string
 	return slices.Compact(members), about
 }
 
-// deliver notes that a person heard an event of a conversation.
-func (a *Auditor) deliver(r *topology.Record, conversation string, seq uint64) {
-	a.meet(r.Key, conversation, seq, true)
-}
-
-// meet brings what is said and what is heard together.
-func (a *Auditor) meet(user, conversation string, seq uint64, heard bool) {
+// meet brings what is said and what is heard together. Either side may be gone with the beginning of its topic; who was in
+// a conversation whose first events are gone is not known.
+func (a *Auditor) meet(user, conversation string, e *parleyv1.ConversationEvent, heard bool) {
+	if a.begun(a.placeOf(a.talks, conversation)) || a.mayBeGone(a.placeOf(a.inboxes, user), e.GetTimeMs()) {
+		if heard {
+			a.unproved(unprovedDelivery)
+		}
+		return
+	}
+	seq := e.GetSeq()
 	key, owed := nameKey(kindDelivery, user, conversation), nameKey(kindOwed, user, conversation)
 	d := unpackDelivery(a.memory.Get(key))
 	if seq <= d.last {

@@ -38,6 +38,9 @@ func (r route) expectedKey(offset int64, index uint32) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(r.key(kindExpected), uint64(offset)), index)
 }
 
+// unnumbered is the ordinal of outputs that may be gone: they are compared if they are there.
+const unnumbered = 0
+
 // flow is how far a flow is. Its outputs have ordinals from 1.
 type flow struct {
 	said  uint64 // ordinal of the last output that the fold said
@@ -146,8 +149,12 @@ func (a *Auditor) resolve(s sighting) bool {
 	}
 	value := a.memory.Get(s.expectedKey(s.offset, s.index))
 	if value == nil {
-		if s.offset < a.positions[Place{a.groups[s.group].Group.Input, s.from}]-repeatWindow {
-			wrong(Old, "a repeat of an input older than %d others cannot be compared any more", repeatWindow)
+		switch {
+		case a.isUnproved(s):
+			a.unproved(unprovedOutput)
+			return true
+		case s.offset < a.positions[Place{a.groups[s.group].Group.Input, s.from}]-a.window:
+			wrong(Old, "a repeat of an input older than %d others cannot be compared any more", a.window)
 			return true
 		}
 		wrong(Foreign, "the fold says no such thing there")
@@ -155,6 +162,13 @@ func (a *Auditor) resolve(s sighting) bool {
 	}
 	ordinal, f := u64(value), a.flow(s.route)
 	same := bytes.Equal(value[8:], s.digest[:])
+	if ordinal == unnumbered {
+		if !same {
+			wrong(Different, "the fold says something else, or to another key")
+		}
+		a.counts.Verified++
+		return same
+	}
 	if ordinal <= f.seen {
 		if !same {
 			wrong(Repeated, "it was said before in other words, or to another key")
@@ -180,11 +194,14 @@ func (a *Auditor) resolve(s sighting) bool {
 func (a *Auditor) expect(m *machine, in *topology.Record, outputs []topology.Output) {
 	for i, o := range outputs {
 		to := route{m.Group.Number, in.Partition, a.topics[o.Topic].id, topology.PartitionOf(o.Key, a.plan.Partitions)}
-		f := a.flow(to)
-		f.said++
-		d := digestOf(o.Key, o.Value, in)
-		a.memory.Set(to.expectedKey(in.Offset, uint32(i)), append(number(f.said), d[:]...))
-		a.counts.Unseen++
+		d, ordinal := digestOf(o.Key, o.Value, in), uint64(unnumbered)
+		if !a.mayBeGone(Place{o.Topic, to.to}, in.Time.UnixMilli()) {
+			f := a.flow(to)
+			f.said++
+			ordinal = f.said
+			a.counts.Unseen++
+		}
+		a.memory.Set(to.expectedKey(in.Offset, uint32(i)), append(number(ordinal), d[:]...))
 	}
 }
 

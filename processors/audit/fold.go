@@ -23,6 +23,11 @@ func (a *Auditor) fold(m *machine, in *topology.Record) (err error) {
 		return fmt.Errorf("rules %d hold at %s/%d@%d, and this binary knows them up to %d: verify with a newer one",
 			rules, in.Topic, in.Partition, in.Offset, m.MaxRules)
 	}
+	if row != nil && a.begun(Place{in.Topic, in.Partition}) && throughOf(row) > in.Offset {
+		a.pass(m, in)
+		a.unpark(m.Group.Number, in.Partition, a.positions[Place{in.Topic, in.Partition}], in.Offset+1)
+		return nil
+	}
 	next, out := m.Fold(rules, row, in)
 	if next != nil {
 		a.expect(m, in, out)
@@ -39,12 +44,12 @@ func (a *Auditor) fold(m *machine, in *topology.Record) (err error) {
 // hear looks into a record for what concerns more than its own flow.
 func (a *Auditor) hear(t *topic, r *topology.Record) {
 	switch t.word {
-	case "ConversationEvent":
+	case talkWord:
 		e := &parleyv1.ConversationEvent{}
 		if a.opened(r, e) && a.isNextOfConversation(r, e) {
 			a.owe(r.Key, e)
 		}
-	case "InboxEvent":
+	case inboxWord:
 		e := &parleyv1.InboxEvent{}
 		if a.opened(r, e) && a.isNext(r, "inbox_seq", e.Epoch, e.InboxSeq) {
 			a.told(r, e)

@@ -42,10 +42,21 @@ func (a *Auditor) judgeOutputs(h Horizon) {
 		if f.seen < f.said {
 			a.judgeFlow(h, r, f, m)
 		}
-		if old := a.positions[Place{m.Group.Input, r.from}] - repeatWindow; old > 0 && f.seen == f.said {
+		if old := a.positions[Place{m.Group.Input, r.from}] - a.window; old > 0 && a.seenUpTo(r, f, old) {
 			a.memory.Forget(r.expectedKey(0, 0), r.expectedKey(old, 0))
+			a.memory.Forget(passedKey(r.group, r.from, 0), passedKey(r.group, r.from, old))
 		}
 	}
+}
+
+// seenUpTo reports whether every output of inputs before an offset was seen.
+func (a *Auditor) seenUpTo(r route, f *flow, offset int64) bool {
+	next := f.said + 1
+	a.memory.Scan(r.expectedKey(offset, 0), after8(r.key(kindExpected)), func(_, value []byte) bool {
+		next = u64(value)
+		return next == unnumbered
+	})
+	return next == unnumbered || f.seen+1 >= next
 }
 
 func (a *Auditor) judgeFlow(h Horizon, r route, f *flow, m *machine) {
@@ -128,7 +139,11 @@ func (a *Auditor) judgeOutcomes() {
 				Says: fmt.Sprintf("command %s/%s/%d has no outcome, and none can come any more", o.User, o.DeviceId, open.seq)})
 			a.counts.Pending--
 		}
-		if len(d.open) == 0 {
+		switch {
+		case len(d.open) > 0:
+		case a.begun(a.placeOf(a.commands(), o.User)):
+			a.unproved(unprovedOutcome)
+		default:
 			a.violate(Violation{Law: Outcome, Offset: -1, Key: o.User,
 				Says: fmt.Sprintf("commands of %s/%s behind %d have outcomes, and were never taken", o.User, o.DeviceId, d.taken)})
 		}

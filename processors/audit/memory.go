@@ -18,19 +18,21 @@ type Memory interface {
 
 // Kinds of keys: their first byte.
 const (
-	kindCounts   = 'a' // Counts, as JSON
-	kindDevice   = 'c' // user, device -> device
-	kindOpen     = 'C' // user, device -> time of the oldest command without an outcome: those that have one
-	kindDelivery = 'd' // user, conversation -> delivery
-	kindOwed     = 'D' // user, conversation: those where something is owed
-	kindExpected = 'e' // route, cause -> ordinal and digest of an output
-	kindFlow     = 'f' // route -> flow
-	kindMembers  = 'm' // conversation -> who is in it
-	kindNumber   = 'n' // topic, key -> the last numbers
-	kindParked   = 'o' // group, partition, offset of the cause; topic, partition, offset -> what was seen before its cause
-	kindPosition = 'p' // topic, partition -> next offset
-	kindRow      = 'r' // group, partition, key -> row
-	kindAwaited  = 'w' // group, partition, key -> input whose row was not seen in the changelog
+	kindCounts    = 'a' // Counts, as JSON
+	kindBeginning = 'b' // topic, partition -> Beginning
+	kindDevice    = 'c' // user, device -> device
+	kindOpen      = 'C' // user, device -> time of the oldest command without an outcome: those that have one
+	kindDelivery  = 'd' // user, conversation -> delivery
+	kindOwed      = 'D' // user, conversation: those where something is owed
+	kindExpected  = 'e' // route, cause -> ordinal and digest of an output
+	kindFlow      = 'f' // route -> flow
+	kindMembers   = 'm' // conversation -> who is in it
+	kindNumber    = 'n' // topic, key -> the last numbers
+	kindParked    = 'o' // group, partition, offset of the cause; topic, partition, offset -> what was seen before its cause
+	kindPosition  = 'p' // topic, partition -> next offset
+	kindPassed    = 'q' // group, partition, offset: inputs that could not be folded
+	kindRow       = 'r' // group, partition, key -> row
+	kindAwaited   = 'w' // group, partition, key -> input whose row was not seen in the changelog
 )
 
 // each gives the keys of a kind, without it.
@@ -41,8 +43,13 @@ func (a *Auditor) each(kind byte, do func(key, value []byte)) {
 	})
 }
 
-func (a *Auditor) positionKey(at Place) []byte {
-	return binary.BigEndian.AppendUint32([]byte{kindPosition, a.topics[at.Topic].id}, uint32(at.Partition))
+func (a *Auditor) placeKey(kind byte, at Place) []byte {
+	return binary.BigEndian.AppendUint32([]byte{kind, a.topics[at.Topic].id}, uint32(at.Partition))
+}
+
+func passedKey(group uint16, partition int32, offset int64) []byte {
+	b := binary.BigEndian.AppendUint16([]byte{kindPassed}, group)
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(b, uint32(partition)), uint64(offset))
 }
 
 // rowKey is the key of a row, or of what is known about it.

@@ -20,7 +20,10 @@ func (a *Auditor) isNext(r *topology.Record, what string, epoch, got uint64) boo
 	if n := unpack(a.memory.Get(a.numberKey(r))); len(n) == 2 {
 		last, era = n[0], n[1]
 	}
-	if epoch > era {
+	switch {
+	case era == 0 && last == 0 && a.begun(Place{r.Topic, r.Partition}):
+		last, era = got-1, epoch // numbers before it are gone
+	case epoch > era:
 		last, era = 0, epoch
 	}
 	if epoch < era || got <= last {
@@ -39,6 +42,10 @@ func (a *Auditor) isNextOfConversation(r *topology.Record, e *parleyv1.Conversat
 	}
 	if e.Seq <= seq {
 		return false
+	}
+	if seq == 0 && a.begun(Place{r.Topic, r.Partition}) {
+		a.memory.Set(a.numberKey(r), pack(e.Seq, e.Number)) // numbers before it are gone
+		return true
 	}
 	if e.GetMessageSent() != nil {
 		messages++

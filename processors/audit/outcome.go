@@ -14,6 +14,7 @@ import (
 type device struct {
 	taken uint64   // highest number that the outbox took
 	low   uint64   // all numbers up to here have their outcome
+	base  uint64   // outcomes up to here cannot be proved
 	told  []uint64 // higher ones that have it, sorted
 	open  []asked  // taken ones without an outcome, in their order
 }
@@ -21,22 +22,25 @@ type device struct {
 // asked is a command that was taken.
 type asked struct{ seq, timeMs uint64 }
 
+// deviceHead is how many numbers stand before those that were told.
+const deviceHead = 4
+
 func unpackDevice(b []byte) *device {
 	n, d := unpack(b), &device{}
-	if len(n) < 3 {
+	if len(n) < deviceHead {
 		return d
 	}
-	d.taken, d.low = n[0], n[1]
-	told := min(int(n[2]), len(n)-3)
-	d.told = n[3 : 3+told]
-	for rest := n[3+told:]; len(rest) >= 2; rest = rest[2:] {
+	d.taken, d.low, d.base = n[0], n[1], n[2]
+	told := min(int(n[3]), len(n)-deviceHead)
+	d.told = n[deviceHead : deviceHead+told]
+	for rest := n[deviceHead+told:]; len(rest) >= 2; rest = rest[2:] {
 		d.open = append(d.open, asked{rest[0], rest[1]})
 	}
 	return d
 }
 
 func (d *device) pack() []byte {
-	n := append([]uint64{d.taken, d.low, uint64(len(d.told))}, d.told...)
+	n := append([]uint64{d.taken, d.low, d.base, uint64(len(d.told))}, d.told...)
 	for _, o := range d.open {
 		n = append(n, o.seq, o.timeMs)
 	}
@@ -64,11 +68,21 @@ func (a *Auditor) asked(before, after []byte, in *topology.Record) {
 		d = &device{low: command.ClientSeq - 1}
 	}
 	d.taken = command.ClientSeq
-	if !d.has(d.taken) {
+	switch {
+	case a.mayBeGone(a.placeOf(a.inboxes, in.Key), in.Time.UnixMilli()):
+		d.forgive(d.taken)
+		a.unproved(unprovedOutcome)
+	case !d.has(d.taken):
 		d.open = append(d.open, asked{d.taken, uint64(max(in.Time.UnixMilli(), 0))})
 		a.counts.Pending++
 	}
 	a.keep(in.Key, command.DeviceId, d)
+}
+
+// forgive makes numbers that need no outcome of all up to one.
+func (d *device) forgive(through uint64) {
+	d.base, d.low = max(d.base, through), max(d.low, through)
+	d.told = slices.DeleteFunc(d.told, func(seq uint64) bool { return seq <= d.low })
 }
 
 func highest(row *parleyv1.Row, device string) uint64 {
@@ -86,7 +100,7 @@ func (a *Auditor) told(r *topology.Record, e *parleyv1.InboxEvent) {
 	switch word := e.Word.(type) {
 	case *parleyv1.InboxEvent_Conversation:
 		origin = word.Conversation.GetEvent().GetOrigin()
-		a.deliver(r, word.Conversation.GetConversation(), word.Conversation.GetEvent().GetSeq())
+		a.meet(r.Key, word.Conversation.GetConversation(), word.Conversation.GetEvent(), true)
 	case *parleyv1.InboxEvent_Account:
 		origin = word.Account.GetEvent().GetOrigin()
 	case *parleyv1.InboxEvent_Refused:
@@ -100,6 +114,10 @@ func (a *Auditor) told(r *topology.Record, e *parleyv1.InboxEvent) {
 		return
 	}
 	d := a.device(origin.User, origin.DeviceId)
+	if origin.ClientSeq <= d.base {
+		a.unproved(unprovedOutcome)
+		return
+	}
 	if d.has(origin.ClientSeq) {
 		a.violate(Violation{Law: Outcome, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key,
 			Says: fmt.Sprintf("command %s/%s/%d has its outcome a second time", origin.User, origin.DeviceId, origin.ClientSeq)})
@@ -132,4 +150,14 @@ func (a *Auditor) keep(user, id string, d *device) {
 	default:
 		a.memory.Delete(unsettled)
 	}
+}
+
+// commands is the topic whose inputs devices number.
+func (a *Auditor) commands() string {
+	for _, name := range a.names {
+		if t := a.topics[name]; name != "" && t.input != nil && t.input.commands {
+			return name
+		}
+	}
+	return ""
 }

@@ -59,13 +59,15 @@ type Counts struct {
 	Unseen      int64            `json:"unseen_outputs"`  // said by the fold, not seen yet
 	Parked      int64            `json:"parked_records"`  // seen, input not folded yet
 	Pending     int64            `json:"pending_commands"`
+	Adopted     int64            `json:"adopted_rows"` // of keys that were met before the log that is there begins
+	Unproved    map[string]int64 `json:"unproved"`     // what leads back behind the log's beginning
 	DeadLetters map[string]int64 `json:"dead_letters"`
 	Violations  map[Law]int64    `json:"violations"`
 	Kept        []Violation      `json:"first_violations"`
 }
 
 func newCounts() Counts {
-	return Counts{DeadLetters: map[string]int64{}, Violations: map[Law]int64{}}
+	return Counts{DeadLetters: map[string]int64{}, Violations: map[Law]int64{}, Unproved: map[string]int64{}}
 }
 
 // Total is the number of all violations.
