@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	people = []string{"ann", "bob", "carl", "dora", "zoe"} // Zoe has no account
-	groups = []string{name.Group("hike"), name.Group("trip")}
+	persons = []string{"ann", "bob", "carl", "dora", "zoe"} // Zoe has no account
+	groups  = []string{name.Group("hike"), name.Group("trip")}
 )
 
 const (
@@ -61,7 +61,7 @@ type connection struct {
 }
 
 func (w *World) openDevices() {
-	for _, user := range people {
+	for _, user := range persons {
 		for _, kind := range []string{"phone", "tv"} {
 			d := &device{w: w, user: user, id: user + "-" + kind, talks: map[string]*talk{}, member: map[string]*parleyv1.Member{}}
 			if w.random.IntN(4) == 0 { // it was there in an earlier epoch of the log
@@ -97,8 +97,10 @@ func (d *device) step() {
 		d.carry(1 + n%3)
 	case n < 15:
 		d.hear()
-	case n < 18:
+	case n < 17:
 		d.seen()
+	case n < 18:
+		d.present()
 	case n < 19 && d.w.random.IntN(3) == 0:
 		d.readHistory()
 	default:
@@ -116,7 +118,7 @@ func (d *device) run() bool {
 
 // connect opens a connection and says again what has no outcome, in order.
 func (d *device) connect() {
-	d.line = &connection{gateway: d.w.random.IntN(2)}
+	d.line = &connection{gateway: d.w.random.IntN(gateways)}
 	for _, c := range d.waiting {
 		d.say("outbox.commands", d.user, c.value)
 	}
@@ -257,8 +259,17 @@ func (d *device) anyTalk() string {
 	if d.w.random.IntN(2) == 0 {
 		return groups[d.w.random.IntN(len(groups))]
 	}
-	others := slices.DeleteFunc(slices.Clone(people), func(p string) bool { return p == d.user })
+	others := slices.DeleteFunc(slices.Clone(persons), func(p string) bool { return p == d.user })
 	return name.Direct(d.user, others[d.w.random.IntN(len(others))])
+}
+
+// present says that the person is there, or has gone, by the clock of the gateway.
+func (d *device) present() {
+	word := &parleyv1.SetPresence{SessionId: fmt.Sprintf("%s.%d", d.id, d.line.gateway)}
+	if d.w.random.IntN(4) > 0 {
+		word.UntilMs = d.w.gatewayMs(d.line.gateway) + d.w.random.Int64N(3*hourMs)
+	}
+	d.say("account.commands", d.user, marshal(&parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetPresence{SetPresence: word}}))
 }
 
 // seen says how far the person has read, sometimes less than said before.

@@ -75,7 +75,7 @@ func (w *World) strike(name string) bool {
 		}
 		w.landGhost(w.random.IntN(len(w.ghosts)), 1+w.random.IntN(maxNetStep))
 	case "clock":
-		w.brokerMs = max(w.brokerMs+int64(w.random.IntN(2*clockJumpMs)-clockJumpMs), begin)
+		w.strikeClock()
 	case "poison":
 		w.poison()
 	case "repeat":
@@ -101,9 +101,8 @@ func (w *World) strike(name string) bool {
 }
 
 const (
-	clockJumpMs = 2 * 24 * 3600 * 1000
-	lookEvery   = 6
-	farAhead    = 1 << 20 // records; a log that has grown past such a store again could not tell
+	lookEvery = 6
+	farAhead  = 1 << 20 // records; a log that has grown past such a store again could not tell
 )
 
 // strikeProcess: half of those who become stale are just taking over.
@@ -178,7 +177,7 @@ func (w *World) poison() {
 	}
 	topic := topics[w.random.IntN(len(topics))]
 	e := entry{generation: noGeneration}
-	e.Key = people[w.random.IntN(len(people))]
+	e.Key = persons[w.random.IntN(len(persons))]
 	switch w.random.IntN(4) {
 	case 0: // no value
 	case 1:

@@ -15,7 +15,7 @@ import (
 
 // finalReads gives the checker what everybody holds at the end.
 func (w *World) finalReads() {
-	for _, user := range people {
+	for _, user := range persons {
 		kept := w.inboxes.user(user)
 		fresh := &device{w: w, user: user, id: user + "-fresh", talks: map[string]*talk{}}
 		for _, e := range kept.events {
@@ -80,7 +80,7 @@ func (w *World) finalMarks() {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(w.marks.kept)) {
-		m := w.marks.kept[key]
+		m := w.marks.kept[key].document.(*parleyv1.MemberMarks)
 		w.add(check.Event{Kind: check.MarkFinal, User: m.User, Conversation: m.Conversation, Number: m.Marks.GetRead()})
 	}
 }

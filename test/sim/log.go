@@ -4,7 +4,6 @@ package sim
 
 import (
 	"sort"
-	"time"
 
 	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
@@ -16,6 +15,7 @@ type entry struct {
 	generation int64 // of a changelog record; noGeneration = none
 	takeover   bool
 	told       *parleyv1.InboxEvent // what an inbox event says, once somebody asked
+	account    *parleyv1.AccountEvent
 }
 
 const noGeneration = -1
@@ -24,10 +24,13 @@ const noGeneration = -1
 type partition struct {
 	entries []*entry // by rising offset; compaction leaves holes
 	end     int64
+	start   int64 // what is below was deleted; entries keep it, for those who judge
+	leader  int   // broker
 }
 
-// from are the entries at and behind an offset.
+// from are the entries at and behind an offset that are still there.
 func (p *partition) from(offset int64) []*entry {
+	offset = max(offset, p.start)
 	i := sort.Search(len(p.entries), func(i int) bool { return p.entries[i].Offset >= offset })
 	return p.entries[i:]
 }
@@ -74,14 +77,14 @@ func newLog(plan topology.Plan) topicLog {
 	return log
 }
 
-// begin is the broker's time when a run begins; milliseconds since 1970.
+// begin is the true time when a run begins; milliseconds since 1970.
 const begin = 1_700_000_000_000
 
-// append writes a record and returns its offset. The broker's clock is what it is just now.
+// append writes a record and returns its offset. Its time is what its leader takes for the time just now.
 func (w *World) append(topic string, number int32, e entry) int64 {
 	p := w.log[topic][number]
-	w.brokerMs += int64(1 + w.random.IntN(20))
-	e.Topic, e.Partition, e.Offset, e.Time = topic, number, p.end, time.UnixMilli(w.brokerMs).UTC()
+	w.trueMs += int64(1 + w.random.IntN(20))
+	e.Topic, e.Partition, e.Offset, e.Time = topic, number, p.end, w.brokerTime(p)
 	p.end++
 	p.entries = append(p.entries, &e)
 	if w.cfg.Trace != nil {

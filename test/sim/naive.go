@@ -26,8 +26,10 @@ type naive struct {
 }
 
 type naiveAccount struct {
-	exists  bool
-	blocked map[string]bool
+	exists   bool
+	blocked  map[string]bool
+	standing parleyv1.Standing
+	presence naivePresence
 }
 
 // once calls each for every record of a topic that is not a repeat: of a device's word by its number, of the house's by
@@ -55,6 +57,7 @@ func (w *World) naive() {
 	}
 	n.outbox()
 	n.account()
+	n.presenceSaid()
 	n.conversation()
 	n.bookmark()
 	n.inbox()
@@ -76,24 +79,31 @@ func (w *World) naive() {
 
 // outbox: each device's words count in the order of their numbers, each once.
 func (n *naive) outbox() {
-	highest := map[string]uint64{}
-	for _, p := range n.w.log["outbox.commands"] {
-		for _, e := range p.entries {
-			var c parleyv1.OutboxCommand
-			if e.Key == "" || len(e.Value) == 0 || c.UnmarshalVT(e.Value) != nil || c.Word == nil {
-				continue
-			}
-			op := (&device{user: e.Key, id: c.DeviceId}).op(c.ClientSeq)
-			device := e.Key + "/" + c.DeviceId
-			switch {
-			case c.ClientSeq == highest[device]+1:
-				highest[device]++
-				n.due["passed on "+op]++
-			case c.ClientSeq > highest[device]+1:
-				n.due[fmt.Sprintf("%s is told %s expects %d", e.Key, op, highest[device]+1)]++
-			}
+	highest, suspended := map[string]uint64{}, map[string]bool{}
+	n.once("outbox.commands", func(e *entry) {
+		var c parleyv1.OutboxCommand
+		if e.Key == "" || len(e.Value) == 0 || c.UnmarshalVT(e.Value) != nil || c.Word == nil {
+			return
 		}
-	}
+		if word := c.GetSetStanding(); word != nil {
+			n.due[fmt.Sprintf("the outbox of %s is told %v", e.Key, word.Standing)]--
+			suspended[e.Key] = word.Standing == parleyv1.Standing_STANDING_SUSPENDED
+			return
+		}
+		op := (&device{user: e.Key, id: c.DeviceId}).op(c.ClientSeq)
+		device := e.Key + "/" + c.DeviceId
+		switch {
+		case c.ClientSeq > highest[device]+1:
+			n.due[fmt.Sprintf("%s is told %s expects %d", e.Key, op, highest[device]+1)]++
+		case c.ClientSeq <= highest[device]:
+		case suspended[e.Key]:
+			highest[device]++
+			n.due[fmt.Sprintf("%s is told %s was refused", e.Key, op)]++
+		default:
+			highest[device]++
+			n.due["passed on "+op]++
+		}
+	})
 	passed := func(e *entry, err error, origin *parleyv1.Origin) {
 		if err == nil && origin != nil && e.Get(topology.HeaderCause) != nil {
 			n.due["passed on "+opOf(origin)]--
@@ -113,7 +123,7 @@ func (n *naive) outbox() {
 
 func (n *naive) accountOf(user string) *naiveAccount {
 	if n.accounts[user] == nil {
-		n.accounts[user] = &naiveAccount{blocked: map[string]bool{}}
+		n.accounts[user] = &naiveAccount{blocked: map[string]bool{}, presence: naivePresence{leases: map[string]int64{}}}
 	}
 	return n.accounts[user]
 }
@@ -122,16 +132,27 @@ func (n *naive) accountOf(user string) *naiveAccount {
 func (n *naive) account() {
 	n.once("account.commands", func(e *entry) {
 		var c parleyv1.AccountCommand
+		a := n.accountOf(e.Key)
+		if e.Partition == topology.PartitionOf(e.Key, partitions) { // what strays to another partition meets another row
+			a.presence.passes(e)
+		}
 		if e.Key == "" || len(e.Value) == 0 || c.UnmarshalVT(e.Value) != nil {
 			return
 		}
-		a := n.accountOf(e.Key)
 		switch word := c.Word.(type) {
 		case *parleyv1.AccountCommand_AskJoin:
 			allowed := a.exists && !a.blocked[word.AskJoin.By]
 			n.due[fmt.Sprintf("%s answers %s: %v", e.Key, word.AskJoin.Conversation, allowed)]++
 		case *parleyv1.AccountCommand_Request:
 			n.accountRequest(a, e.Key, opOf(c.Origin), word.Request)
+		case *parleyv1.AccountCommand_SetPresence:
+			n.present(e.Key, &a.presence, word.SetPresence)
+		case *parleyv1.AccountCommand_SetStanding:
+			if standing := word.SetStanding.Standing; standing != a.standing {
+				a.standing = standing
+				n.due[fmt.Sprintf("%s is told of standing %v", e.Key, standing)]++
+				n.due[fmt.Sprintf("the outbox of %s is told %v", e.Key, standing)]++
+			}
 		}
 	})
 }
@@ -203,6 +224,10 @@ func (n *naive) inbox() {
 				n.w.damage(check.Order, fmt.Sprintf("what %s is told of %s", e.Key, at.conversation), fmt.Sprintf("%d after %d", seq, seqs[at]), "rising")
 			}
 		case *parleyv1.InboxEvent_Account:
+			if standing := word.Account.Event.GetStandingChanged(); standing != nil {
+				n.due[fmt.Sprintf("%s is told of standing %v", e.Key, standing.Standing)]--
+				break
+			}
 			n.due[fmt.Sprintf("%s is told of the account by %s", e.Key, opOf(word.Account.Event.Origin))]--
 		case *parleyv1.InboxEvent_Receipt:
 			r := word.Receipt

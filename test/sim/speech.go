@@ -13,7 +13,7 @@ import (
 // ask asks something: mostly to say something. The first word of a person's phone makes the account.
 func (d *device) ask() {
 	c := &parleyv1.OutboxCommand{DeviceId: d.id}
-	other := people[d.w.random.IntN(len(people))]
+	other := persons[d.w.random.IntN(len(persons))]
 	where := d.anyTalk()
 	for range talkTries {
 		if d.talks[where] != nil && d.talks[where].member {

@@ -13,6 +13,8 @@ import (
 	"github.com/parley-im/parley/views/bookmark"
 	"github.com/parley-im/parley/views/history"
 	"github.com/parley-im/parley/views/inbox"
+	"github.com/parley-im/parley/views/people"
+	"github.com/parley-im/parley/views/presence"
 )
 
 const (
@@ -286,42 +288,80 @@ func (v *historyView) read(conversation, user string) ([]*parleyv1.HistoryMessag
 	return list, history.Member(v.documents[conversation], user)
 }
 
-// marksView is what Redis holds of marks.
-type marksView struct {
+// newestView keeps the newest document of each key: marks, people and presences.
+type newestView struct {
 	view
-	kept map[string]*parleyv1.MemberMarks
+	kept map[string]versioned
 }
 
-func newMarksView(w *World) *marksView {
-	v := &marksView{view: *newView(w, "bookmark.events"), kept: map[string]*parleyv1.MemberMarks{}}
-	v.wipe = func() { v.kept = map[string]*parleyv1.MemberMarks{} }
+type versioned struct {
+	version  uint64
+	document interface{ MarshalVT() ([]byte, error) }
+}
+
+func newNewestView(w *World, topic string, project func(e *entry) versioned) *newestView {
+	v := &newestView{view: *newView(w, topic), kept: map[string]versioned{}}
+	v.wipe = func() { v.kept = map[string]versioned{} }
 	v.prepare = func(entries []*entry) func() {
 		return func() {
-			for _, r := range entries {
-				e := &parleyv1.BookmarkEvent{}
-				if err := e.UnmarshalVT(r.Value); err != nil {
-					panic(err)
-				}
-				m := bookmark.Marks(r.Key, e)
-				if old := v.kept[r.Key]; m != nil && (old == nil || old.Version < m.Version || w.broken(NoViewPosition)) {
-					v.kept[r.Key] = m
+			for _, e := range entries {
+				d := project(e)
+				if old, ok := v.kept[e.Key]; d.version > 0 && (!ok || old.version < d.version || w.broken(NoViewPosition)) {
+					v.kept[e.Key] = d
 				}
 			}
 		}
 	}
 	v.dump = func() map[string]string {
 		all := map[string]string{}
-		for key, m := range v.kept {
-			all["marks "+key] = string(marshal(m))
+		for key, d := range v.kept {
+			all[key] = string(marshal(d.document))
 		}
 		return all
 	}
 	return v
 }
 
+func markOf(r *entry) versioned {
+	e := &parleyv1.BookmarkEvent{}
+	if err := e.UnmarshalVT(r.Value); err != nil {
+		panic(err)
+	}
+	if m := bookmark.Marks(r.Key, e); m != nil {
+		return versioned{m.Version, m}
+	}
+	return versioned{}
+}
+
+// accountEvent is what an entry of account.events says, opened once.
+func (e *entry) accountEvent() *parleyv1.AccountEvent {
+	if e.account == nil {
+		e.account = &parleyv1.AccountEvent{}
+		if err := e.account.UnmarshalVT(e.Value); err != nil {
+			panic(err)
+		}
+	}
+	return e.account
+}
+
+func leaseOf(e *entry) versioned {
+	if l := presence.Lease(e.Key, e.accountEvent()); l != nil {
+		return versioned{l.Version, l}
+	}
+	return versioned{}
+}
+
+func profileOf(e *entry) versioned {
+	if p := people.Profile(e.Key, e.accountEvent()); p != nil {
+		return versioned{p.Version, p}
+	}
+	return versioned{}
+}
+
 func (w *World) openViews() {
-	w.inboxes, w.history, w.marks = newInboxView(w), newHistoryView(w), newMarksView(w)
-	w.views = []*view{&w.inboxes.view, &w.history.view, &w.marks.view}
+	w.inboxes, w.history, w.marks = newInboxView(w), newHistoryView(w), newNewestView(w, "bookmark.events", markOf)
+	lease, profile := newNewestView(w, "account.events", leaseOf), newNewestView(w, "account.events", profileOf)
+	w.views = []*view{&w.inboxes.view, &w.history.view, &w.marks.view, &lease.view, &profile.view}
 	for p := range int32(partitions) {
 		w.pushers = append(w.pushers, &pusher{w: w, partition: p})
 	}
@@ -330,7 +370,8 @@ func (w *World) openViews() {
 // proveViews folds every view anew, straight, and compares.
 func (w *World) proveViews() {
 	straight := &World{cfg: Config{}, plan: w.plan, random: w.random, log: w.log}
-	fresh := []*view{&newInboxView(straight).view, &newHistoryView(straight).view, &newMarksView(straight).view}
+	straight.openViews()
+	fresh := straight.views
 	for i, v := range w.views {
 		fresh[i].run()
 		got, want := v.dump(), fresh[i].dump()

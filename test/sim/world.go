@@ -46,22 +46,23 @@ type machine = topology.Machine
 
 // World is one run.
 type World struct {
-	cfg      Config
-	plan     topology.Plan
-	random   *rand.Rand
-	log      topicLog
-	groups   []*group
-	ghosts   []*queue // of dead producers: a prefix of what they had sent, still on its way
-	brokerMs int64
-	swarm    swarm
-	ticks    int
-	issued   int
-	healed   bool
+	cfg    Config
+	plan   topology.Plan
+	random *rand.Rand
+	log    topicLog
+	groups []*group
+	ghosts []*queue // of dead producers: a prefix of what they had sent, still on its way
+	trueMs int64
+	clocks [brokers + gateways]clock
+	swarm  swarm
+	ticks  int
+	issued int
+	healed bool
 
 	devices   []*device
 	inboxes   *inboxView
 	history   *historyView
-	marks     *marksView
+	marks     *newestView
 	views     []*view
 	pushers   []*pusher
 	judge     *check.Checker
@@ -82,7 +83,7 @@ func planOf() topology.Plan {
 
 func newWorld(cfg Config) *World {
 	w := &World{
-		cfg: cfg, plan: planOf(), random: rand.New(rand.NewPCG(cfg.Seed, 0x9a41)), brokerMs: begin,
+		cfg: cfg, plan: planOf(), random: rand.New(rand.NewPCG(cfg.Seed, 0x9a41)), trueMs: begin,
 		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, straights: map[lineKey]*straight{},
 	}
 	w.log = newLog(w.plan)
