@@ -122,6 +122,9 @@ func New(plan topology.Plan, machines []topology.Machine, memory Memory, tell fu
 	return a, a.remember()
 }
 
+// Remember sets within how many inputs of a partition repeats of outputs are compared.
+func (a *Auditor) Remember(inputs int64) { a.window = inputs }
+
 // Topics are all that must be given to the auditor: the plan's topics in its order, then the tables.
 func (a *Auditor) Topics() []string {
 	var all []string
