@@ -46,6 +46,11 @@ bench: ## Measure the house on real servers; writes BENCH.md (ARGS="-rounds 5" f
 	@bash test/scripts/need.sh go cc
 	go run ./test/bench $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: ## Measure Mosquitto, NATS, ejabberd (installs them) beside the house; writes test/bench/PEERS.md (ARGS="-rounds 5")
+	@bash test/scripts/need.sh go cc
+	go run ./test/bench peers $(ARGS)
+
 .PHONY: campaign
 campaign: ## Faults of every kind on real servers (a quarter of an hour); CAMPAIGN=full or HOURS=8; SEED=n repeats an order
 	@bash test/scripts/need.sh go cc

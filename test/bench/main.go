@@ -53,29 +53,41 @@ type options struct {
 	binary          string
 }
 
+// others are measurements with flags of their own.
+var others = map[string]func(ctx context.Context, args []string) error{"peers": peersCommand}
+
 func main() {
-	o := options{}
-	only := flag.String("only", ".", "regular expression of the scenarios: full, calm, many, rest, group")
-	flag.IntVar(&o.rounds, "rounds", 1, "rounds of each scenario; 5 for the record")
-	flag.IntVar(&o.partitions, "partitions", 8, "partitions of every topic")
-	flag.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")
-	flag.DurationVar(&o.warm, "warm", 3*time.Second, "time before it")
-	flag.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")
-	flag.StringVar(&o.results, "results", filepath.Join("test", "bench", "results.jsonl"), "file to which a line is added for each run")
-	flag.StringVar(&o.report, "report", "BENCH.md", "file of the summary; - = standard output")
-	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of each process and scenario; it costs the processes something")
-	flag.StringVar(&o.binary, "binary", "", "a built parley (default: build it)")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	measure, args := houseCommand, os.Args[1:]
+	if len(args) > 0 && others[args[0]] != nil {
+		measure, args = others[args[0]], args[1:]
+	}
+	if err := measure(ctx, args); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func houseCommand(ctx context.Context, args []string) error {
+	o := options{}
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	only := flags.String("only", ".", "regular expression of the scenarios: full, calm, many, rest, group")
+	flags.IntVar(&o.rounds, "rounds", 1, "rounds of each scenario; 5 for the record")
+	flags.IntVar(&o.partitions, "partitions", 8, "partitions of every topic")
+	flags.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")
+	flags.DurationVar(&o.warm, "warm", 3*time.Second, "time before it")
+	flags.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")
+	flags.StringVar(&o.results, "results", filepath.Join("test", "bench", "results.jsonl"), "file to which a line is added for each run")
+	flags.StringVar(&o.report, "report", "BENCH.md", "file of the summary; - = standard output")
+	flags.StringVar(&o.profile, "profile", "", "folder for a CPU profile of each process and scenario; it costs the processes something")
+	flags.StringVar(&o.binary, "binary", "", "a built parley (default: build it)")
+	_ = flags.Parse(args) // it ends the process itself
 	err := error(nil)
 	if o.only, err = regexp.Compile(*only); err == nil {
 		err = bench(ctx, o)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	return err
 }
 
 func bench(ctx context.Context, o options) (err error) {

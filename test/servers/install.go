@@ -55,7 +55,12 @@ func locked(path string, do func() error) error {
 
 // program finds a program, and installs the Debian package that holds it when it is missing and we may.
 func program(ctx context.Context, log io.Writer, name, pkg string) (string, error) {
-	if path, err := exec.LookPath(name); err == nil {
+	return installed(ctx, log, name, pkg, func() (string, error) { return exec.LookPath(name) })
+}
+
+// installed finds something of a Debian package, and installs the package when it is missing and we may.
+func installed(ctx context.Context, log io.Writer, name, pkg string, found func() (string, error)) (string, error) {
+	if path, err := found(); err == nil {
 		return path, nil
 	}
 	apt, err := exec.LookPath("apt-get")
@@ -74,7 +79,7 @@ func program(ctx context.Context, log io.Writer, name, pkg string) (string, erro
 		return "", err
 	}
 	err = locked(filepath.Join(cache, "apt.lock"), func() error {
-		if _, err := exec.LookPath(name); err == nil {
+		if _, err := found(); err == nil {
 			return nil // a parallel process has just installed it
 		}
 		fmt.Fprintf(log, "installing %s with apt-get (for %s)\n", pkg, name)
@@ -83,7 +88,7 @@ func program(ctx context.Context, log io.Writer, name, pkg string) (string, erro
 	if err != nil {
 		return "", fmt.Errorf("%w: %s is missing and apt-get could not install %s: %w", ErrUnavailable, name, pkg, err)
 	}
-	return exec.LookPath(name)
+	return found()
 }
 
 // aptInstall tries the package lists as they are before it fetches new ones, because fetching takes half a minute.
