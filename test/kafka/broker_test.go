@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/parley-im/parley/test/servers"
-	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
 // TestBrokerStopped freezes the only broker, then kills it and starts it again, each time for longer than a session and its
@@ -17,11 +16,7 @@ func TestBrokerStopped(t *testing.T) {
 	if k.External() {
 		t.Skip("the Kafka that PARLEY_TEST_KAFKA names is shared and cannot be stopped")
 	}
-	plan := counter.plan(4, 1)
-	if err := wiretest.CreateTopics(t.Context(), k.Brokers, plan); err != nil {
-		t.Fatal(err)
-	}
-	c := newCampaign(t, "counter", k.Brokers, 4, 2)
+	c := newCampaign(t, stage{"counter", "stopped", 7, 4}, k.Brokers, 2)
 	const commands, rate = 10_000, 250
 	outage := 2 * (c.session + c.drain)
 	c.feed(commands, rate)

@@ -1,3 +1,17 @@
-// Package kafka holds the campaigns: processes that fold are killed and frozen, brokers are stopped, and what was said is
-// checked command by command. It has tests only.
+// Package kafka holds the campaigns on real Apache Kafka: processes that fold are killed and frozen, brokers are stopped,
+// topics are harmed, and what was said is held against the straight fold of the inputs, byte by byte. It has tests only.
+//
+// Without more the tests take their short form. The long one has more of every fault, and the comparison with goka's
+// stock wiring as STOCK.md shows it:
+//
+//	make kafka-long         # PARLEY_KAFKA=long go test ./test/kafka, about a quarter of an hour
+//	make stock              # only the comparison; it writes STOCK.md
+//
+//	subject_test.go   machines and their commands: a counter, and the house
+//	verdict_test.go   the straight fold, and what differs from it
+//	campaign_test.go  members in processes of their own, and who feeds them
+//	kill_test.go      members killed, frozen, stacked as stale owners
+//	broker_test.go    a broker away for longer than every timeout
+//	stock_test.go     goka's own wiring beside ours
+//	harm_test.go      topics, offsets, stores and rules harmed: what is said, and the way back
 package kafka

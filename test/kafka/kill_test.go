@@ -9,38 +9,38 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/parley-im/parley/test/servers"
+	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
 // TestKillProcessors kills members with kill -9 and freezes them past the session timeout, on real Kafka, while commands
-// flow. Every fifth restart begins without a local store.
+// flow through the machines of the house. Every fifth restart begins without a local store.
 func TestKillProcessors(t *testing.T) {
 	k := servers.Kafka(t)
-	killAndFreeze(t, k.Brokers, 20, 5, 20_000, 330)
+	killAndFreeze(t, stage{"house", "kill", 7, 4}, k.Brokers, long(10, 40), long(2, 8), long(2_400, 9_000), 60)
 }
 
-// TestKillProcessorsInProcess is the same, shorter, on the Kafka of one's own machine.
+// TestKillProcessorsInProcess is the same with the counter, shorter, on the Kafka of one's own machine.
 func TestKillProcessorsInProcess(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	plan := counter.plan(4, 1)
-	killAndFreeze(t, wiretest.Kafka(t, plan).ListenAddrs(), 8, 2, 6_000, 300)
+	k := wiretest.Kafka(t, wiretest.Plan(4, 1))
+	killAndFreeze(t, stage{"counter", "kill", 7, 4}, k.ListenAddrs(), 8, 2, 6_000, 300)
 }
 
-func killAndFreeze(t *testing.T, brokers []string, kills, freezes, commands, rate int) {
+func killAndFreeze(t *testing.T, s stage, brokers []string, kills, freezes, commands, rate int) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	plan := counter.plan(4, 1)
-	if err := wiretest.CreateTopics(t.Context(), brokers, plan); err != nil {
-		t.Logf("topics: %v", err) // they are there already, in process
-	}
-	c := newCampaign(t, "counter", brokers, 4, 2)
+	c := newCampaign(t, s, brokers, 2)
 	c.feed(commands, rate)
 	time.Sleep(2 * time.Second)
 	for i := range kills + freezes {
@@ -86,7 +86,7 @@ func (d *deafness) install(k *kfake.Cluster) {
 
 // stop makes a stale owner of a member, in one of two ways, and returns what wakes it.
 func (d *deafness) stop(m *member, deaf bool) (wake func()) {
-	if deaf {
+	if deaf && d != nil {
 		d.members.Store(m.instance, true)
 		return func() { d.members.Delete(m.instance) }
 	}
@@ -94,22 +94,38 @@ func (d *deafness) stop(m *member, deaf bool) (wake func()) {
 	return func() { m.signal(syscall.SIGCONT) }
 }
 
-// TestStaleOwners freezes or deafens two of three members in turn, so that stale owners write over the work of later ones,
-// while compaction runs all the time and some local stores are wiped: the takeover's law.
-func TestStaleOwners(t *testing.T) {
+// TestStaleOwnersInProcess freezes or deafens two of three members in turn, so that stale owners write over the work of
+// later ones, while compaction runs all the time and some local stores are wiped: the takeover's law.
+func TestStaleOwnersInProcess(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}
-	plan := counter.plan(4, 1)
-	k := wiretest.Kafka(t, plan, kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "1500"}))
-	const rounds, rate, seconds = 4, 800, 13
-	const commands = rounds * rate * seconds
+	k := wiretest.Kafka(t, wiretest.Plan(4, 1), kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "1500"}))
+	var d deafness
+	d.install(k)
+	stackStaleOwners(t, stage{"counter", "stale", 7, 4}, k.ListenAddrs(), long(1, 4), 800, &d)
+}
+
+// TestStaleOwners is the same on real Kafka with SIGSTOP alone, and the hardest compaction that it can be told to do.
+func TestStaleOwners(t *testing.T) {
+	k := servers.Kafka(t, servers.Config("log.cleaner.backoff.ms", "200"), servers.Config("log.segment.delete.delay.ms", "100"))
+	s := stage{"counter", "stale", 7, 4}
+	plan := s.plan()
+	if err := wiretest.CreateTopics(t.Context(), k.Brokers, plan); err != nil {
+		t.Fatal(err)
+	}
+	compactHard(t, k.Brokers, plan.Table("counter"))
+	stackStaleOwners(t, s, k.Brokers, long(2, 12), 500, nil)
+	compacted(t, k.Brokers, plan.Table("counter"))
+}
+
+func stackStaleOwners(t *testing.T, s stage, brokers []string, rounds, rate int, d *deafness) {
+	const seconds = 13 // of a round
+	commands := rounds * rate * seconds
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	var d deafness
-	d.install(k)
-	c := newCampaign(t, "counter", k.ListenAddrs(), 4, 3)
+	c := newCampaign(t, s, brokers, 3)
 	c.feed(commands, rate)
 	time.Sleep(2 * time.Second)
 	for range rounds {
@@ -131,4 +147,53 @@ func TestStaleOwners(t *testing.T) {
 		}
 	}
 	c.verify(commands)
+	// Whoever begins without a store now has the compacted changelog alone.
+	for _, m := range c.members {
+		m.restart(true)
+	}
+	c.verify(commands)
+}
+
+// compactHard lets the broker compact a changelog as soon and as far as it can.
+func compactHard(t *testing.T, brokers []string, topic string) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	var changes []kadm.AlterConfig
+	for key, value := range map[string]string{
+		"segment.ms": "500", "min.cleanable.dirty.ratio": "0.001", "max.compaction.lag.ms": "500", "min.compaction.lag.ms": "0", "delete.retention.ms": "100",
+	} {
+		changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: &value})
+	}
+	answers, err := kadm.NewClient(client).AlterTopicConfigs(t.Context(), changes, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range answers {
+		if a.Err != nil {
+			t.Fatalf("configure %s: %v %s", a.Name, a.Err, a.ErrMessage)
+		}
+	}
+}
+
+// compacted fails when the broker did not compact: then the test would show less than it says.
+func compacted(t *testing.T, brokers []string, topic string) {
+	records, ends := 0, int64(0)
+	c := wire.Cluster{Brokers: brokers}
+	if err := wire.Read(t.Context(), c, topic, func(*topology.Record) error { records++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	spans, err := wire.Ends(t.Context(), c, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range spans {
+		ends += s.End
+	}
+	t.Logf("the changelog was written %d times and holds %d records", ends, records)
+	if int64(records) > ends/2 {
+		t.Fatalf("the broker did not compact %s", topic)
+	}
 }

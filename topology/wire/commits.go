@@ -169,27 +169,34 @@ type commitNote struct {
 	nonce string // of the takeover, hexadecimal
 	table string // id of the changelog topic
 	next  int64  // changelog offset after the last record known to this owner
+	rows  int64  // rows that it knows in the changelog; 0 when an older binary wrote the note
 }
 
 const commitNoteVersion = "1"
 
 // String is the form that is committed.
 func (n commitNote) String() string {
-	return strings.Join([]string{commitNoteVersion, n.nonce, n.table, strconv.FormatInt(n.next, 10)}, " ")
+	return strings.Join([]string{commitNoteVersion, n.nonce, n.table, strconv.FormatInt(n.next, 10), strconv.FormatInt(n.rows, 10)}, " ")
 }
 
 func parseCommitNote(text string) (commitNote, error) {
 	fields := strings.Fields(text)
-	if len(fields) != 4 || fields[0] != commitNoteVersion {
+	if len(fields) < 4 || len(fields) > 5 || fields[0] != commitNoteVersion {
 		return commitNote{}, fmt.Errorf("the commit's metadata %q was not written by this house", text)
 	}
 	next, err := strconv.ParseInt(fields[3], 10, 64)
 	if err != nil {
 		return commitNote{}, fmt.Errorf("the commit's metadata %q was not written by this house: %w", text, err)
 	}
-	return commitNote{nonce: fields[1], table: fields[2], next: next}, nil
+	note := commitNote{nonce: fields[1], table: fields[2], next: next}
+	if len(fields) == 5 {
+		if note.rows, err = strconv.ParseInt(fields[4], 10, 64); err != nil {
+			return commitNote{}, fmt.Errorf("the commit's metadata %q was not written by this house: %w", text, err)
+		}
+	}
+	return note, nil
 }
 
 func (g *group) commitNote(c *claim) commitNote {
-	return commitNote{nonce: c.nonce, table: g.ids.table, next: c.store.position()}
+	return commitNote{nonce: c.nonce, table: g.ids.table, next: c.store.position(), rows: c.store.counted().rows}
 }

@@ -70,11 +70,11 @@ func TestCommitsForgetWhatIsFinished(t *testing.T) {
 }
 
 func TestCommitNoteIsReadBack(t *testing.T) {
-	n := commitNote{nonce: "00ff", table: "abc", next: 42}
+	n := commitNote{nonce: "00ff", table: "abc", next: 42, rows: 7}
 	back, err := parseCommitNote(n.String())
 	require.NoError(t, err)
 	require.Equal(t, n, back)
-	for _, text := range []string{"", "1", "2 a b 3", "1 a b c", "1 a b 3 4"} {
+	for _, text := range []string{"", "1", "2 a b 3", "1 a b c", "1 a b 3 x", "1 a b 3 4 5"} {
 		_, err := parseCommitNote(text)
 		require.Error(t, err, text)
 	}

@@ -51,7 +51,11 @@ func (g *group) checkTopics() error {
 	}
 	for name, pinned := range map[string]string{g.input: g.ids.input, g.table: g.ids.table} {
 		if id := topicID(found[name]); id != pinned {
-			return g.alarm(alarmTopic, "%s was deleted and created again (its id was %s and is %s)", name, pinned, id)
+			way := g.howToRebuild()
+			if name == g.input {
+				way = g.howToRestore()
+			}
+			return g.alarm(alarmTopic, "%s was deleted and created again (its id was %s and is %s): %s", name, pinned, id, way)
 		}
 	}
 	return nil
@@ -81,8 +85,12 @@ func (g *group) buildStore(_ string, partition int32) (storage.Storage, error) {
 			return nil, err
 		}
 		if pinned != nil && string(pinned) != id {
-			return nil, g.alarm(alarmTopic, "the local store belongs to another incarnation of the %s topic of %s (id %s, now %s); if that is meant, remove %s",
-				key, g.name, pinned, id, g.stores.dir)
+			way := g.howToRebuild()
+			if key == metaInput {
+				way = g.howToRestore()
+			}
+			return nil, g.alarm(alarmTopic, "the local store belongs to another incarnation of the %s topic of %s (id %s, now %s): "+
+				"if the store was copied from elsewhere, remove %s; if the topic was made anew, %s", key, g.name, pinned, id, g.stores.dir, way)
 		}
 	}
 	s, err := g.openAligned(partition)
@@ -135,7 +143,8 @@ func (g *group) recovered(ctx goka.UpdateContext, s storage.Storage, key string,
 }
 
 // checkNote compares the changelog with what the last owner wrote beside its commit.
-func (g *group) checkNote(partition int32, commit *sarama.OffsetFetchResponseBlock) error {
+func (g *group) checkNote(c *claim, commit *sarama.OffsetFetchResponseBlock) error {
+	partition := c.partition
 	if commit.Offset < 0 {
 		return nil
 	}
@@ -146,14 +155,15 @@ func (g *group) checkNote(partition int32, commit *sarama.OffsetFetchResponseBlo
 		return nil
 	}
 	if note.table != g.ids.table {
-		return g.alarm(alarmTopic, "%s was deleted and created again since the last commit (its id was %s and is %s)", g.table, note.table, g.ids.table)
+		return g.alarm(alarmTopic, "%s was deleted and created again since the last commit (its id was %s and is %s): %s", g.table, note.table, g.ids.table, g.howToRebuild())
 	}
+	c.known = note.rows
 	end, err := g.client.GetOffset(g.table, partition, sarama.OffsetNewest)
 	if err != nil {
 		return fmt.Errorf("ask for the changelog's end: %w", err)
 	}
 	if end < note.next {
-		return g.alarm(alarmChangelog, "%s/%d ends at %d, but the last owner knew it up to %d: acknowledged records are gone", g.table, partition, end, note.next)
+		return g.alarm(alarmChangelog, "%s/%d ends at %d, but the last owner knew it up to %d: acknowledged records are gone: %s", g.table, partition, end, note.next, g.howToRebuild())
 	}
 	return nil
 }
@@ -165,7 +175,8 @@ func (g *group) checkTakeover(value string, offset int64) error {
 		return fmt.Errorf("the takeover record at offset %d of %s is not of this house: %q", offset, g.table, value)
 	}
 	if fields[2] != g.ids.input {
-		return g.alarm(alarmTopic, "%s was deleted and created again since offset %d of its table (its id was %s and is %s)", g.input, offset, fields[2], g.ids.input)
+		return g.alarm(alarmTopic, "%s was deleted and created again since offset %d of its table (its id was %s and is %s): %s",
+			g.input, offset, fields[2], g.ids.input, g.howToRestore())
 	}
 	return nil
 }
@@ -175,15 +186,17 @@ func (g *group) checkTarget(c *claim, first bool, oldest, end int64) error {
 	older := len(c.store.livingTakeovers()) > 1
 	switch {
 	case c.target < oldest:
-		return g.alarm(alarmInput, "must fold %s/%d again from %d, but it begins at %d: inputs were deleted before every row that needs them was safe",
-			g.input, c.partition, c.target, oldest)
+		return g.alarm(alarmInput, "must fold %s/%d again from %d, but it begins at %d: inputs were deleted before every row that needs them was safe: "+
+			"put them back from a mirror, or, if nobody misses them, %s", g.input, c.partition, c.target, oldest, g.howToCommit(c.partition, oldest))
 	case c.committed > end:
-		return g.alarm(alarmInput, "%s/%d ends at %d, but was committed up to %d: acknowledged records are gone", g.input, c.partition, end, c.committed)
-	case first && older && oldest > 0:
-		return g.alarm(alarmCommits, "the group %s lost its commit of %s/%d, which begins at %d: commit an offset by hand from which nothing is missing",
-			g.name, g.input, c.partition, oldest)
+		return g.alarm(alarmInput, "%s/%d ends at %d, but was committed up to %d: acknowledged records are gone, or somebody moved the commit: "+
+			"if the commit was moved, %s; if records are gone, %s", g.input, c.partition, end, c.committed, g.howToCommit(c.partition, end), g.howToRestore())
+	case first && oldest > 0:
+		return g.alarm(alarmCommits, "the group %s lost its commit of %s/%d, which begins at %d, or never folded what was deleted: if the rows hold everything before it, %s",
+			g.name, g.input, c.partition, oldest, g.howToCommit(c.partition, oldest))
 	case first && older:
 		g.log.Warn("the group lost its commit and folds everything again; rows drop what they have", "partition", c.partition)
+		g.metrics.refolded.Inc()
 	}
 	return nil
 }

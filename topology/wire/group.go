@@ -166,9 +166,15 @@ func (g *group) connect() error {
 	if err := g.findTopics(); err != nil {
 		return err
 	}
-	g.stores, err = openTableStore(filepath.Join(g.settings.Dir, g.machine.Group.Name), g.log, g.die)
+	g.stores, err = openTableStore(g.folder(), g.log, g.die)
+	if err == nil && g.stores.rebuilt {
+		g.metrics.removed.Inc()
+	}
 	return err
 }
+
+// folder is where the local store lies.
+func (g *group) folder() string { return filepath.Join(g.settings.Dir, g.machine.Group.Name) }
 
 func (g *group) disconnect() error {
 	var err error

@@ -12,7 +12,8 @@ import (
 type metrics struct {
 	folded, dropped, outputs prometheus.Counter
 	refusedRows, tainted     prometheus.Counter
-	foreign, wiped           prometheus.Counter
+	foreign, wiped, removed  prometheus.Counter
+	refolded                 prometheus.Counter
 	takeovers, rewound       prometheus.Counter
 	suspects, rewritten      prometheus.Counter
 	retired, fenced          prometheus.Counter
@@ -35,6 +36,8 @@ func newMetrics(r prometheus.Registerer, group string, unacked func() float64) *
 		tainted:     counter("tainted_rows_total", "Changelog records written by a stale owner after a takeover."),
 		foreign:     counter("foreign_records_total", "Sessions in which somebody else wrote to a changelog partition of ours."),
 		wiped:       counter("stores_wiped_total", "Partitions of the local store that were ahead of their log."),
+		removed:     counter("stores_removed_total", "Local stores that were broken, and are read again from the changelog."),
+		refolded:    counter("commits_lost_total", "Partitions whose commit was gone, and which are folded again from their beginning."),
 		takeovers:   counter("takeovers_total", "Partitions taken over."),
 		rewound:     counter("rewound_inputs_total", "Inputs folded again because a key was suspect."),
 		suspects:    counter("suspect_keys_total", "Keys found suspect at a takeover."),

@@ -34,6 +34,9 @@ type partitionStore struct {
 	frozen   bool
 	dirty    bool
 	closed   bool
+	census   census
+	asked    string // key of the last Get
+	missed   bool   // it had no row
 
 	takeovers map[string]int64    // living takeover records: key -> offset
 	suspects  map[string]struct{} // keys whose last record in the log is tainted, or behind the row that we keep
@@ -44,6 +47,7 @@ type storeEntry struct {
 	key      string
 	value    []byte // nil = delete
 	sequence uint64
+	fresh    bool // the key had no row before
 }
 
 // changelogRecord is a record of the changelog as it is read back.
@@ -68,6 +72,9 @@ func (t *tableStore) openPartition(partition int32, m *metrics) (*partitionStore
 	if len(next) == 8 {
 		s.next = int64(binary.BigEndian.Uint64(next))
 		s.saved = s.next
+	}
+	if s.census, err = t.readCensus(partition); err != nil {
+		return nil, err
 	}
 	err = t.each(partition, kindTakeover, func(key string, value []byte) {
 		s.takeovers[key] = int64(binary.BigEndian.Uint64(value))
@@ -136,7 +143,7 @@ func (s *partitionStore) foldRow(r changelogRecord) (behind bool, err error) {
 		}
 	}
 	s.put(storeEntry{kind: kindRow, key: r.key, value: r.value})
-	return false, nil
+	return false, s.census.take(r.value, current == nil)
 }
 
 // foldTaint notes whether a stale owner wrote the record: its generation is older than a takeover that stands before it.
@@ -206,6 +213,9 @@ func (s *partitionStore) ackRow(key string) error {
 	if len(s.unacked) == 0 || s.unacked[0].key != key {
 		return fmt.Errorf("the changelog acked a row of %q, but the store waits for another: this is a bug in the wire", key)
 	}
+	if err := s.census.take(s.unacked[0].value, s.unacked[0].fresh); err != nil {
+		return err
+	}
 	s.ready = append(s.ready, s.unacked[0])
 	s.unacked[0] = storeEntry{}
 	s.unacked = s.unacked[1:]
@@ -249,6 +259,9 @@ func (s *partitionStore) flushLocked() error {
 	}
 	next := binary.BigEndian.AppendUint64(nil, uint64(s.saved))
 	if err := batch.Set(storeKey(s.partition, kindMeta, metaNext), next, nil); err != nil {
+		return err
+	}
+	if err := batch.Set(storeKey(s.partition, kindMeta, metaCensus), s.census.pack(), nil); err != nil {
 		return err
 	}
 	if err := batch.Commit(pebble.NoSync); err != nil {
@@ -339,6 +352,7 @@ func (s *partitionStore) Get(key string) ([]byte, error) {
 	if err != nil {
 		s.table.fail(err)
 	}
+	s.asked, s.missed = key, row == nil
 	return row, err
 }
 
@@ -346,8 +360,17 @@ func (s *partitionStore) Get(key string) ([]byte, error) {
 func (s *partitionStore) Set(key string, value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	fresh := s.missed
+	if s.asked != key { // a fold asks for the row that it sets
+		row, err := s.get(key)
+		if err != nil {
+			return err
+		}
+		fresh = row == nil
+	}
+	s.asked, s.missed = key, false
 	s.sequence++
-	e := storeEntry{kind: kindRow, key: key, value: value, sequence: s.sequence}
+	e := storeEntry{kind: kindRow, key: key, value: value, sequence: s.sequence, fresh: fresh}
 	s.memory[key] = e
 	s.unacked = append(s.unacked, e)
 	return nil

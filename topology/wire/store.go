@@ -55,6 +55,8 @@ type tableStore struct {
 	db     *pebble.DB
 	broken func(error)
 
+	rebuilt bool // what was there was broken, and is removed
+
 	mu   sync.Mutex
 	open map[int32]*partitionStore // the newest of each partition
 	stop context.CancelFunc
@@ -75,17 +77,18 @@ func openTableStore(dir string, log *slog.Logger, broken func(error)) (*tableSto
 		return nil, err
 	}
 	db, err := openTrusted(dir, log)
-	if err != nil {
+	rebuilt := err != nil
+	if rebuilt {
 		log.Warn("the local store is broken and is removed; it is read again from the changelog", "dir", dir, "error", err)
 		if err := os.RemoveAll(dir); err != nil {
 			return nil, fmt.Errorf("remove the broken store %s: %w", dir, err)
 		}
 		if db, err = openPebble(dir, log); err != nil {
-			return nil, fmt.Errorf("open the local store %s: %w", dir, err)
+			return nil, fmt.Errorf("open the local store %s (is there room on its disk?): %w", dir, err)
 		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	t := &tableStore{dir: dir, db: db, broken: broken, open: map[int32]*partitionStore{}, stop: stop}
+	t := &tableStore{dir: dir, db: db, broken: broken, rebuilt: rebuilt, open: map[int32]*partitionStore{}, stop: stop}
 	t.idle.Add(1)
 	go t.flushForever(ctx)
 	return t, nil
@@ -152,7 +155,11 @@ func (t *tableStore) partitionOpen(partition int32) *partitionStore {
 }
 
 // fail ends the process: a store that errs must not limp on.
-func (t *tableStore) fail(err error) { t.broken(fmt.Errorf("the local store failed: %w", err)) }
+func (t *tableStore) fail(err error) {
+	t.broken(fmt.Errorf("the local store failed; %s: %w", roomNeeded, err))
+}
+
+const roomNeeded = "if its disk is full make room, else start again: it is read again from the changelog where it must be"
 
 // distrust makes the next start remove the store.
 func (t *tableStore) distrust(why error) {
@@ -218,7 +225,9 @@ func (l pebbleLog) Errorf(format string, a ...any) {
 }
 
 // Fatalf is called when Pebble cannot go on. It must not return.
-func (l pebbleLog) Fatalf(format string, a ...any) { panic("pebble: " + fmt.Sprintf(format, a...)) }
+func (l pebbleLog) Fatalf(format string, a ...any) {
+	panic("the local store failed; " + roomNeeded + ": " + fmt.Sprintf(format, a...))
+}
 
 // pin notes which topics the partition was read from.
 func (t *tableStore) pin(partition int32, ids topicIDs) error {
