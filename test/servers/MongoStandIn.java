@@ -167,16 +167,16 @@ public class MongoStandIn {
   }
 
   public static void main(String[] args) {
-    if (args.length < 1 || args.length > 2) {
-      System.err.println("usage: MongoStandIn PORT [FILE]");
+    if (args.length < 2 || args.length > 3) {
+      System.err.println("usage: MongoStandIn ADDRESS PORT [FILE]");
       System.exit(2);
     }
     MongoBackend backend =
-        args.length == 2
-            ? new OnDisk(new MVStore.Builder().fileName(args[1]).open())
+        args.length == 3
+            ? new OnDisk(new MVStore.Builder().fileName(args[2]).open())
             : new InMemory();
     MongoServer server = new MongoServer(backend.version(new FourPointFour()));
     Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
-    server.bind(new InetSocketAddress("127.0.0.1", Integer.parseInt(args[0])));
+    server.bind(new InetSocketAddress(args[0], Integer.parseInt(args[1])));
   }
 }

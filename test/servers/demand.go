@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/parley-im/parley/test/servers/network"
 )
 
 // ErrUnavailable marks that a server cannot be had on this machine (nothing installed and nothing to install it
@@ -28,6 +30,22 @@ type own struct{}
 func (own) kafka(c *KafkaConfig) { c.Own = true }
 func (own) redis(c *RedisConfig) { c.Own = true }
 func (own) mongo(c *MongoConfig) { c.Own = true }
+
+// At runs the server at a host of the test's own network; Kafka's brokers at one each, in turn. No host means here.
+func At(hosts ...*network.Host) Option { return at(hosts) }
+
+type at []*network.Host
+
+func (h at) kafka(c *KafkaConfig) { c.Hosts, c.Own = h, true }
+func (h at) redis(c *RedisConfig) { c.Host, c.Own = h.first(), true }
+func (h at) mongo(c *MongoConfig) { c.Host, c.Own = h.first(), true }
+
+func (h at) first() *network.Host {
+	if len(h) == 0 {
+		return nil
+	}
+	return h[0]
+}
 
 // KeepData puts the server's data into a folder that outlives the test, and finds there what an earlier one left.
 func KeepData(dir string) Option { return keepData(dir) }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/parley-im/parley/test/servers/network"
 )
 
 // KafkaConfig says what StartKafka starts. The zero value is one broker on any port with data that goes with it.
@@ -24,6 +26,7 @@ type KafkaConfig struct {
 	Keep     bool              // Close shuts down in good order, for the data are to be used again
 	Settings map[string]string // server.properties over the ones for tests
 	JVM      []string          // further flags of Java, over ours
+	Hosts    []*network.Host   // where the brokers run, in turn; none = here
 	Own      bool              // even when PARLEY_TEST_KAFKA names one
 	Log      io.Writer         // what is being installed; nil means nobody wants to know
 }
@@ -73,6 +76,7 @@ type kafkaNode struct {
 	port           int
 	controllerPort int
 	logDir         string
+	host           *network.Host // nil = here
 	process        *process
 }
 
@@ -145,6 +149,9 @@ func newKafka(cfg KafkaConfig, home, javaPath string) (*KafkaServer, error) {
 	clusterID := randomID()
 	for i := range max(cfg.Brokers, 1) {
 		n := &kafkaNode{id: i + 1, logDir: filepath.Join(dir, fmt.Sprintf("broker-%d", i+1), "log")}
+		if len(cfg.Hosts) > 0 {
+			n.host = cfg.Hosts[i%len(cfg.Hosts)]
+		}
 		wantedPort := 0
 		if cfg.Port != 0 {
 			wantedPort = cfg.Port + i
@@ -162,7 +169,7 @@ func newKafka(cfg KafkaConfig, home, javaPath string) (*KafkaServer, error) {
 			return nil, errors.Join(err, k.Close())
 		}
 		k.nodes = append(k.nodes, n)
-		k.Brokers = append(k.Brokers, localAddr(n.port))
+		k.Brokers = append(k.Brokers, addrAt(n.host, n.port))
 	}
 	k.Addr = k.Brokers[0]
 	for _, n := range k.nodes {
@@ -196,7 +203,7 @@ func (n *kafkaNode) prepare(all []*kafkaNode, cfg KafkaConfig, home, javaPath st
 	args = append(args, "-cp", filepath.Join(home, "lib", "*"), "kafka.Kafka", file)
 	n.process = &process{
 		name: fmt.Sprintf("kafka broker %d", n.id), path: javaPath, args: args,
-		dir: dir, logPath: filepath.Join(dir, "server.log"),
+		dir: dir, logPath: filepath.Join(dir, "server.log"), host: n.host,
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func (k *KafkaServer) start(ctx context.Context, brokers ...int) error {
 		return nil
 	}
 	for _, n := range nodes {
-		ask := func(ctx context.Context) error { return askKafka(ctx, localAddr(n.port), len(live)) }
+		ask := func(ctx context.Context) error { return askKafka(ctx, addrAt(n.host, n.port), len(live)) }
 		if err := n.process.awaitReady(ctx, ask); err != nil {
 			return err
 		}

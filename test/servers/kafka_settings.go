@@ -26,15 +26,15 @@ func quickJVM(archive string) []string {
 func (n *kafkaNode) properties(all []*kafkaNode, own map[string]string) string {
 	var voters []string
 	for _, o := range all {
-		voters = append(voters, fmt.Sprintf("%d@%s", o.id, localAddr(o.controllerPort)))
+		voters = append(voters, fmt.Sprintf("%d@%s", o.id, addrAt(o.host, o.controllerPort)))
 	}
 	settings := testSettings(len(all))
 	maps.Copy(settings, map[string]string{
 		"process.roles":              "broker,controller",
 		"node.id":                    fmt.Sprint(n.id),
 		"controller.quorum.voters":   strings.Join(voters, ","),
-		"listeners":                  "PLAINTEXT://" + localAddr(n.port) + ",CONTROLLER://" + localAddr(n.controllerPort),
-		"advertised.listeners":       "PLAINTEXT://" + localAddr(n.port),
+		"listeners":                  "PLAINTEXT://" + addrAt(n.host, n.port) + ",CONTROLLER://" + addrAt(n.host, n.controllerPort),
+		"advertised.listeners":       "PLAINTEXT://" + addrAt(n.host, n.port),
 		"controller.listener.names":  "CONTROLLER",
 		"inter.broker.listener.name": "PLAINTEXT",
 		"log.dirs":                   filepath.ToSlash(n.logDir),

@@ -17,6 +17,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/parley-im/parley/test/servers/network"
 )
 
 //go:embed MongoStandIn.java
@@ -24,12 +26,13 @@ var standIn []byte
 
 // MongoConfig says what StartMongo starts. The zero value keeps its documents in memory.
 type MongoConfig struct {
-	Port   int       // 0 means any
-	Dir    string    // for data and log; "" means a temporary one, removed by Close
-	Keep   bool      // Close shuts down in good order, for the data are to be used again
-	OnDisk bool      // documents in a file: what was acknowledged survives a kill, at a quarter of the speed
-	Own    bool      // even when PARLEY_TEST_MONGO names one
-	Log    io.Writer // what is being installed; nil means nobody wants to know
+	Port   int           // 0 means any
+	Host   *network.Host // where it runs; nil = here
+	Dir    string        // for data and log; "" means a temporary one, removed by Close
+	Keep   bool          // Close shuts down in good order, for the data are to be used again
+	OnDisk bool          // documents in a file: what was acknowledged survives a kill, at a quarter of the speed
+	Own    bool          // even when PARLEY_TEST_MONGO names one
+	Log    io.Writer     // what is being installed; nil means nobody wants to know
 }
 
 // MongoOption changes a MongoConfig.
@@ -155,13 +158,13 @@ func (m *MongoServer) prepare(cfg MongoConfig, home, javaPath string) error {
 		return err
 	}
 	path := filepath.Join(home, "classes") + string(os.PathListSeparator) + filepath.Join(home, "lib", "*")
-	args := append(quickJVM(""), "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", path, "MongoStandIn", strconv.Itoa(port))
+	args := append(quickJVM(""), "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", path, "MongoStandIn", ipOf(cfg.Host), strconv.Itoa(port))
 	if cfg.OnDisk {
 		args = append(args, filepath.Join(dir, "documents.mv"))
 	}
-	m.Addr, m.URI = localAddr(port), "mongodb://"+localAddr(port)
+	m.Addr, m.URI = addrAt(cfg.Host, port), "mongodb://"+addrAt(cfg.Host, port)
 	m.ask = func(ctx context.Context) error { return askMongo(ctx, m.URI) }
-	m.process = &process{name: "mongo-java-server", path: javaPath, args: args, dir: dir, logPath: filepath.Join(dir, "mongo.log")}
+	m.process = &process{name: "mongo-java-server", path: javaPath, args: args, dir: dir, logPath: filepath.Join(dir, "mongo.log"), host: cfg.Host}
 	return nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"github.com/parley-im/parley/test/servers/network"
 )
 
 // Ports lie below Linux' ephemeral range (32768 up): there, any outgoing connection could take the port of a server
@@ -75,6 +77,16 @@ func (p *ports) release() {
 		release()
 	}
 	p.releases = nil
+}
+
+// addrAt is an address at a host of a test's own network, or here.
+func addrAt(h *network.Host, port int) string { return net.JoinHostPort(ipOf(h), strconv.Itoa(port)) }
+
+func ipOf(h *network.Host) string {
+	if h == nil {
+		return "127.0.0.1"
+	}
+	return h.Addr
 }
 
 func localAddr(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/parley-im/parley/test/servers/network"
 )
 
 const (
@@ -36,6 +38,7 @@ type process struct {
 	args    []string
 	dir     string
 	logPath string
+	host    *network.Host // where it runs; nil = here
 
 	mu      sync.Mutex
 	pid     int
@@ -62,9 +65,15 @@ func (p *process) start() error {
 	go func() {
 		// The parent-death signal fires when the *thread* that forked ends, so that thread is kept until the child is gone.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		if p.host == nil {
+			defer runtime.UnlockOSThread()
+		}
 		defer log.Close()
 		defer close(exited)
+		if err := p.host.Enter(); err != nil {
+			started <- fmt.Errorf("start %s: %w", p.name, err)
+			return
+		}
 		if err := cmd.Start(); err != nil {
 			started <- fmt.Errorf("start %s (%s): %w", p.name, p.path, err)
 			return

@@ -14,16 +14,19 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/parley-im/parley/test/servers/network"
 )
 
 // RedisConfig says what StartRedis starts. The zero value forgets everything when it stops.
 type RedisConfig struct {
-	Port int       // 0 means any
-	Dir  string    // for data and log; "" means a temporary one, removed by Close
-	Keep bool      // Close shuts down in good order, for the data are to be used again
-	AOF  bool      // append-only file: what was acknowledged survives a kill
-	Own  bool      // even when PARLEY_TEST_REDIS names one
-	Log  io.Writer // what is being installed; nil means nobody wants to know
+	Port int           // 0 means any
+	Host *network.Host // where it runs; nil = here
+	Dir  string        // for data and log; "" means a temporary one, removed by Close
+	Keep bool          // Close shuts down in good order, for the data are to be used again
+	AOF  bool          // append-only file: what was acknowledged survives a kill
+	Own  bool          // even when PARLEY_TEST_REDIS names one
+	Log  io.Writer     // what is being installed; nil means nobody wants to know
 }
 
 // RedisOption changes a RedisConfig.
@@ -120,12 +123,12 @@ func (r *RedisServer) prepare(cfg RedisConfig, path string) error {
 	if cfg.AOF {
 		aof = "yes"
 	}
-	r.Addr, r.URL = localAddr(port), "redis://"+localAddr(port)
+	r.Addr, r.URL = addrAt(cfg.Host, port), "redis://"+addrAt(cfg.Host, port)
 	r.ask = func(ctx context.Context) error { return askRedis(ctx, r.URL) }
 	r.process = &process{
-		name: "redis", path: path, dir: dir, logPath: filepath.Join(dir, "redis.log"),
+		name: "redis", path: path, dir: dir, logPath: filepath.Join(dir, "redis.log"), host: cfg.Host,
 		args: []string{
-			"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", dir, "--daemonize", "no",
+			"--bind", ipOf(cfg.Host), "--protected-mode", "no", "--port", strconv.Itoa(port), "--dir", dir, "--daemonize", "no",
 			// As in production: a full Redis refuses writes instead of forgetting who is connected.
 			"--maxmemory-policy", "noeviction",
 			// Each write reaches the kernel before its answer, so a kill loses none; the disk may lag a second.
