@@ -53,6 +53,7 @@ type claim struct {
 	nonce      string
 	generation int64               // offset of the takeover record
 	committed  int64               // where the last owner had come to
+	known      int64               // rows that it knew
 	target     int64               // where this one begins
 	suspects   map[string]struct{} // keys whose last record is tainted and was not written since
 	retire     []string            // older takeovers, to be tombstoned
@@ -114,7 +115,7 @@ func (g *group) takePartition(ctx context.Context, c *claim, before *sarama.Offs
 	if c.store == nil {
 		return fmt.Errorf("goka opened no store for partition %d", c.partition)
 	}
-	if err := g.checkNote(c.partition, before); err != nil {
+	if err := g.checkNote(c, before); err != nil {
 		return err
 	}
 	failpoint(PointTakeoverBefore)
@@ -257,7 +258,10 @@ func (g *group) chooseTarget(c *claim, committed int64) error {
 		c.suspects[key] = struct{}{}
 		c.target = min(c.target, known)
 	}
-	return g.checkTarget(c, first, oldest, end)
+	if err := g.checkTarget(c, first, oldest, end); err != nil {
+		return err
+	}
+	return g.checkCensus(c, end)
 }
 
 // fence commits the targets through the group and reads them back. It puts the rewind on record before the first row of
