@@ -25,8 +25,7 @@ func (s *Session) ask(query proto.Message, whenDrained bool, then continuation) 
 
 // askFor puts a question of the client: a bounded number may be out, and one that cannot be answered is refused.
 func askFor[A proto.Message](s *Session, re uint64, query proto.Message, then func(now int64, answer A, open Opener)) {
-	if s.clients >= MaxAsking {
-		s.refuse(re, &pb.Refused{Code: pb.Code_CODE_OVERLOADED, RetryAfterMs: RepairMS, Detail: "too many questions of this connection are open: wait for answers"})
+	if s.asksTooMuch(re) {
 		return
 	}
 	s.clients++
@@ -39,6 +38,15 @@ func askFor[A proto.Message](s *Session, re uint64, query proto.Message, then fu
 		}
 		then(now, answer, a.Open)
 	})
+}
+
+// asksTooMuch refuses one more question of the client when too many are out.
+func (s *Session) asksTooMuch(re uint64) bool {
+	if s.clients < MaxAsking {
+		return false
+	}
+	s.refuse(re, &pb.Refused{Code: pb.Code_CODE_OVERLOADED, RetryAfterMs: RepairMS, Detail: "too many questions of this connection are open: wait for answers"})
+	return true
 }
 
 func (s *Session) answered(now int64, a Answered) {
@@ -84,6 +92,7 @@ func (s *Session) getSnapshot(re uint64, get *pb.GetSnapshot) {
 			cursor = new(pb.Cursor)
 		}
 		s.feed.note(cursor)
+		s.learnList(now, list)
 		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Snapshot{Snapshot: &pb.Snapshot{Cursor: cursor, Conversations: list}}})
 		s.jump(now, cursor)
 	})
@@ -94,19 +103,19 @@ func (s *Session) getSnapshot(re uint64, get *pb.GetSnapshot) {
 
 // getList answers with the conversations.
 func (s *Session) getList(re uint64, get *pb.GetConversations) {
-	s.listing(re, get.GetLimit(), func(_ int64, _ *pb.Cursor, list []*pb.Conversation) {
+	s.listing(re, get.GetLimit(), func(now int64, _ *pb.Cursor, list []*pb.Conversation) {
 		if list == nil {
 			s.unavailable(re)
 			return
 		}
+		s.learnList(now, list)
 		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_List{List: &pb.Conversations{Conversations: list}}})
 	})
 }
 
 // listing asks for the conversations and then for the names of the people in the direct ones. list is nil on failure.
 func (s *Session) listing(re uint64, limit uint32, then func(now int64, cursor *pb.Cursor, list []*pb.Conversation)) {
-	if s.clients >= MaxAsking {
-		s.refuse(re, &pb.Refused{Code: pb.Code_CODE_OVERLOADED, RetryAfterMs: RepairMS, Detail: "too many questions of this connection are open: wait for answers"})
+	if s.asksTooMuch(re) {
 		return
 	}
 	s.clients++
@@ -168,11 +177,12 @@ func openSummary(in *pb.ConversationSummary, user string, open Opener) *pb.Conve
 func (s *Session) getHistory(re uint64, get *pb.GetHistory) {
 	query := &pb.HistoryQuery{User: s.user, Conversation: get.GetConversation(), BeforeNumber: get.GetBeforeNumber(),
 		Limit: cmp.Or(get.GetLimit(), DefaultHistory)}
-	askFor(s, re, query, func(_ int64, answer *pb.HistoryAnswer, open Opener) {
+	askFor(s, re, query, func(now int64, answer *pb.HistoryAnswer, open Opener) {
 		if !answer.GetFound() {
 			s.notFound(re, "history.conversation")
 			return
 		}
+		s.belongs(now, get.GetConversation())
 		history := &pb.History{Conversation: get.GetConversation(), More: answer.GetMore()}
 		for _, message := range answer.GetMessages() {
 			history.Messages = append(history.Messages, openMessage(open, message))
@@ -189,6 +199,7 @@ func (s *Session) getMembers(re uint64, get *pb.GetMembers) {
 			s.notFound(re, "members.conversation")
 			return
 		}
+		s.belongs(now, get.GetConversation())
 		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Members{Members: openMembers(now, get.GetConversation(), answer, open)}})
 	})
 }

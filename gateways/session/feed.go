@@ -93,7 +93,7 @@ func (s *Session) pushed(now int64, in Pushed) {
 				s.take(now, &batch, OpenEvent(event, s.user, s.device, in.Open))
 			}
 		}
-		s.tell(&batch)
+		s.tell(now, &batch)
 	}
 }
 
@@ -109,7 +109,7 @@ func (s *Session) take(now int64, batch *events, event *pb.Event) {
 		f.epoch = event.GetEpoch() // a client that has nothing yet is in every epoch
 		s.take(now, batch, event)
 	case event.GetEpoch() > f.epoch:
-		s.tell(batch) // what came before the resync is told before it
+		s.tell(now, batch) // what came before the resync is told before it
 		s.resync("the inbox began a new epoch")
 	case event.GetEpoch() < f.epoch || seq <= f.seq:
 	case seq == f.seq+1 && s.phase != greeting:
@@ -231,7 +231,7 @@ func (s *Session) repaired(now int64, a Answered) {
 		}
 	}
 	s.flow(now, &batch)
-	s.tell(&batch)
+	s.tell(now, &batch)
 	switch {
 	case !f.live: // told to take a snapshot
 	case f.seq > before && f.behind():
@@ -274,7 +274,7 @@ func (s *Session) jump(now int64, cursor *pb.Cursor) {
 	if s.phase != greeting {
 		s.flow(now, &batch)
 	}
-	s.tell(&batch)
+	s.tell(now, &batch)
 	if f.live && f.behind() && f.gapMS == 0 {
 		f.gapMS = now
 	}
@@ -296,11 +296,12 @@ func (b *events) add(event *pb.Event) {
 	b.size += size
 }
 
-// tell sends what was gathered, and looks whether a watched conversation changed its members.
-func (s *Session) tell(batch *events) {
+// tell sends what was gathered, learns from it, and looks whether a watched conversation changed its members.
+func (s *Session) tell(now int64, batch *events) {
 	for _, frame := range batch.frames {
 		s.say(&pb.ServerFrame{Word: &pb.ServerFrame_Events{Events: frame}})
 		for _, event := range frame.Events {
+			s.learn(now, event)
 			s.membersChanged(event)
 		}
 	}

@@ -78,7 +78,7 @@ func (s *Session) greet(now int64) {
 	s.held = nil
 	var batch events
 	s.flow(now, &batch)
-	s.tell(&batch)
+	s.tell(now, &batch)
 	if s.feed.live && s.feed.subscribed {
 		s.repair(now)
 	} else if s.feed.live {

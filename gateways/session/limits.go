@@ -26,7 +26,7 @@ const (
 	MaxAsking     = 16        // questions of a client that are not answered yet
 	MaxHeld       = 128       // answers kept before welcome
 	MaxBuffered   = 256       // pushed events that wait for a gap to close
-	MaxSeen       = 64        // conversations whose marks wait to be written
+	MaxSeen       = 64        // conversations of which is known that the person is a member, with marks that wait to be written
 	MaxTypists    = 16        // conversations whose members are kept, for typing only
 	MaxGarbled    = 16        // unreadable frames before a client is cut
 	MaxWhisper    = 1024      // bytes of a whisper

@@ -1,4 +1,4 @@
-// Seen: marks only rise, so they are gathered and written once a second for each conversation.
+// Seen: marks only rise, so they are gathered and written once a second for each conversation, for members alone.
 
 package session
 
@@ -11,11 +11,14 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// sight is what is known of the marks of one conversation in this session.
+// sight is what is known of one conversation and its marks in this session.
 type sight struct {
 	delivered, read uint64
-	waiting         bool  // not written yet
-	nextMS          int64 // may be written then
+	member          bool   // the person is one: marks may be written
+	asking          bool   // the views are asked whether the person is one
+	waiting         bool   // not written yet
+	re              uint64 // the frame that is refused if the person is none
+	nextMS          int64  // may be written then
 }
 
 // see takes marks. read without delivered is mended: who read a message has it.
@@ -25,26 +28,45 @@ func (s *Session) see(now int64, id uint64, seen *pb.SeenMark) {
 		s.refuse(id, &pb.Refused{Code: pb.Code_CODE_INVALID, Field: "seen.conversation", Detail: "name the conversation as it came in an event"})
 		return
 	}
-	s.forgetSeen(now)
-	mark := s.seen[conversation]
+	mark := s.sight(now, conversation)
 	if mark == nil {
-		if len(s.seen) >= MaxSeen {
-			s.refuse(id, &pb.Refused{Code: pb.Code_CODE_OVERLOADED, RetryAfterMs: SeenEveryMS, Detail: "marks of too many conversations at once: send it again"})
-			return
-		}
-		if s.seen == nil {
-			s.seen = make(map[string]*sight)
-		}
-		mark = new(sight)
-		s.seen[conversation] = mark
+		s.refuse(id, &pb.Refused{Code: pb.Code_CODE_OVERLOADED, RetryAfterMs: SeenEveryMS, Detail: "marks of too many conversations at once: send it again"})
+		return
 	}
 	read := seen.GetMarks().GetRead()
 	delivered := max(seen.GetMarks().GetDelivered(), read)
 	if delivered <= mark.delivered && read <= mark.read {
 		return
 	}
-	mark.delivered, mark.read, mark.waiting = max(mark.delivered, delivered), max(mark.read, read), true
-	if now >= mark.nextMS {
+	mark.delivered, mark.read, mark.waiting, mark.re = max(mark.delivered, delivered), max(mark.read, read), true, id
+	if !mark.member && !mark.asking {
+		s.askMember(conversation, mark)
+	}
+	s.writeDue(now, conversation, mark)
+}
+
+// sight is what is known of a conversation, or a new one; nil when there is no room.
+func (s *Session) sight(now int64, conversation string) *sight {
+	if mark := s.seen[conversation]; mark != nil {
+		return mark
+	}
+	s.forgetSeen(now)
+	if len(s.seen) >= MaxSeen {
+		return nil
+	}
+	if s.seen == nil {
+		s.seen = make(map[string]*sight)
+	}
+	mark := new(sight)
+	s.seen[conversation] = mark
+	return mark
+}
+
+// due says that a mark may be written at that time.
+func (m *sight) due(now int64) bool { return m.member && m.waiting && now >= m.nextMS }
+
+func (s *Session) writeDue(now int64, conversation string, mark *sight) {
+	if mark.due(now) {
 		s.writeSeen(now, conversation, mark)
 	}
 }
@@ -60,21 +82,19 @@ func (s *Session) forgetSeen(now int64) {
 	if len(s.seen) < MaxSeen {
 		return
 	}
-	maps.DeleteFunc(s.seen, func(_ string, m *sight) bool { return !m.waiting && now >= m.nextMS })
+	maps.DeleteFunc(s.seen, func(_ string, m *sight) bool { return !m.waiting && !m.asking && now >= m.nextMS })
 }
 
 func (s *Session) tickSeen(now int64) {
 	for _, conversation := range slices.Sorted(maps.Keys(s.seen)) {
-		if mark := s.seen[conversation]; mark.waiting && now >= mark.nextMS {
-			s.writeSeen(now, conversation, mark)
-		}
+		s.writeDue(now, conversation, s.seen[conversation])
 	}
 }
 
 // flushSeen writes what waits, because the session ends.
 func (s *Session) flushSeen(now int64) {
 	for _, conversation := range slices.Sorted(maps.Keys(s.seen)) {
-		if mark := s.seen[conversation]; mark.waiting {
+		if mark := s.seen[conversation]; mark.member && mark.waiting {
 			s.writeSeen(now, conversation, mark)
 		}
 	}
@@ -83,7 +103,7 @@ func (s *Session) flushSeen(now int64) {
 func (s *Session) seenDue() int64 {
 	var at int64
 	for _, mark := range s.seen {
-		if mark.waiting && (at == 0 || mark.nextMS < at) {
+		if mark.member && mark.waiting && (at == 0 || mark.nextMS < at) {
 			at = mark.nextMS
 		}
 	}

@@ -109,6 +109,7 @@ func (s *Session) looked(now int64, conversation string, w *watching, a Answered
 		}
 		return
 	}
+	s.belongs(now, conversation)
 	s.attend(conversation, w, answer, now)
 	s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Members{Members: openMembers(now, conversation, answer, a.Open)}})
 	if w.again {

@@ -18,7 +18,8 @@ import (
 // httpDevices are those of requests: the gateway's own, the suite's script, and the first people's.
 var httpDevices = []string{"http-", "script", "first-day"}
 
-// onlyTheAccepted holds outbox.commands against what the gates said they accepted, and looks for dead letters.
+// onlyTheAccepted holds outbox.commands against what the gates said they accepted, and looks for marks that they refused
+// and for dead letters.
 func onlyTheAccepted(t *testing.T, h *House) {
 	t.Helper()
 	commands := 0
@@ -40,6 +41,15 @@ func onlyTheAccepted(t *testing.T, h *House) {
 		return nil
 	}))
 	require.Positive(t, commands)
+	marks := 0
+	require.NoError(t, wire.Read(context.Background(), cluster(h), "bookmark.commands", func(r *topology.Record) error {
+		marks++
+		if _, refused := h.unseen.Load(r.Key); refused {
+			return fmt.Errorf("bookmark.commands/%d@%d: marks of %s, who is no member", r.Partition, r.Offset, r.Key)
+		}
+		return nil
+	}))
+	require.Positive(t, marks)
 	require.NoError(t, wire.Read(context.Background(), cluster(h), topology.DeadLetters, func(r *topology.Record) error {
 		return fmt.Errorf("a dead letter from %s", r.Key)
 	}))

@@ -39,6 +39,7 @@ type House struct {
 
 	mu       sync.Mutex
 	accepted sync.Map // commands that a gate accepted: user/device/client_seq
+	unseen   sync.Map // bookmarks whose marks a gate refused: user/home/conversation
 	tokens   map[string]string
 }
 
@@ -50,13 +51,18 @@ func (h *House) Plan() topology.Plan {
 }
 
 // Build makes the binary once for all tests of this package; with -race when the tests themselves have it.
-var Build = sync.OnceValues(func() (string, error) {
+var Build = sync.OnceValues(func() (string, error) { return build() })
+
+// BuildMortal makes a binary that can be told where to die; package wire's failpoint.go says how.
+var BuildMortal = sync.OnceValues(func() (string, error) { return build("-tags", "failpoints") })
+
+func build(flags ...string) (string, error) {
 	dir, err := os.MkdirTemp("", "parley-house-")
 	if err != nil {
 		return "", err
 	}
 	out := filepath.Join(dir, "parley")
-	args := []string{"build", "-o", out}
+	args := append([]string{"build", "-o", out}, flags...)
 	if raceEnabled {
 		args = append(args, "-race")
 	}
@@ -65,7 +71,7 @@ var Build = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("go build: %w\n%s", err, b)
 	}
 	return out, nil
-})
+}
 
 // Launch starts the binary; its log is shown when the test fails. A dead test takes its processes with it.
 func Launch(t *testing.T, binary string, onLine func(string), args ...string) *exec.Cmd {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/schemas/name"
 )
 
 // Device is one device of one person. It fails the test when it sees a gap or a repeat.
@@ -222,6 +223,14 @@ func (d *Device) Do(s *pb.Send) *pb.Event {
 	return d.Wait(fmt.Sprintf("outcome of %d", a.ClientSeq), func(e *pb.Event) bool {
 		return e.DeviceId == d.id && e.ClientSeq == a.ClientSeq
 	})
+}
+
+// seenInVain marks a conversation of others as read, and is refused.
+func (d *Device) seenInVain(conversation string) {
+	d.t.Helper()
+	d.h.unseen.Store(name.Bookmark(d.user, conversation), true)
+	a := d.Ask(&pb.ClientFrame{Word: &pb.ClientFrame_Seen{Seen: &pb.SeenMark{Conversation: conversation, Marks: &pb.Marks{Read: 1}}}})
+	require.Equal(d.t, pb.Code_CODE_NOT_FOUND, a.GetRefused().GetCode(), "%s marks %s: %v", d.user, conversation, a)
 }
 
 // Say sends a text and waits for its outcome.

@@ -282,6 +282,9 @@ func removedMember(t *testing.T, h *House) {
 	require.Equal(t, pb.Code_CODE_NOT_FOUND, a.GetRefused().GetCode())
 	stranger := eve.Ask(&pb.ClientFrame{Word: &pb.ClientFrame_History{History: &pb.GetHistory{Conversation: name.Group("0123")}}})
 	require.Equal(t, a.GetRefused().Detail, stranger.GetRefused().Detail, "removed and never there look the same")
+	for _, where := range []string{c, name.Group("0123"), name.Direct(p[2], p[1])} { // removed from, not there, never opened
+		eve.seenInVain(where)
+	}
 	eve.Say(c, "still not") // its refusal comes after everything that eve could have been told
 	require.NotContains(t, eve.texts(c), "a secret")
 	require.Equal(t, pb.Membership_MEMBERSHIP_GONE, eve.line(c).GetMembership())
@@ -300,6 +303,10 @@ func blockedPerson(t *testing.T, h *House) {
 	trap := eve.Wait("dan to join", func(e *pb.Event) bool { return e.GetJoined().GetUser() == p[2] })
 	add := eve.Do(&pb.Send{Conversation: trap.Conversation, Word: &pb.Send_AddMember{AddMember: &pb.SendUser{User: p[0]}}})
 	require.Equal(t, pb.Reason_REASON_PERSON_UNAVAILABLE, add.GetRefused().GetReason())
+	invite := eve.Do(&pb.Send{Conversation: trap.Conversation, Word: &pb.Send_InviteMember{InviteMember: &pb.SendUser{User: p[0]}}})
+	require.Equal(t, pb.Reason_REASON_PERSON_UNAVAILABLE, invite.GetRefused().GetReason())
+	nobody := eve.Do(&pb.Send{Conversation: trap.Conversation, Word: &pb.Send_InviteMember{InviteMember: &pb.SendUser{User: "nobody-" + p[0]}}})
+	require.Equal(t, invite.GetRefused(), nobody.GetRefused(), "blocked and unknown look the same")
 	ghost := eve.Do(&pb.Send{Word: &pb.Send_OpenDirect{OpenDirect: &pb.SendOpenDirect{Peer: "nobody-" + p[0]}}})
 	require.Equal(t, pb.Reason_REASON_PERSON_UNAVAILABLE, ghost.GetRefused().GetReason(), "blocked and unknown look the same")
 
@@ -308,4 +315,10 @@ func blockedPerson(t *testing.T, h *House) {
 	eventually(t, func() bool { return eve.Say(c, "thank you").GetMessage() != nil })
 	ann.Hears(c, "thank you")
 	require.NotContains(t, ann.texts(c), "let me talk")
+	eve.Do(&pb.Send{Conversation: trap.Conversation, Word: &pb.Send_InviteMember{InviteMember: &pb.SendUser{User: p[0]}}})
+	ann.Wait("the invitation", func(e *pb.Event) bool { return e.GetInvited().GetUser() == p[0] })
+	ann.mu.Lock()
+	defer ann.mu.Unlock()
+	trapped := slices.DeleteFunc(slices.Clone(ann.events), func(e *pb.Event) bool { return e.Conversation != trap.Conversation })
+	require.Len(t, trapped, 1, "she hears of the group when she is invited without a block, and of no try before")
 }
