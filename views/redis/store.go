@@ -61,6 +61,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	hearChatter()
 	store := &Store{client: redis.NewClient(settings), partition: options.Partition}
 	if err := store.client.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("redis at %s does not answer; start it or correct the address: %w",
