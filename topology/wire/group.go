@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/lovoo/goka"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -221,9 +220,6 @@ func (g *group) die(err error) {
 		return
 	}
 	g.producer.stop(err)
-	if g.stores != nil && errors.Is(err, pebble.ErrCorruption) {
-		g.stores.distrust(err)
-	}
 	g.cancel(err)
 	g.exit(err)
 }

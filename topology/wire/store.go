@@ -76,33 +76,34 @@ func openTableStore(dir string, log *slog.Logger, broken func(error)) (*tableSto
 	if err := lock.Close(); err != nil {
 		return nil, err
 	}
-	db, err := openTrusted(dir, log)
+	t := &tableStore{dir: dir, broken: broken, open: map[int32]*partitionStore{}}
+	db, err := t.openTrusted(log)
 	rebuilt := err != nil
 	if rebuilt {
 		log.Warn("the local store is broken and is removed; it is read again from the changelog", "dir", dir, "error", err)
 		if err := os.RemoveAll(dir); err != nil {
 			return nil, fmt.Errorf("remove the broken store %s: %w", dir, err)
 		}
-		if db, err = openPebble(dir, log); err != nil {
+		if db, err = t.openPebble(log); err != nil {
 			return nil, fmt.Errorf("open the local store %s (is there room on its disk?): %w", dir, err)
 		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	t := &tableStore{dir: dir, db: db, broken: broken, rebuilt: rebuilt, open: map[int32]*partitionStore{}, stop: stop}
+	t.db, t.rebuilt, t.stop = db, rebuilt, stop
 	t.idle.Add(1)
 	go t.flushForever(ctx)
 	return t, nil
 }
 
 // openTrusted opens a store unless an earlier process found it corrupt.
-func openTrusted(dir string, log *slog.Logger) (*pebble.DB, error) {
-	if why, err := os.ReadFile(filepath.Join(dir, storeDistrusted)); err == nil {
+func (t *tableStore) openTrusted(log *slog.Logger) (*pebble.DB, error) {
+	if why, err := os.ReadFile(filepath.Join(t.dir, storeDistrusted)); err == nil {
 		return nil, fmt.Errorf("found corrupt before: %s", why)
 	}
-	return openPebble(dir, log)
+	return t.openPebble(log)
 }
 
-func openPebble(dir string, log *slog.Logger) (*pebble.DB, error) {
+func (t *tableStore) openPebble(log *slog.Logger) (*pebble.DB, error) {
 	options := &pebble.Options{
 		CacheSize:                  storeCache,
 		MemTableSize:               storeMemTable,
@@ -110,11 +111,21 @@ func openPebble(dir string, log *slog.Logger) (*pebble.DB, error) {
 		FormatMajorVersion:         pebble.FormatNewest,
 		CompactionConcurrencyRange: func() (int, int) { return storeCompactions, storeCompactions },
 		Logger:                     pebbleLog{log},
+		EventListener:              t.troubles(),
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(storeBloomBits)
 	}
-	return pebble.Open(dir, options)
+	return pebble.Open(t.dir, options)
+}
+
+// troubles ends the process when Pebble meets any in the background. By itself Pebble would end it at the first flipped bit,
+// at every start anew, and try for ever to write to a full disk while folds wait.
+func (t *tableStore) troubles() *pebble.EventListener {
+	return &pebble.EventListener{
+		DataCorruption:  func(i pebble.DataCorruptionInfo) { t.distrust(i.Details) },
+		BackgroundError: func(err error) { go t.fail(err) }, // it is called under Pebble's lock
+	}
 }
 
 // flushForever moves acked rows to Pebble, for all open partitions.
@@ -224,9 +235,10 @@ func (l pebbleLog) Errorf(format string, a ...any) {
 	l.log.Error(fmt.Sprintf(format, a...), "from", "pebble")
 }
 
-// Fatalf is called when Pebble cannot go on. It must not return.
+// Fatalf is called when Pebble cannot go on, under locks that a panic would trip over. It must not return.
 func (l pebbleLog) Fatalf(format string, a ...any) {
-	panic("the local store failed; " + roomNeeded + ": " + fmt.Sprintf(format, a...))
+	l.log.Error("the process ends: the local store failed; "+roomNeeded, "error", fmt.Sprintf(format, a...))
+	os.Exit(ExitCode)
 }
 
 // pin notes which topics the partition was read from.

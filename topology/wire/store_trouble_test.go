@@ -1,0 +1,72 @@
+// A store in trouble: what Pebble meets in the background ends the process, and what is corrupt is not trusted again.
+
+package wire
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/stretchr/testify/require"
+)
+
+func TestStoreThatCannotBeWrittenInTheBackgroundEndsTheProcess(t *testing.T) {
+	broken := make(chan error, 100)
+	s := &tableStore{broken: func(err error) { broken <- err }}
+	var full atomic.Bool
+	full.Store(true)
+	disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if full.Load() && op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	db, err := pebble.Open("", &pebble.Options{EventListener: s.troubles(), FS: disk, Logger: pebbleLog{testLog(t)}})
+	require.NoError(t, err)
+	require.NoError(t, db.Set([]byte("key"), []byte("value"), pebble.NoSync))
+	_, err = db.AsyncFlush()
+	require.NoError(t, err)
+	select {
+	case err := <-broken:
+		require.ErrorContains(t, err, "make room")
+	case <-time.After(testPatience):
+		t.Error("the store limps")
+	}
+	full.Store(false)
+	require.NoError(t, db.Close())
+}
+
+func TestCorruptStoreIsRemovedAtTheNextStart(t *testing.T) {
+	s, err := openTableStore(filepath.Join(t.TempDir(), "store"), testLog(t), func(err error) { t.Error(err) })
+	require.NoError(t, err)
+	for i := range 100 {
+		require.NoError(t, s.db.Set(storeKey(0, kindRow, command(i)), make([]byte, 100), pebble.NoSync))
+	}
+	require.NoError(t, s.db.Flush())
+	require.NoError(t, s.close())
+	files, err := filepath.Glob(filepath.Join(s.dir, "*.sst"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		require.NoError(t, err)
+		b[len(b)/8] ^= 0x10
+		require.NoError(t, os.WriteFile(name, b, 0o644))
+	}
+	again, err := openTableStore(s.dir, testLog(t), func(error) {})
+	require.NoError(t, err)
+	_, err = again.get(0, kindRow, command(1))
+	require.True(t, pebble.IsCorruptionError(err))
+	_ = again.close()
+	third, err := openTableStore(s.dir, testLog(t), func(error) {})
+	require.NoError(t, err)
+	require.True(t, third.rebuilt)
+	require.NoError(t, third.close())
+}
