@@ -42,6 +42,7 @@ type place struct {
 	offset int64  // noCommit = none
 	nonce  string // of the takeover that committed
 	table  int64  // changelog offset that the committer knew
+	id     int    // incarnation of that changelog
 }
 
 // commit commits every claim's prefix, after its rows are on disk. A refusal is not seen and does no harm.
@@ -52,6 +53,11 @@ func (s *session) commit() {
 		}
 		c.store.flush()
 		c.marked = c.commits.upTo
-		s.p.group.coordinator.commit(s, c.partition, place{c.marked, c.nonce, c.store.next})
+		s.p.group.coordinator.commit(s, c.partition, c.place(c.marked))
 	}
+}
+
+// place is a commit as this owner makes it.
+func (c *claim) place(offset int64) place {
+	return place{offset, c.nonce, c.store.next, c.store.disk.ids[1]}
 }

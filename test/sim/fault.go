@@ -3,7 +3,12 @@
 
 package sim
 
-import "slices"
+import (
+	"slices"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
 
 // swarm is what a seed draws about its faults.
 type swarm struct {
@@ -13,33 +18,37 @@ type swarm struct {
 }
 
 var faultNames = [...]string{"kill", "freeze", "thaw", "evict", "compact", "wipe", "restore", "ahead", "ghosts", "clock", "poison",
-	"repeat", "drop", "flush", "follower", "leader", "nothing"}
+	"repeat", "drop", "flush", "follower", "leader", "nothing", "slow view", "ban", "deploy", "activate", "panic", "commits gone",
+	"retention", "stack"}
 
 // The weights of faults when they are switched on.
-var faultMost = [len(faultNames)]int{6, 5, 6, 4, 6, 2, 2, 1, 10, 2, 2, 4, 8, 1, 4, 2, 10}
+var faultMost = [len(faultNames)]int{6, 5, 6, 4, 6, 2, 2, 1, 10, 2, 2, 4, 8, 1, 4, 2, 10, 2, 2, 2, 6, 2, 1, 3, 3}
 
 // drawSwarm draws a seed's faults. Thaws and ghosts are always there, lest what is frozen stays so.
 func (w *World) drawSwarm() swarm {
 	s := swarm{processes: 2 + w.random.IntN(mostProcesses-1), pushLoss: w.random.IntN(60)}
 	for i, most := range faultMost {
-		if w.random.IntN(4) > 0 || faultNames[i] == "thaw" || faultNames[i] == "ghosts" || faultNames[i] == "nothing" {
+		if w.random.IntN(2) > 0 || faultNames[i] == "thaw" || faultNames[i] == "ghosts" || faultNames[i] == "nothing" {
 			s.weights[i] = 1 + w.random.IntN(most)
 		}
 	}
-	if w.random.IntN(staleSeeds) == 0 { // only what makes stale owners, as much as there can be
+	if w.random.IntN(staleSeeds) == 0 || w.cfg.Stale { // only what makes stale owners, as much as there can be
 		s.weights = [len(faultNames)]int{}
 		for i, name := range faultNames {
 			if slices.Contains(staleFaults, name) {
-				s.weights[i] = faultMost[i]
+				s.weights[i] = 1 + w.random.IntN(staleMost*faultMost[i])
 			}
 		}
 	}
 	return s
 }
 
-const staleSeeds = 4 // of which one has nothing but stale owners
+const (
+	staleSeeds = 4 // of which one has nothing but stale owners
+	staleMost  = 4 // times the weight of other seeds
+)
 
-var staleFaults = []string{"kill", "freeze", "thaw", "evict", "compact", "ghosts", "leader", "nothing"}
+var staleFaults = []string{"kill", "freeze", "thaw", "evict", "compact", "wipe", "restore", "ghosts", "leader", "nothing", "stack"}
 
 func (w *World) fault() {
 	sum := 0
@@ -84,6 +93,9 @@ func (w *World) strike(name string) bool {
 		return w.devices[w.random.IntN(len(w.devices))].drop()
 	case "flush":
 		v := w.views[w.random.IntN(len(w.views))]
+		if w.random.IntN(flushEvery) > 0 {
+			return false
+		}
 		w.note("the store of the view of %s is flushed", v.topic)
 		v.flush()
 	case "follower":
@@ -91,6 +103,23 @@ func (w *World) strike(name string) bool {
 		w.views[w.random.IntN(len(w.views))].restart()
 	case "leader":
 		return w.loseLeader()
+	case "slow view":
+		v := w.views[w.random.IntN(len(w.views))]
+		v.asleepUntil = w.ticks + w.random.IntN(slowMost)
+	case "ban":
+		w.ban()
+	case "deploy":
+		return w.deploy(s)
+	case "activate":
+		return w.activate()
+	case "panic":
+		return s.process != nil && s.process.doom()
+	case "commits gone":
+		return g.coordinator.forget(n)
+	case "retention":
+		return w.retain(g, n)
+	case "stack":
+		return w.stack(g)
 	default: // a look at what must hold at any moment
 		if !w.alarmed && w.random.IntN(lookEvery) == 0 {
 			w.invariant("underway")
@@ -101,9 +130,28 @@ func (w *World) strike(name string) bool {
 }
 
 const (
-	lookEvery = 6
-	farAhead  = 1 << 20 // records; a log that has grown past such a store again could not tell
+	lostMachine = 6 // of the kills, one after which a disk is gone
+	lookEvery   = 8
+	flushEvery  = 3       // of the flushes that are drawn; each makes a view fold everything again
+	slowMost    = 400     // ticks that a view stands still
+	farAhead    = 1 << 20 // records; a log that has grown past such a store again could not tell
 )
+
+// stack freezes the owner of a partition and gives it up, whoever that is by now: often enough, stale owners wait upon each
+// other. Half of them have just said that they take over, and nobody has read it.
+func (w *World) stack(g *group) bool {
+	just := w.random.IntN(2) == 0
+	for _, s := range g.slots {
+		p := s.process
+		if p != nil && !p.frozen && p.session != nil && len(p.session.claims) > 0 && (p.session.phase == announcing || !just) {
+			w.note("%s freezes and is given up", p.name())
+			p.frozen = true
+			g.coordinator.evict(p)
+			return true
+		}
+	}
+	return false
+}
 
 // strikeProcess: half of those who become stale are just taking over.
 func (w *World) strikeProcess(name string, s *slot) bool {
@@ -121,6 +169,9 @@ func (w *World) strikeProcess(name string, s *slot) bool {
 			if w.random.IntN(4) == 0 {
 				s.backups[i] = d.clone()
 			}
+		}
+		if w.random.IntN(lostMachine) == 0 {
+			s.disks[w.random.IntN(partitions)] = newDisk()
 		}
 		p.crash("kill -9")
 	case "freeze":
@@ -169,39 +220,44 @@ func (w *World) strikeDisk(name string, s *slot, n int) bool {
 	return true
 }
 
-// poison writes what no gateway would.
-func (w *World) poison() {
-	var topics []string
-	for _, g := range w.groups {
-		topics = append(topics, g.real.Group.Input)
-	}
-	topic := topics[w.random.IntN(len(topics))]
-	e := entry{generation: noGeneration}
-	e.Key = persons[w.random.IntN(len(persons))]
-	switch w.random.IntN(4) {
-	case 0: // no value
-	case 1:
-		e.Key, e.Value = "", []byte{0xff}
-	case 2:
-		e.Value = []byte{0xff, 0xff, 0xff}
-	default:
-		e.Value = []byte{0xf8, 0x07, 0x01} // a word of a schema that is not known yet
-	}
-	w.note("poison for %s", topic)
-	w.append(topic, int32(w.random.IntN(partitions)), e)
-}
-
-// repeat writes a command of a device once more, as a gateway does that heard no answer.
+// repeat writes a word of a device once more, late, as a gateway does that heard no answer, or lets a device be told again
+// what it was told long ago.
 func (w *World) repeat() bool {
-	p := w.log["outbox.commands"][w.random.IntN(partitions)]
+	topics := [...]string{"outbox.commands", "outbox.commands", "bookmark.commands", "account.commands", "inbox.events"}
+	topic := topics[w.random.IntN(len(topics))]
+	p := w.log[topic][w.random.IntN(partitions)]
 	if len(p.entries) == 0 {
 		return false
 	}
 	old := p.entries[w.random.IntN(len(p.entries))]
+	if topic == "inbox.events" {
+		for _, d := range w.devices {
+			if d.user == old.Key && d.line != nil {
+				d.line.pushes = slices.Insert(d.line.pushes, w.random.IntN(len(d.line.pushes)+1), old.inboxEvent())
+			}
+		}
+		return true
+	}
+	if old.Get(topology.HeaderCause) != nil || old.Key == topology.RulesKey || w.poisoned[inputAt{topic, old.Partition, old.Offset}] != 0 {
+		return false // the house's own words are repeated by its processes
+	}
 	e := entry{generation: noGeneration}
 	e.Key, e.Value = old.Key, old.Value
-	w.append("outbox.commands", old.Partition, e)
+	w.append(topic, old.Partition, e)
 	return true
+}
+
+// ban lets a moderator take a person's word away, or give it back, while the person speaks.
+func (w *World) ban() {
+	e := entry{generation: noGeneration}
+	e.Key = persons[w.random.IntN(len(persons))]
+	standing := parleyv1.Standing_STANDING_ACTIVE
+	if w.random.IntN(6) == 0 {
+		standing = parleyv1.Standing_STANDING_SUSPENDED
+	}
+	e.Value = marshal(&parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetStanding{SetStanding: &parleyv1.SetAccountStanding{Standing: standing}}})
+	w.note("%s is given %v", e.Key, standing)
+	w.append("account.commands", topology.PartitionOf(e.Key, partitions), e)
 }
 
 // loseLeader: what is acked by all replicas stays; acks=1 loses an end that was acked.

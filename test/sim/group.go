@@ -49,6 +49,16 @@ func (c *coordinator) commit(s *session, partition int32, at place) {
 	}
 }
 
+// forget loses a commit: as long as the input is all there, everything is folded again and dropped.
+func (c *coordinator) forget(partition int) bool {
+	if c.w.befell || c.w.log[c.group.real.Group.Input][partition].start > 0 {
+		return false
+	}
+	c.w.note("the commit of %s/%d is gone", c.group.name, partition)
+	c.places[partition] = place{offset: noCommit}
+	return true
+}
+
 // step deals the partitions when everybody has joined.
 func (c *coordinator) step() bool {
 	if !c.preparing || len(c.members) == 0 || len(c.joined) < len(c.members) {
@@ -88,11 +98,13 @@ type slot struct {
 	disks   []*disk
 	backups []*disk
 	process *process // nil = dead
+	binary  uint32   // newest rules that it knows
+	standby bool     // keeps copies of the tables of others
 }
 
 func (s *slot) start() {
 	s.lives++
-	p := &process{w: s.group.w, group: s.group, slot: s, life: s.lives}
+	p := &process{w: s.group.w, group: s.group, slot: s, life: s.lives, ids: s.group.w.idsOf(s.group)}
 	for range s.disks {
 		p.lanes = append(p.lanes, &lane{p: p, early: map[uint64]bool{}})
 	}

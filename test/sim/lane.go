@@ -179,6 +179,7 @@ func (p *process) acks(q *queue, n int) bool {
 func (p *process) change(k kind, c *claim, key string, value []byte, acked func(int64)) {
 	s := &shipment{topic: p.group.table, partition: c.partition, kind: k, store: c.store, acked: acked}
 	s.entry = entry{Record: topology.Record{Key: key, Value: value}, generation: noGeneration, takeover: k == takeoverMark}
+	s.entry.input = p.ids[0][c.partition]
 	if k == rowState {
 		s.entry.generation = c.generation
 	}

@@ -14,6 +14,7 @@ type entry struct {
 	topology.Record
 	generation int64 // of a changelog record; noGeneration = none
 	takeover   bool
+	input      int                  // incarnation of the input that a takeover is for
 	told       *parleyv1.InboxEvent // what an inbox event says, once somebody asked
 	account    *parleyv1.AccountEvent
 }
@@ -26,6 +27,7 @@ type partition struct {
 	end     int64
 	start   int64 // what is below was deleted; entries keep it, for those who judge
 	leader  int   // broker
+	id      int   // incarnation
 }
 
 // from are the entries at and behind an offset that are still there.

@@ -44,6 +44,11 @@ const (
 	AcksOne
 	NoIdempotence
 	TwoPartitioners
+	OldRulesGoOn
+	NewestRules
+	RulesForgotten
+	StandbyTrusted
+	AlarmsOff // bites in disasters alone
 	mutants
 )
 
@@ -57,9 +62,16 @@ var mutantNames = [mutants]string{
 	"a view without position check", "unread counted up", "last-write-wins read mark", "a resume accepted across epochs",
 	"a dropped push without resync", "membership cached at a gateway", "acks=1 and a lost leader",
 	"non-idempotent producer with retries", "two partitioners",
+	"an old binary that goes on under new rules", "a binary that folds by the newest rules it knows",
+	"an owner that forgets which rules hold", "a hot standby that does not read what it missed", "alarms are switched off",
 }
 
 func (m Mutant) String() string { return mutantNames[m] }
+
+// IsOfTakeovers says that stale owners alone can show it, and few of them do.
+func (m Mutant) IsOfTakeovers() bool {
+	return m == NoFence || m == NoTailRead || m == StaleRowWins || m == BetterRowTrusted
+}
 
 // Mutants are all of them.
 func Mutants() []Mutant {

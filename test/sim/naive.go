@@ -38,7 +38,7 @@ func (n *naive) once(topic string, each func(e *entry)) {
 	met := map[string]bool{}
 	for _, p := range n.w.log[topic] {
 		for _, e := range p.entries {
-			if packed := e.Get(topology.HeaderCause); packed != nil {
+			if packed := e.Get(topology.HeaderCause); packed != nil && n.w.poisoned[inputAt{e.Topic, e.Partition, e.Offset}] == 0 {
 				if met[string(packed)] {
 					continue
 				}
@@ -58,6 +58,7 @@ func (w *World) naive() {
 	n.outbox()
 	n.account()
 	n.presenceSaid()
+	n.letters()
 	n.conversation()
 	n.bookmark()
 	n.inbox()
@@ -128,7 +129,7 @@ func (n *naive) accountOf(user string) *naiveAccount {
 	return n.accounts[user]
 }
 
-// account: one account a person; who is blocked cannot make somebody a member.
+// account: one account a person; who is blocked cannot make somebody a member, and who is suspended becomes none.
 func (n *naive) account() {
 	n.once("account.commands", func(e *entry) {
 		var c parleyv1.AccountCommand
@@ -141,7 +142,7 @@ func (n *naive) account() {
 		}
 		switch word := c.Word.(type) {
 		case *parleyv1.AccountCommand_AskJoin:
-			allowed := a.exists && !a.blocked[word.AskJoin.By]
+			allowed := a.exists && !a.blocked[word.AskJoin.By] && a.standing != parleyv1.Standing_STANDING_SUSPENDED
 			n.due[fmt.Sprintf("%s answers %s: %v", e.Key, word.AskJoin.Conversation, allowed)]++
 		case *parleyv1.AccountCommand_Request:
 			n.accountRequest(a, e.Key, opOf(c.Origin), word.Request)

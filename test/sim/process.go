@@ -16,6 +16,8 @@ type process struct {
 	life    int
 	machine *machine // as this process runs it, mutant or not
 	frozen  bool
+	ids     [2][partitions]int // incarnations of the input and of the changelog when it began
+	doomed  bool               // panics at the next input that says something
 	queues  []*queue
 	lanes   []*lane
 	unacked int
@@ -117,10 +119,21 @@ func (p *process) run() bool {
 	return ran
 }
 
-// foldOne folds one input: outputs leave at once, the row's changelog record waits for them.
-func (p *process) foldOne(c *claim, in *entry) {
+// doom lets this owner, and no other, panic half way through an input.
+func (p *process) doom() bool {
+	was := p.doomed
+	p.doomed = true
+	return !was
+}
+
+// foldOne folds one input: outputs leave at once, the row's changelog record waits for them. It reports whether the process
+// is still there.
+func (p *process) foldOne(c *claim, in *entry) bool {
 	c.commits.begin(in.Offset)
-	rules := p.machine.RulesAt(c.rules, in.Offset)
+	rules, known := p.rulesFor(c, in.Offset)
+	if !known {
+		return false
+	}
 	next, out := p.machine.Fold(rules, c.store.get(in.Key), &in.Record)
 	work := &input{claim: c, offset: in.Offset, pending: 1}
 	if next == nil {
@@ -130,7 +143,11 @@ func (p *process) foldOne(c *claim, in *entry) {
 			p.lanes[c.partition].barrier(work)
 		}
 		p.after(c, in.Offset, in.Key, false)
-		return
+		return true
+	}
+	dies := p.doomed && len(out) > 0
+	if dies {
+		out = out[:p.w.random.IntN(len(out)+1)]
 	}
 	for i, o := range out {
 		cause := topology.Cause{Epoch: p.w.plan.Epoch, Group: p.group.real.Group.Number, Partition: in.Partition, Offset: in.Offset, Index: uint32(i)}
@@ -142,6 +159,10 @@ func (p *process) foldOne(c *claim, in *entry) {
 			}},
 		})
 	}
+	if dies {
+		p.crash("a panic while it folds")
+		return false
+	}
 	c.store.set(in.Key, next)
 	p.lanes[c.partition].put(&shipment{
 		topic: p.group.table, partition: c.partition, kind: rowState, store: c.store, input: work,
@@ -151,4 +172,5 @@ func (p *process) foldOne(c *claim, in *entry) {
 		c.rules = next
 	}
 	p.after(c, in.Offset, in.Key, true)
+	return true
 }

@@ -2,6 +2,8 @@
 
 package sim
 
+import "slices"
+
 // phase is how far a session has come.
 type phase uint8
 
@@ -18,13 +20,20 @@ type session struct {
 	p          *process
 	generation int
 	claims     []*claim
+	copies     []*claim // of partitions of others, for a quicker takeover
 	phase      phase
+	rounds     int // takeovers said
 }
 
-func (p *process) begin(generation int, partitions []int32) {
+func (p *process) begin(generation int, owned []int32) {
 	p.session = &session{p: p, generation: generation}
-	for _, n := range partitions {
+	for _, n := range owned {
 		p.session.claims = append(p.session.claims, &claim{partition: n, commits: newCommits(p.w), marked: noCommit})
+	}
+	for n := range int32(partitions) {
+		if p.slot.standby && !slices.Contains(owned, n) {
+			p.session.copies = append(p.session.copies, &claim{partition: n})
+		}
 	}
 }
 
@@ -32,6 +41,10 @@ func (p *process) begin(generation int, partitions []int32) {
 func (p *process) heartbeat() bool {
 	s, c := p.session, p.group.coordinator
 	switch {
+	case p.ids != p.w.idsOf(p.group):
+		p.w.alarm("topic_recreated", "a topic of %s was made anew", p.group.name)
+		p.ids = p.w.idsOf(p.group)
+		return true
 	case s == nil: // it waits for partitions, or was given up while it did
 		if !contains(c.joined, p) {
 			c.join(p)
@@ -61,7 +74,7 @@ func contains(list []*process, p *process) bool {
 // end commits what is left, closes the stores, and joins again.
 func (s *session) end() {
 	s.commit()
-	for _, c := range s.claims {
+	for _, c := range append(s.claims, s.copies...) {
 		if c.store != nil {
 			c.store.close()
 		}
@@ -80,7 +93,29 @@ func (s *session) step() bool {
 	case tailing:
 		return s.tail()
 	case folding:
-		return s.foldSome()
+		if len(s.copies) > 0 && s.p.w.random.IntN(copyEvery) == 0 {
+			return s.copySome() || s.foldSome()
+		}
+		return s.foldSome() || s.copySome()
+	}
+	return false
+}
+
+const copyEvery = 4 // steps of a hot standby between looks at the changelogs of others
+
+// copySome reads some records of another owner's changelog, as goka's hot standby does.
+func (s *session) copySome() bool {
+	for _, c := range s.copies {
+		if c.store == nil {
+			c.store = s.open(c.partition)
+		}
+		if end := s.p.w.log[s.p.group.table][c.partition].end; c.store.next < end {
+			s.read(c, end)
+			if s.p.w.random.IntN(copyEvery) == 0 {
+				c.store.flush()
+			}
+			return true
+		}
 	}
 	return false
 }
@@ -93,12 +128,19 @@ func (s *session) foldSome() bool {
 	first := s.p.w.random.IntN(len(s.claims))
 	for i := range s.claims {
 		c := s.claims[(first+i)%len(s.claims)]
-		entries := s.p.w.log[s.p.group.real.Group.Input][c.partition].from(c.position)
+		input := s.p.w.log[s.p.group.real.Group.Input][c.partition]
+		if c.position < input.start && !s.p.w.broken(AlarmsOff) { // what it wants is gone: it asks its group anew where to begin
+			s.phase = draining
+			return true
+		}
+		entries := input.from(c.position)
 		if len(entries) == 0 {
 			continue
 		}
 		for n := min(len(entries), 1+s.p.w.random.IntN(maxFoldStep)); n > 0; n-- {
-			s.p.foldOne(c, entries[0])
+			if !s.p.foldOne(c, entries[0]) {
+				return true
+			}
 			c.position = entries[0].Offset + 1
 			entries = entries[1:]
 		}
@@ -119,11 +161,11 @@ func (p *process) crash(why string) {
 	}
 	p.group.coordinator.evict(p)
 	if p.session != nil {
-		for _, c := range p.session.claims {
+		for _, c := range append(p.session.claims, p.session.copies...) {
 			if c.store != nil {
 				c.store.closed = true
 			}
 		}
 	}
-	p.slot.process = nil
+	p.session, p.queues, p.slot.process = nil, nil, nil
 }

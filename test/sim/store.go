@@ -15,14 +15,17 @@ type disk struct {
 	takeovers map[string]int64
 	suspects  map[string]bool
 	next      int64
+	ids       [2]int // incarnations of the input and of the changelog that it belongs to; unpinned
 }
 
+const unpinned = -1
+
 func newDisk() *disk {
-	return &disk{rows: map[string][]byte{}, takeovers: map[string]int64{}, suspects: map[string]bool{}}
+	return &disk{ids: [2]int{unpinned, unpinned}, rows: map[string][]byte{}, takeovers: map[string]int64{}, suspects: map[string]bool{}}
 }
 
 func (d *disk) clone() *disk {
-	return &disk{maps.Clone(d.rows), maps.Clone(d.takeovers), maps.Clone(d.suspects), d.next}
+	return &disk{maps.Clone(d.rows), maps.Clone(d.takeovers), maps.Clone(d.suspects), d.next, d.ids}
 }
 
 // store is the disk as a session sees it, with what is not written yet.

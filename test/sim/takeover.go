@@ -20,32 +20,69 @@ func (s *session) recover() bool {
 	for _, c := range s.claims {
 		table := w.log[s.p.group.table][c.partition]
 		if c.store == nil {
-			d := s.p.slot.disks[c.partition]
-			if d.next > table.end && !w.broken(StoreAheadTrusted) {
-				w.note("%s wipes its store of %d, which is ahead of the log", s.p.name(), c.partition)
-				*d = *newDisk()
+			c.store, c.recoverTo = s.open(c.partition), table.end
+			if w.broken(StandbyTrusted) && s.p.slot.standby {
+				c.recoverTo = c.store.next
 			}
-			c.store, c.recoverTo = openStore(w, d), table.end
 		}
 		if c.store.next < c.recoverTo {
 			s.read(c, c.recoverTo)
 			return true
 		}
 	}
-	// Behind goka's recovery: the commits are asked for, then the takeover records leave.
+	s.announce()
+	return true
+}
+
+// announce asks for the commits, behind goka's recovery, and lets the takeover records leave.
+func (s *session) announce() {
+	w := s.p.w
 	nonce := fmt.Sprintf("%016x", w.random.Uint64())
 	for _, c := range s.claims {
 		c.store.flush()
 		c.nonce, c.before = nonce, s.p.group.coordinator.places[c.partition]
-		if table := w.log[s.p.group.table][c.partition]; c.before.offset >= 0 && table.end < c.before.table {
-			w.alarm("%s/%d ends at %d, but the last owner knew it up to %d", s.p.group.table, c.partition, table.end, c.before.table)
+		c.announced, c.retire = false, nil
+		table := w.log[s.p.group.table][c.partition]
+		if c.before.offset >= 0 && table.id != c.before.id {
+			w.alarm("topic_recreated", "%s/%d was made anew since the last commit", s.p.group.table, c.partition)
+		} else if c.before.offset >= 0 && table.end < c.before.table {
+			w.alarm("changelog_shrunk", "%s/%d ends at %d, but the last owner knew it up to %d", s.p.group.table, c.partition, table.end, c.before.table)
 		}
 		s.p.change(takeoverMark, c, takeoverPrefix+nonce, []byte(s.p.name()), func(offset int64) {
 			c.generation, c.announced = offset, true
 		})
 	}
 	s.phase = announcing
-	return true
+}
+
+// overtaken reports whether a takeover stands above this owner's. Its commit was accepted, so that one is a stale owner's
+// which came late; the rows to be written would look as stale as they are not.
+func (s *session) overtaken() bool {
+	for _, c := range s.claims {
+		for _, offset := range c.store.takeovers {
+			if offset > c.generation {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+const roundsMost = 3 // takeovers of one session
+
+// open opens a local store after comparing it with the log.
+func (s *session) open(partition int32) *store {
+	w, d := s.p.w, s.p.slot.disks[partition]
+	ids := [2]int{s.p.ids[0][partition], s.p.ids[1][partition]}
+	if d.ids[0] != unpinned && d.ids != ids {
+		w.alarm("topic_recreated", "the store of %s/%d belongs to another incarnation of its topics", s.p.name(), partition)
+	}
+	if end := w.log[s.p.group.table][partition].end; d.next > end && !w.broken(StoreAheadTrusted) {
+		w.note("%s wipes its store of %d, which is ahead of the log", s.p.name(), partition)
+		*d = *newDisk()
+	}
+	d.ids = ids
+	return openStore(w, d)
 }
 
 // read folds some records of the changelog below an offset.
@@ -56,6 +93,9 @@ func (s *session) read(c *claim, to int64) {
 			break
 		}
 		n--
+		if e.takeover && e.Value != nil && e.input != s.p.ids[0][c.partition] {
+			s.p.w.alarm("topic_recreated", "the input of %s/%d was made anew since offset %d", s.p.group.table, c.partition, e.Offset)
+		}
 		c.store.fold(e)
 	}
 	if n > 0 { // nothing is left below: compaction may have eaten the last ones
@@ -78,7 +118,7 @@ func (s *session) announced() bool {
 func (s *session) tail() bool {
 	for _, c := range s.claims {
 		end := s.p.w.log[s.p.group.table][c.partition].end
-		if c.store.next < end && !s.p.w.broken(NoTailRead) {
+		if c.store.next < end && !s.p.w.broken(NoTailRead) && !(s.p.w.broken(StandbyTrusted) && s.p.slot.standby) {
 			s.read(c, end)
 			return true
 		}
@@ -90,6 +130,11 @@ func (s *session) tail() bool {
 	if !s.fence() && !s.p.w.broken(NoFence) {
 		s.p.w.note("%s is refused its commit in generation %d", s.p.name(), s.generation)
 		s.phase = draining
+		return true
+	}
+	if s.rounds++; s.rounds < roundsMost && s.overtaken() {
+		s.p.w.note("%s was overtaken and says again that it takes over", s.p.name())
+		s.announce()
 		return true
 	}
 	s.phase = folding
@@ -109,7 +154,10 @@ func (s *session) tail() bool {
 
 // choose decides where this owner begins: at the commit, or where the least known suspect is known to.
 func (s *session) choose(c *claim) {
-	c.committed = max(c.before.offset, 0)
+	c.committed = c.before.offset
+	if c.committed < 0 {
+		c.committed = s.p.w.log[s.p.group.real.Group.Input][c.partition].start
+	}
 	c.target, c.suspects = c.committed, map[string]bool{}
 	for _, key := range c.store.suspectKeys() {
 		c.suspects[key] = true
@@ -120,17 +168,17 @@ func (s *session) choose(c *claim) {
 			c.retire = append(c.retire, key)
 		}
 	}
-	c.rules = c.store.get(topology.RulesKey)
-	if end := s.p.w.log[s.p.group.real.Group.Input][c.partition].end; c.committed > end {
-		s.p.w.alarm("%s/%d ends at %d, but was committed up to %d", s.p.group.real.Group.Input, c.partition, end, c.committed)
+	if !s.p.w.broken(RulesForgotten) {
+		c.rules = c.store.get(topology.RulesKey)
 	}
+	s.checkTarget(c)
 }
 
 // fence commits the targets through the group and reads them back.
 func (s *session) fence() bool {
 	held := true
 	for _, c := range s.claims {
-		want := place{c.target, c.nonce, c.store.next}
+		want := c.place(c.target)
 		s.p.group.coordinator.commit(s, c.partition, want)
 		held = held && s.p.group.coordinator.places[c.partition] == want
 	}

@@ -31,6 +31,8 @@ type view struct {
 	prepare func(entries []*entry) (write func()) // reads the store and folds; write puts
 	wipe    func()
 	dump    func() map[string]string
+
+	asleepUntil int // tick
 }
 
 // worker folds one partition, batch by batch; a batch may be on its way for long.
@@ -53,6 +55,9 @@ func newView(w *World, topic string) *view {
 
 // step lets one worker read a batch, or write the one that it has.
 func (v *view) step() {
+	if v.w.ticks < v.asleepUntil {
+		return
+	}
 	v.work(v.workers[v.w.random.IntN(len(v.workers))], 1+v.w.random.IntN(mostViewBatch))
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/parley-im/parley/processors"
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/check"
 	"github.com/parley-im/parley/topology"
 )
@@ -27,6 +28,8 @@ type Config struct {
 	Seed     uint64
 	Commands int          // asked by devices
 	Mutant   Mutant       // 0 = the house as it is
+	Stale    bool         // only the faults that make stale owners
+	Disaster Disaster     // 0 = none; otherwise one that must end in an alarm
 	Trace    func(string) // is told what happens; nil = nobody
 }
 
@@ -34,6 +37,7 @@ type Config struct {
 type Result struct {
 	Seed     uint64
 	Report   *check.Report
+	Alarm    string // the kind of the one that ended the run
 	Faults   map[string]int
 	Records  int
 	Repeats  int // records that were said again and dropped
@@ -68,8 +72,12 @@ type World struct {
 	judge     *check.Checker
 	shown     []check.Event // by devices; memory that worlds hand on to each other
 	alarmed   bool
+	befell    bool // the disaster
 	faults    map[string]int
 	straights map[lineKey]*straight
+	poisoned  map[inputAt]parleyv1.Failing
+	house     uint32 // newest rules of the house as it is
+	rollout   rollout
 	counters  map[string]uint64 // outside of the log: only mutants look at them
 	result    Result
 }
@@ -84,7 +92,7 @@ func planOf() topology.Plan {
 func newWorld(cfg Config) *World {
 	w := &World{
 		cfg: cfg, plan: planOf(), random: rand.New(rand.NewPCG(cfg.Seed, 0x9a41)), trueMs: begin,
-		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, straights: map[lineKey]*straight{},
+		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, straights: map[lineKey]*straight{}, poisoned: map[inputAt]parleyv1.Failing{},
 	}
 	w.log = newLog(w.plan)
 	if m, ok := memory.Get().(*[]check.Event); ok {
@@ -92,14 +100,15 @@ func newWorld(cfg Config) *World {
 	}
 	w.swarm = w.drawSwarm()
 	for _, m := range processors.Machines(w.plan) {
-		real := w.variant(m)
+		w.house = m.MaxRules
+		real := w.variant(ruled(m))
 		g := &group{w: w, name: m.Group.Name, table: w.plan.Table(m.Group.Name), real: &real}
 		g.coordinator = &coordinator{w: w, group: g}
 		for range w.plan.Partitions {
 			g.coordinator.places = append(g.coordinator.places, place{offset: noCommit})
 		}
 		for i := range w.swarm.processes {
-			s := &slot{group: g, number: i}
+			s := &slot{group: g, number: i, binary: w.house, standby: w.random.IntN(3) == 0}
 			for range w.plan.Partitions {
 				s.disks, s.backups = append(s.disks, newDisk()), append(s.backups, newDisk())
 			}
@@ -126,10 +135,17 @@ func Run(cfg Config) (result Result) {
 		}
 	}()
 	for w.issued < cfg.Commands && w.ticks < maxTicks*cfg.Commands && !w.alarmed {
-		w.tick()
+		if w.tick(); cfg.Disaster != NoDisaster && w.issued > cfg.Commands/2 {
+			w.befall()
+		}
 	}
-	w.heal()
-	w.quiesce("after the faults")
+	if !w.noticed() {
+		w.heal()
+		w.quiesce("after the faults")
+	}
+	if w.noticed() {
+		return w.end()
+	}
 	w.invariant("when all is quiet")
 	w.rebuild()
 	w.quiesce("with all stores wiped")
@@ -202,11 +218,15 @@ func (w *World) heal() {
 	}
 	for _, g := range w.groups {
 		for _, s := range g.slots {
+			s.binary = w.house + laterRules
 			if s.process == nil {
 				s.start()
 			}
-			s.process.frozen = false
+			s.process.frozen, s.process.doomed = false, false
 		}
+	}
+	for _, v := range w.views {
+		v.asleepUntil = 0
 	}
 	for _, d := range w.devices {
 		d.drop()
@@ -287,8 +307,18 @@ func (w *World) damage(letter check.Letter, key, got, want string) {
 	}
 }
 
-// alarm is what ends a process for good: something is gone that was acknowledged. No fault of this world may cause one.
-func (w *World) alarm(format string, a ...any) {
-	w.alarmed = true
-	w.damage(check.State, "alarms", fmt.Sprintf(format, a...), "none")
+// noticed reports whether the disaster of this run has had its alarm.
+func (w *World) noticed() bool { return w.alarmed && w.cfg.Disaster != NoDisaster }
+
+// alarm is what ends a process for good: something is gone that was acknowledged. No fault may cause one, and every
+// disaster must.
+func (w *World) alarm(kind, format string, a ...any) {
+	switch {
+	case w.broken(AlarmsOff) || w.alarmed:
+		return
+	case w.cfg.Disaster == NoDisaster:
+		w.damage(check.State, "alarms", kind+": "+fmt.Sprintf(format, a...), "none")
+	}
+	w.note("alarm: %s: "+format, append([]any{kind}, a...)...)
+	w.alarmed, w.result.Alarm = true, kind
 }
