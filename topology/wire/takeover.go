@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,16 +64,42 @@ type claim struct {
 	rules []byte // row of topology.RulesKey
 }
 
-// takeOver does it for all partitions of a session.
+// takeoverRounds is how often a session says that it takes over. More are not worth the time: what is lost is only that
+// the next owner folds again what this one wrote below a stale owner's takeover.
+const takeoverRounds = 3
+
+// takeOver does it for all partitions of a session. Once the commit is accepted, a takeover above this owner's is a stale
+// owner's that came late. Everything written below it would look stale, for as long as this owner stays, and the next one
+// would go back to where it began, perhaps behind the input's start: so this owner says again that it takes over.
 func (g *group) takeOver(s *session) error {
+	parts := s.Claims()[g.input]
+	if len(parts) == 0 {
+		return s.Context().Err()
+	}
+	begin := time.Now()
+	for round := 1; ; round++ {
+		if err := g.takeParts(s, parts); err != nil {
+			return err
+		}
+		if round == takeoverRounds || !slices.ContainsFunc(parts, func(p int32) bool { return s.claims[p].overtaken() }) {
+			break
+		}
+		g.log.Info("a stale owner's takeover came late: taking over again", "partitions", parts, "round", round)
+	}
+	for _, p := range parts {
+		if err := g.enter(s.claims[p]); err != nil {
+			return err
+		}
+	}
+	g.metrics.takeoverSeconds.Observe(time.Since(begin).Seconds())
+	return nil
+}
+
+// takeParts takes the partitions and fences what it decided.
+func (g *group) takeParts(s *session, parts []int32) error {
 	if err := s.Context().Err(); err != nil {
 		return err
 	}
-	parts := s.Claims()[g.input]
-	if len(parts) == 0 {
-		return nil
-	}
-	begin := time.Now()
 	before, err := g.askGroup(parts)
 	if err != nil {
 		return fmt.Errorf("ask for the commits: %w", err)
@@ -97,13 +124,17 @@ func (g *group) takeOver(s *session) error {
 		return err
 	}
 	failpoint(PointTakeoverFenced)
-	for _, p := range parts {
-		if err := g.enter(s.claims[p]); err != nil {
-			return err
+	return nil
+}
+
+// overtaken reports whether a takeover stands above this owner's.
+func (c *claim) overtaken() bool {
+	for _, offset := range c.store.livingTakeovers() {
+		if offset > c.generation {
+			return true
 		}
 	}
-	g.metrics.takeoverSeconds.Observe(time.Since(begin).Seconds())
-	return nil
+	return false
 }
 
 // takePartition writes the takeover record, reads the changelog to its end, and decides where to begin.
@@ -131,6 +162,7 @@ func (g *group) takePartition(ctx context.Context, c *claim, before *sarama.Offs
 	if err := g.chooseTarget(c, before.Offset); err != nil {
 		return err
 	}
+	c.retire = nil
 	for key, offset := range c.store.livingTakeovers() {
 		if offset < c.generation {
 			c.retire = append(c.retire, key)
