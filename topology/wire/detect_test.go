@@ -97,6 +97,27 @@ func TestAlarms(t *testing.T) {
 			},
 			kind: alarmCommits, contains: "lost its commit",
 		},
+		"the changelog is cut short": {
+			harm: func(t *testing.T, h *house, admin *kadm.Client) {
+				ends, err := admin.ListEndOffsets(t.Context(), table)
+				require.NoError(t, err)
+				end, _ := ends.Lookup(table, 0)
+				offsets := kadm.Offsets{}
+				offsets.AddOffset(table, 0, end.Offset-2, -1) // the last rows of most keys
+				_, err = admin.DeleteRecords(t.Context(), offsets)
+				require.NoError(t, err)
+			},
+			wipe: true, kind: alarmChangelog, contains: "records of the table were deleted",
+		},
+		"a row holds inputs that the log does not have": {
+			harm: func(_ *testing.T, h *house, _ *kadm.Client) {
+				last, generation := h.lastRow("user3/x")
+				ahead, err := withThrough(last.Value, 1_000_000)
+				require.NoError(h.t, err)
+				h.writeLate("user3/x", ahead, generation)
+			},
+			kind: alarmInput, contains: "new ones in their place would be dropped",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, dir, admin := seasoned(t)
@@ -113,6 +134,45 @@ func TestAlarms(t *testing.T) {
 			require.ErrorContains(t, err, c.contains)
 			require.ErrorIs(t, <-r.exits, ErrAlarm)
 			require.Positive(t, metricOf(t, registry, "parley_group_alarms_total", c.kind))
+		})
+	}
+}
+
+func TestGroupThatNeverFoldedWhatWasDeletedStops(t *testing.T) {
+	h := newHouse(t, 1)
+	h.send(20, 5)
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...))
+	require.NoError(t, err)
+	defer client.Close()
+	offsets := kadm.Offsets{}
+	offsets.AddOffset(wiretest.Commands, 0, 5, -1)
+	_, err = kadm.NewClient(client).DeleteRecords(t.Context(), offsets)
+	require.NoError(t, err)
+	err = start(t, h.config(t.TempDir())).wait(t)
+	require.ErrorIs(t, err, ErrAlarm)
+	require.ErrorContains(t, err, "never folded what was deleted")
+}
+
+func TestCensusIsTakenInAStoreThatHasNone(t *testing.T) {
+	h, dir, _ := seasoned(t)
+	for name, remove := range map[string]bool{"as it was kept": false, "counted again": true} {
+		t.Run(name, func(t *testing.T) {
+			store, err := openTableStore(filepath.Join(dir, wiretest.GroupOf), testLog(t), func(err error) { t.Error(err) })
+			require.NoError(t, err)
+			defer func() { require.NoError(t, store.close()) }()
+			rows := int64(0)
+			for p := range h.plan.Partitions {
+				if remove {
+					require.NoError(t, store.db.Delete(storeKey(p, kindMeta, metaCensus), pebble.NoSync))
+				}
+				c, err := store.readCensus(p)
+				require.NoError(t, err)
+				ends, err := Ends(t.Context(), h.cluster, wiretest.Commands)
+				require.NoError(t, err)
+				require.Equal(t, ends[p].End, c.through)
+				rows += c.rows
+			}
+			require.EqualValues(t, 10, rows)
 		})
 	}
 }
