@@ -56,6 +56,12 @@ campaign: ## Faults of every kind on real servers (a quarter of an hour); CAMPAI
 	@bash test/scripts/need.sh go cc
 	PARLEY_REAL=required CAMPAIGN=$(CAMPAIGN) HOURS=$(HOURS) go test ./test/system -run TestCampaign -v -count=1 -timeout 0 -args $(ARGS)
 
+.PHONY: kafka-faults stock
+kafka-faults: ## Faults at groups on real Kafka, the long form of test/kafka (a quarter of an hour)
+	PARLEY_REAL=required PARLEY_KAFKA=long go test $(RACE) ./test/kafka -v -count=1 -timeout 60m
+stock: ## Kill goka's stock wiring beside ours (four minutes); writes test/kafka/STOCK.md
+	PARLEY_REAL=required PARLEY_KAFKA=long go test ./test/kafka -run 'TestStock$$' -v -count=1 -timeout 10m -args -stock
+
 .PHONY: generate
 generate: ## Make everything that is generated: protobuf, stubs, TOPOLOGY.md, the page
 	bash schemas/generate.sh
