@@ -422,7 +422,7 @@ func (m *member) words() []string {
 	b, _ := os.ReadFile(m.log)
 	var list []string
 	for line := range strings.Lines(string(b)) {
-		if strings.Contains(line, "the group ended") || strings.Contains(line, "panic: ") || strings.Contains(line, "the process ends") {
+		if strings.Contains(line, "the group ended") || strings.Contains(line, "the process ends") {
 			list = append(list, strings.TrimSpace(line[:min(len(line), wordBytes)]))
 		}
 	}

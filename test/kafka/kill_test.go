@@ -24,7 +24,16 @@ import (
 // flow through the machines of the house. Every fifth restart begins without a local store.
 func TestKillProcessors(t *testing.T) {
 	k := servers.Kafka(t)
-	killAndFreeze(t, stage{"house", "kill", 7, 4}, k.Brokers, long(10, 40), long(2, 8), long(2_400, 9_000), 60)
+	s, commands := stage{"house", "kill", 7, 4}, long(2_400, 9_000)
+	killAndFreeze(t, s, k.Brokers, long(10, 40), long(2, 8), commands, 60)
+	said := 0
+	if err := wire.Read(t.Context(), wire.Cluster{Brokers: k.Brokers}, s.topic("conversation.events"), func(*topology.Record) error { said++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("conversations said %d things", said)
+	if said < commands/2 {
+		t.Fatalf("the house refuses nearly everything: %d events of %d commands", said, commands)
+	}
 }
 
 // TestKillProcessorsInProcess is the same with the counter, shorter, on the Kafka of one's own machine.
@@ -161,10 +170,15 @@ func compactHard(t *testing.T, brokers []string, topic string) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	var changes []kadm.AlterConfig
-	for key, value := range map[string]string{
+	setConfig(t, client, topic, map[string]string{
 		"segment.ms": "500", "min.cleanable.dirty.ratio": "0.001", "max.compaction.lag.ms": "500", "min.compaction.lag.ms": "0", "delete.retention.ms": "100",
-	} {
+	})
+}
+
+func setConfig(t *testing.T, client *kgo.Client, topic string, settings map[string]string) {
+	t.Helper()
+	var changes []kadm.AlterConfig
+	for key, value := range settings {
 		changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: &value})
 	}
 	answers, err := kadm.NewClient(client).AlterTopicConfigs(t.Context(), changes, topic)

@@ -98,7 +98,7 @@ type trial struct {
 func TestStock(t *testing.T) {
 	k := servers.Kafka(t)
 	const rate = 400
-	kills, between := long(2, 10), long(14, 20) // seconds between kills: both wirings have recovered by then
+	kills, between := long(2, 9), long(14, 20) // seconds between kills: both wirings have recovered by then
 	seconds := 4 + kills*between
 	commands := seconds * rate
 	trials := []*trial{

@@ -97,8 +97,9 @@ const (
 	groupEvery  = 10
 )
 
-// houseCommand goes round the people. Round 0 opens their conversations and makes the groups in round 1; later ones say
-// something, and every fourth tells how far somebody has read. Every eleventh word goes where its sender is no member.
+// houseCommand goes round the people. Round 0 makes their accounts, round 1 opens their conversations, round 2 makes the
+// groups; later ones say something, and every fourth tells how far somebody has read. Every eleventh word goes where its
+// sender is no member.
 func houseCommand(i int) (string, string, []byte) {
 	round, n := i/housePeople, i%housePeople
 	user, peer := person(n), person(n^1)
@@ -110,11 +111,13 @@ func houseCommand(i int) (string, string, []byte) {
 	seq := uint64(round-round/4) + 1
 	ask := &parleyv1.ConversationRequest{Conversation: talk}
 	maker := n - n%groupEvery
-	group := name.GroupMadeBy(person(maker), "phone", 2)
+	group := name.GroupMadeBy(person(maker), "phone", 3)
 	switch {
 	case round == 0:
+		return "outbox.commands", user, account(user)
+	case round == 1:
 		ask.Word = &parleyv1.ConversationRequest_OpenDirect{OpenDirect: &parleyv1.OpenDirect{Peer: peer}}
-	case round == 1 && n == maker:
+	case round == 2 && n == maker:
 		ask.Conversation = group
 		ask.Word = &parleyv1.ConversationRequest_CreateGroup{CreateGroup: &parleyv1.CreateGroup{
 			Title: sealed("title"), Members: []string{person(n + 1), person(n + 2)}}}
@@ -129,6 +132,12 @@ func houseCommand(i int) (string, string, []byte) {
 	}
 	return "outbox.commands", user, must((&parleyv1.OutboxCommand{DeviceId: "phone", ClientSeq: seq,
 		Word: &parleyv1.OutboxCommand_Conversation{Conversation: ask}}).MarshalVT())
+}
+
+// account is the first word of a person's phone.
+func account(user string) []byte {
+	create := &parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_CreateAccount{CreateAccount: &parleyv1.CreateAccount{DisplayName: sealed(user)}}}
+	return must((&parleyv1.OutboxCommand{DeviceId: "phone", ClientSeq: 1, Word: &parleyv1.OutboxCommand_Account{Account: create}}).MarshalVT())
 }
 
 func person(n int) string { return fmt.Sprintf("u%03d", n) }
