@@ -11,7 +11,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/parley-im/parley/test/sim"
 )
@@ -58,30 +57,36 @@ func across(n int, fn func(i int) bool) {
 	wait.Wait()
 }
 
+// TestSeeds: whatever a seed draws, nothing is found.
 func TestSeeds(t *testing.T) {
-	began := time.Now()
+	shown := newProgress(*seeds)
 	var mu sync.Mutex
 	total := map[string]int{}
 	across(*seeds, func(i int) bool {
 		r := sim.Run(sim.Config{Seed: *first + uint64(i), Commands: *commands})
 		mu.Lock()
 		defer mu.Unlock()
-		total["records"] += r.Records
-		total["repeats"] += r.Repeats
-		total["operations"] += int(r.Report.Operations)
-		total["accepted"] += int(r.Report.Accepted)
-		for name, n := range r.Faults {
-			total["fault "+name] += n
-		}
-		total["takeovers"] += r.Takeover.Count
-		total["suspects"] += r.Takeover.Suspects
-		total["folded again"] += r.Takeover.Rewound
+		shown.step()
+		count(total, r)
 		if !r.Report.Clean() {
-			t.Errorf("%v\nreplay it: go test ./test/sim -run TestReplay -seed=%d -commands=%d -v", r, r.Seed, *commands)
+			t.Errorf("%v\nreplay it: make sim SEED=%d", r, r.Seed)
 		}
 		return r.Report.Clean()
 	})
-	t.Logf("%d seeds of %d commands in %v: %v", *seeds, *commands, time.Since(began).Round(time.Millisecond), total)
+	shown.end()
+	t.Logf("%v, %d commands each\n%v", shown, *commands, total)
+}
+
+func count(total map[string]int, r sim.Result) {
+	for name, n := range r.Faults {
+		total["fault "+name] += n
+	}
+	for name, n := range map[string]int{
+		"records": r.Records, "repeats": r.Repeats, "operations": int(r.Report.Operations), "accepted": int(r.Report.Accepted),
+		"takeovers": r.Takeover.Count, "suspects": r.Takeover.Suspects, "folded again": r.Takeover.Rewound,
+	} {
+		total[name] += n
+	}
 }
 
 // TestReplay shows one seed step by step.
