@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/IBM/sarama"
 )
@@ -104,20 +103,7 @@ func (s *session) MarkMessage(m *sarama.ConsumerMessage, metadata string) {
 func (s *session) startCommitting() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.idle.Add(1)
-	go func() {
-		defer s.idle.Done()
-		tick := time.NewTicker(commitInterval)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				s.commit()
-			}
-		}
-	}()
+	s.idle.Go(func() { every(ctx, commitInterval, s.commit) })
 }
 
 // stopCommitting ends the loop and commits what is left.

@@ -62,18 +62,11 @@ func (g *group) checkTopics() error {
 }
 
 func (g *group) checkTopicsForever(ctx context.Context) {
-	tick := time.NewTicker(topicCheckInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	every(ctx, topicCheckInterval, func() {
 		if err := g.checkTopics(); err != nil && !errors.Is(err, ErrAlarm) {
 			g.log.Warn("could not check the topics", "error", err)
 		}
-	}
+	})
 }
 
 // buildStore is goka's hook for storage: it opens a partition after comparing it with the log.

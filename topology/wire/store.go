@@ -90,8 +90,7 @@ func openTableStore(dir string, log *slog.Logger, broken func(error)) (*tableSto
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	t.db, t.rebuilt, t.stop = db, rebuilt, stop
-	t.idle.Add(1)
-	go t.flushForever(ctx)
+	t.idle.Go(func() { every(ctx, storeFlushEvery, t.flush) })
 	return t, nil
 }
 
@@ -128,22 +127,13 @@ func (t *tableStore) troubles() *pebble.EventListener {
 	}
 }
 
-// flushForever moves acked rows to Pebble, for all open partitions.
-func (t *tableStore) flushForever(ctx context.Context) {
-	defer t.idle.Done()
-	tick := time.NewTicker(storeFlushEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+// flush moves acked rows to Pebble, for all open partitions; after a failure never again.
+func (t *tableStore) flush() {
+	for _, p := range t.partitions() {
+		if err := p.flush(); err != nil {
+			t.fail(err)
+			t.stop()
 			return
-		case <-tick.C:
-		}
-		for _, p := range t.partitions() {
-			if err := p.flush(); err != nil {
-				t.fail(err)
-				return
-			}
 		}
 	}
 }
