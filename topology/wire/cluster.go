@@ -32,7 +32,7 @@ func (c Cluster) check() error {
 	if (c.Cert == "") != (c.Key == "") {
 		return errors.New("a certificate needs its key and the other way round: set both or none")
 	}
-	return nil
+	return c.greet()
 }
 
 func (c Cluster) secure() bool { return c.CA != "" || c.Cert != "" }
