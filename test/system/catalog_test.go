@@ -3,6 +3,7 @@
 package system
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,17 +12,38 @@ import (
 type fault struct {
 	class int
 	name  string
-	times int // in one round
+	times int  // in one round
+	lane  lane // the part of the house that it strikes
 	run   func(w *world) time.Time
 }
 
+// lane is a part of the house. Faults of different parts are done at once; alone stands for all parts.
+type lane string
+
+const (
+	alone      lane = ""
+	processing lane = "processors"
+	brokers    lane = "brokers"
+	memory     lane = "redis"
+	documents  lane = "documents"
+	doors      lane = "doors" // gateways, dispatchers, keys, clients
+	followers  lane = "views"
+	load       lane = "load"
+)
+
+// overlapping is the class of faults that were done at once; every wave of more than one counts there too.
+const overlapping = 26
+
 // classes are the names of classes in the report.
 var classes = map[int]string{
-	1: "kill -9 of a process, also while it recovers", 3: "process frozen past its session, then woken",
-	5: "rebalance storm", 6: "broker killed (leader, coordinator, rolling, all)", 7: "broker frozen",
-	8: "in-sync replicas below the minimum", 11: "poison in the command topics", 12: "all brokers silent at full load",
-	13: "Redis emptied, killed, frozen", 14: "documents killed, frozen", 16: "gateway killed; half-open; same device twice; old epoch",
-	17: "slow readers", 18: "reconnect storm", 23: "rolling restart (SIGTERM)", 26: "two faults at once",
+	1: "kill -9 of a process, also while it recovers", 2: "kill -9 at a failpoint, or frozen there", 3: "process frozen past its session, then woken",
+	4: "processors cut from the brokers alone",
+	5: "rebalance storm", 6: "broker killed (leader, coordinator, controller, rolling, all)", 7: "broker frozen; lines slow, lossy, out of order, narrow",
+	8: "in-sync replicas below the minimum", 9: "one-way and minority partitions", 10: "out of the model: what must not be goes", 11: "poison in the command topics",
+	12: "all brokers silent at full load", 13: "Redis emptied, killed, frozen", 14: "documents killed, frozen",
+	16: "gateway killed; half-open; same device twice; old epoch", 17: "slow readers", 18: "reconnect storm",
+	19: "hot key with half of all load; full-size fan-out", 20: "disk full, then freed", 21: "local store harmed",
+	23: "rolling restart (SIGTERM)", 24: "two versions mixed, and rollback", overlapping: "two or three of these at once",
 }
 
 // storeFaults are classes whose recovery counts until the views show what the probes said.
@@ -29,37 +51,66 @@ var storeFaults = map[int]bool{13: true, 14: true}
 
 // catalog are the faults of one round.
 func catalog() []fault {
-	return []fault{
-		{1, "processors killed", 2, killProcessors}, {1, "processors killed while they recover", 2, killRecovering},
-		{1, "views killed", 2, killViews}, {1, "dispatcher killed", 2, killDispatcher}, {1, "keys killed", 1, killKeys},
-		{3, "processors frozen", 2, freezeProcessors}, {3, "views frozen", 1, freezeViews}, {3, "dispatcher frozen", 1, freezeDispatcher}, {3, "gateway frozen", 1, freezeGateway},
-		{6, "leader killed", 2, killLeader}, {6, "coordinator killed", 1, killCoordinator},
-		{6, "brokers killed one after the other", 1, killRolling}, {6, "all brokers killed", 1, killAll},
-		{7, "broker frozen", 2, freezeBroker}, {8, "two of three brokers away", 1, starveReplicas},
-		{13, "redis emptied", 2, flushRedis}, {13, "redis killed", 1, killRedis}, {13, "redis frozen", 1, freezeRedis},
-		{14, "documents killed", 1, killMongo}, {14, "documents frozen", 1, freezeMongo},
-		{16, "gateway killed", 3, killGateway}, {16, "half-open sockets", 1, halfOpen}, {16, "same device twice", 1, twice}, {16, "old epoch", 1, oldEpoch},
-		{11, "poison", 1, poisonAll}, {12, "all brokers frozen at full load", 1, silence},
-		{17, "slow readers", 1, slowReaders}, {18, "reconnect storm", 1, storm},
-		{23, "rolling restart", 1, rollingRestart}, {5, "rebalance storm", 1, rebalanceStorm},
-		{26, "two at once", 3, pair},
+	faults := []fault{
+		{1, "processors killed", 2, processing, killProcessors}, {1, "processors killed while they recover", 1, processing, killRecovering},
+		{1, "views killed", 2, followers, killViews}, {1, "dispatcher killed", 1, doors, killDispatcher}, {1, "keys killed", 1, doors, killKeys},
+		{3, "processors frozen", 2, processing, freezeProcessors}, {3, "views frozen", 1, followers, freezeViews},
+		{3, "dispatcher frozen", 1, doors, freezeDispatcher}, {3, "gateway frozen", 1, doors, freezeGateway},
+		{5, "rebalance storm", 1, processing, rebalanceStorm},
+		{6, "leader killed", 2, brokers, killLeader}, {6, "coordinator killed", 1, brokers, killCoordinator}, {6, "controller killed", 1, brokers, killController},
+		{6, "brokers killed one after the other", 1, brokers, killRolling}, {6, "all brokers killed", 1, alone, killAll},
+		{7, "broker frozen", 2, brokers, freezeBroker}, {8, "two of three brokers away", 1, alone, starveReplicas},
+		{10, "offsets of a group deleted", 1, alone, deleteOffsets}, {10, "changelog made anew", 1, alone, remakeTable},
+		{11, "poison", 1, load, poisonAll}, {12, "all brokers frozen at full load", 1, alone, silence},
+		{13, "redis emptied", 1, memory, flushRedis}, {13, "redis killed", 1, memory, killRedis}, {13, "redis frozen", 1, memory, freezeRedis},
+		{14, "documents killed", 1, documents, killMongo}, {14, "documents frozen", 1, documents, freezeMongo},
+		{16, "gateway killed", 2, doors, killGateway}, {16, "half-open sockets", 1, doors, halfOpen},
+		{16, "same device twice", 1, doors, twice}, {16, "old epoch", 1, doors, oldEpoch},
+		{17, "slow readers", 1, doors, slowReaders}, {18, "reconnect storm", 1, doors, storm},
+		{19, "hot key", 1, load, hotKey}, {19, "full-size fan-out", 1, load, fanOut},
+		{20, "disk of a local store full", 1, processing, fillStore}, {20, "disk of a broker full", 1, brokers, fillBroker},
+		{21, "local store bit-flipped", 1, processing, flipStore}, {21, "local store truncated", 1, processing, cutStore},
+		{21, "local store replaced by an older copy", 1, processing, ageStore}, {21, "local store ahead of the log", 1, processing, aheadStore},
+		{23, "rolling restart", 1, alone, rollingRestart}, {24, mixed, 1, alone, mixVersions},
 	}
+	return slices.Concat(faults, failpointFaults(), networkFaults())
 }
 
-// round is a round in an order of its own; names picks faults by parts of their names.
-func (w *world) round(names string) []fault {
-	var all []fault
+// round is a round in an order of its own, in waves of faults that are done at once; names picks faults by parts of their
+// names. Of classes with many faults a small campaign does some, others each time.
+func (w *world) round(names string, s size) [][]fault {
+	var all, left []fault
 	for _, f := range catalog() {
-		if !picked(f.name, names) {
-			continue
-		}
-		for range f.times {
-			all = append(all, f)
+		if picked(f.name, names) && (w.net != nil || !f.wired()) {
+			all = append(all, slices.Repeat([]fault{f}, f.times)...)
 		}
 	}
-	w.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return all
+	done := map[int]int{}
+	for _, i := range w.rand.Perm(len(all)) {
+		f := all[i]
+		if most := s.most[f.class]; most == 0 || done[f.class] < most || names != "" {
+			done[f.class]++
+			left = append(left, f)
+		}
+	}
+	var waves [][]fault
+	for len(left) > 0 {
+		wave := left[:1:1]
+		left = left[1:]
+		for i := 0; i < len(left) && len(wave) < s.atOnce; i++ {
+			if f := left[i]; !wave[0].clashes(f) && !slices.ContainsFunc(wave, f.clashes) {
+				wave = append(wave, f)
+				left = slices.Delete(left, i, i+1)
+				i--
+			}
+		}
+		waves = append(waves, wave)
+	}
+	return waves
 }
+
+// clashes reports whether two faults cannot be done at once.
+func (f fault) clashes(g fault) bool { return f.lane == alone || g.lane == alone || f.lane == g.lane }
 
 func picked(name, names string) bool {
 	if names == "" {

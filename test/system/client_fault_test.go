@@ -113,7 +113,7 @@ func storm(w *world) time.Time {
 	defer wg.Wait()
 	drop := make(chan struct{})
 	for i, d := range idle {
-		wg.Go(func() { d.linger(ctx, net.IPv4(127, 0, 1, byte(1+i/stormAddress)), &there, drop) })
+		wg.Go(func() { d.linger(ctx, w.from(i/stormAddress), &there, drop) })
 	}
 	come := func(what string) {
 		for end := time.Now().Add(recoveryPatience); there.Load() < int64(len(idle)); time.Sleep(lookEvery) {
@@ -156,6 +156,7 @@ func (d *device) stay(ctx context.Context, from net.IP, there *atomic.Int64, dro
 	}
 	defer c.Close()
 	s := &socket{d: d, c: c, door: door, heard: time.Now(), twin: true, flights: map[uint64]flight{}, pages: map[uint64]chan *pb.ServerFrame{}, cursor: &pb.Cursor{}}
+	s.begin()
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.read() }()
 	if !s.say(&pb.ClientFrame{Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: d.token, DeviceId: d.id, Cursor: s.cursor}}}) ||

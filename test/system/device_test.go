@@ -6,6 +6,7 @@ package system
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -16,9 +17,11 @@ import (
 )
 
 const (
-	window       = 16                     // commands without outcome that a device has in flight
+	window       = 32                     // commands without outcome that a device has in flight
 	backoffFirst = 100 * time.Millisecond // before a device comes back; doubled each time
 	backoffMost  = 2 * time.Second
+	patientFor   = 3 * time.Second // after which a command that was accepted is sent again when its number is asked for
+	answersOf    = 5               // one of so many texts answers the last that was heard
 )
 
 // state is how far a command has come.
@@ -43,13 +46,6 @@ type command struct {
 	kept     bool      // it was accepted once
 }
 
-// item is what stands at a place of an inbox, to know it again.
-type item struct {
-	conversation string
-	seq          uint64
-	text         string
-}
-
 // gap is what a device jumped over and still asks for: the outcomes of its own commands may stand there.
 type gap struct {
 	from *pb.Cursor
@@ -68,10 +64,15 @@ type device struct {
 	commands []*command
 	open     int // commands[:open] have their outcome
 	cursor   *pb.Cursor
-	inbox    map[uint64]item
-	holes    int // places jumped over behind a resync
+	inbox    map[uint64]uint64 // inbox_seq -> what stands there, hashed
+	holes    int               // places jumped over behind a resync
 	gaps     []gap
-	talks    map[string]uint64
+	fills    int               // gaps that were asked for
+	sockets  int               // connections so far
+	floor    uint64            // the first snapshot was taken here
+	talks    map[string]uint64 // conversation -> highest seq shown
+	numbers  map[string]uint64 // conversation -> highest number shown
+	since    map[string]uint64 // conversation -> first number shown since the last jump
 	holdTo   time.Time
 	socket   *socket
 	door     int
@@ -80,8 +81,8 @@ type device struct {
 }
 
 func (w *world) newDevice(user, id string) *device {
-	return &device{w: w, user: user, id: id, token: w.token(user), json: len(user)%2 == 0, inbox: map[uint64]item{},
-		talks: map[string]uint64{}, door: rand.IntN(len(w.doors)), wake: make(chan struct{}, 1), news: make(chan struct{})}
+	return &device{w: w, user: user, id: id, token: w.token(user), json: len(user)%2 == 0, inbox: map[uint64]uint64{},
+		talks: map[string]uint64{}, numbers: map[string]uint64{}, since: map[string]uint64{}, door: rand.IntN(len(w.doors)), wake: make(chan struct{}, 1), news: make(chan struct{})}
 }
 
 // live connects again and again until the context ends.
@@ -111,7 +112,11 @@ func (d *device) ask(word *pb.Send) *command {
 	word.ClientSeq = uint64(len(d.commands))
 	if t := word.GetText(); t != nil {
 		t.Text = text(word.Conversation, d.user, d.id, word.ClientSeq)
+		if n := d.numbers[word.Conversation]; n > 0 && word.ClientSeq%answersOf == 0 {
+			t.ReplyTo = n
+		}
 	}
+	d.asked(c)
 	d.poke()
 	return c
 }
@@ -194,60 +199,99 @@ func (d *device) grounded() {
 	}
 }
 
-// follow takes an event into what the device knows. It holds d.mu.
-func (d *device) follow(e *pb.Event) {
-	now := item{e.Conversation, e.Seq, e.GetMessage().GetText()}
+// follow takes an event that a session shows into what the device knows. It holds d.mu.
+func (d *device) follow(session string, e *pb.Event) {
+	now := fingerprint(e)
+	was, had := d.inbox[e.InboxSeq]
+	d.shows(session, e, !had)
 	d.w.shown.Add(1)
-	if was, ok := d.inbox[e.InboxSeq]; ok {
+	if had {
 		d.w.again.Add(1)
 		if was != now {
-			d.w.find("D", "%s/%s is shown %v and %v at inbox_seq %d", d.user, d.id, was, now, e.InboxSeq)
+			d.w.find("D", "%s is shown two different events at inbox_seq %d, now %v", d.name(), e.InboxSeq, e)
 		}
 		return
 	}
 	d.inbox[e.InboxSeq] = now
 	if d.cursor == nil || e.InboxSeq > d.cursor.InboxSeq {
 		d.cursor = &pb.Cursor{InboxSeq: e.InboxSeq, Epoch: e.Epoch}
-		if e.Seq > 0 && e.Seq <= d.talks[e.Conversation] && e.GetReceipt() == nil && e.GetRefused() == nil {
-			d.w.find("O", "%s/%s is shown seq %d of %s after %d", d.user, d.id, e.Seq, e.Conversation, d.talks[e.Conversation])
-		}
-		if e.GetRefused() == nil && e.GetReceipt() == nil {
-			d.talks[e.Conversation] = max(d.talks[e.Conversation], e.Seq)
-		}
 	}
-	if e.GetMessage() != nil {
-		d.w.crowd.heard(d, e)
+	if e.GetRefused() == nil && e.GetReceipt() == nil {
+		d.talks[e.Conversation] = max(d.talks[e.Conversation], e.Seq)
+	}
+	if m := e.GetMessage(); m != nil {
+		d.numbers[e.Conversation] = max(d.numbers[e.Conversation], m.Number)
+		d.w.crowd.heard(e.Conversation, m.Number)
 	}
 	if e.DeviceId == d.id && e.ClientSeq > 0 {
 		d.told(e)
 	}
 }
 
+// fingerprint is what an event says, in eight bytes.
+func fingerprint(e *pb.Event) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s %d %d %s %s %d %T %s", e.Conversation, e.Seq, e.Number, e.User, e.DeviceId, e.ClientSeq, e.Word, e.GetMessage().GetText())
+	return h.Sum64()
+}
+
 // told takes the outcome of an own command. It holds d.mu.
 func (d *device) told(e *pb.Event) {
 	if e.ClientSeq > uint64(len(d.commands)) {
-		d.w.find("P", "%s/%s is told of its command %d of %d", d.user, d.id, e.ClientSeq, len(d.commands))
+		d.w.find("P", "%s is told of its command %d of %d", d.name(), e.ClientSeq, len(d.commands))
 		return
 	}
 	c := d.commands[e.ClientSeq-1]
 	if e.GetRefused().GetReason() == pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ {
-		if c.state != done { // an earlier number did not arrive before it: again, in order
-			c.state = fresh
-			d.poke()
-		}
+		d.again(c, e.GetRefused().GetExpectedClientSeq())
 		return
 	}
 	if r := e.GetRefused(); r != nil {
 		d.w.refused(r.Reason.String())
 	}
-	if c.state == done && c.inboxSeq != e.InboxSeq {
-		d.w.find("D", "%s/%s has two outcomes of command %d, at inbox_seq %d and %d", d.user, d.id, e.ClientSeq, c.inboxSeq, e.InboxSeq)
+	d.outcomeOf(c, e)
+	if c.state == done && c.inboxSeq != 0 && c.inboxSeq != e.InboxSeq {
+		d.w.find("D", "%s has two outcomes of command %d, at inbox_seq %d and %d", d.name(), e.ClientSeq, c.inboxSeq, e.InboxSeq)
 		return
 	}
 	c.state, c.told, c.inboxSeq = done, time.Now(), e.InboxSeq
 	if c.word.GetText() == nil || e.GetRefused() != nil {
 		c.outcome = e
 	}
+	d.slide()
+}
+
+// again sends from the expected number on, in order: an earlier one did not arrive before it, or was taken from the log.
+// It holds d.mu.
+func (d *device) again(refused *command, expected uint64) {
+	if refused.state == done {
+		return
+	}
+	refused.state = fresh
+	if expected == 0 || expected > refused.word.ClientSeq {
+		return
+	}
+	for _, c := range d.commands[expected-1 : refused.word.ClientSeq] {
+		if c.state == accepted && time.Since(c.sent) > patientFor {
+			c.state = fresh
+		}
+	}
+	d.poke()
+}
+
+// unsure gives up waiting for outcomes that stood in a part of the inbox that is not kept any more. What became of these
+// commands is in the histories and in the log, where the judge looks. It holds d.mu.
+func (d *device) unsure() {
+	for _, c := range d.commands[d.open:] {
+		if c.state == accepted {
+			c.state, c.told = done, time.Now()
+		}
+	}
+	d.slide()
+}
+
+// slide moves the window behind commands that have their outcome. It holds d.mu.
+func (d *device) slide() {
 	for d.open < len(d.commands) && d.commands[d.open].state == done {
 		d.open++
 	}

@@ -1,4 +1,5 @@
-// People who talk in pairs and in a hall, at a pace; and probes, one for each partition, by which a recovery is measured.
+// People who talk in pairs, in a hall and on a square, some of whom quarrel; and probes, one for each partition, by which
+// a recovery is measured.
 
 package system
 
@@ -6,8 +7,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,41 +18,40 @@ import (
 )
 
 const (
-	hallSize     = 12 // people in the group that all of them hear
-	hallShare    = 8  // one of so many commands of its members is said there
-	backlogMost  = 24 // commands without outcome at which a person waits with the next
+	hallSize     = 12   // people in the group that is spoken in all the time
+	hallShare    = 5    // one of so many commands of its members is said there
+	squareSize   = 64   // the largest group that there can be
+	seenEvery    = 4    // of a person's bursts one ends with a read mark
+	backlogMost  = 1000 // commands without outcome at which a person waits with the next
+	floodPace    = 20 * time.Millisecond
 	signupAtOnce = 8
 )
 
-// place of a message.
-type place struct {
-	conversation string
-	seq          uint64
-}
-
-// crowd is everybody, and what has been heard.
+// crowd is everybody.
 type crowd struct {
 	w       *world
-	devices map[string]*device  // by user and device id
+	devices map[string]*device  // by name
 	people  []*device           // who talk; 2i and 2i+1 are a pair
 	probes  []*device           // one for each partition
-	talks   map[string][]string // device user -> conversations
+	talks   map[string][]string // user -> conversations that are never left
+	clubs   map[string]*club    // user -> a group out of which people are thrown
 	hall    string
+	square  string
 	live    context.Context
 	alive   sync.WaitGroup // devices
 
-	pace    atomic.Int64 // nanoseconds between two commands of a person; 0 = silence
-	flood   atomic.Bool  // everybody says as much as the window lets through
-	mu      sync.Mutex
-	said    map[place]string
-	numbers map[place]uint64
-}
+	pace  atomic.Int64 // nanoseconds between two bursts of a person
+	flood atomic.Bool  // everybody says as much as the window lets through
+	hot   atomic.Bool  // the hall is as loud as all others together
+	races atomic.Int64 // commands of people who quarrel
 
-func key(user, id string) string { return user + " " + id }
+	mu    sync.Mutex
+	heads map[string]uint64 // conversation -> the highest number that anybody was shown
+}
 
 // gather makes accounts and conversations.
 func (w *world) gather(ctx context.Context, people int) *crowd {
-	c := &crowd{w: w, live: ctx, devices: map[string]*device{}, said: map[place]string{}, numbers: map[place]uint64{}, talks: map[string][]string{}}
+	c := &crowd{w: w, live: ctx, devices: map[string]*device{}, heads: map[string]uint64{}, talks: map[string][]string{}, clubs: map[string]*club{}}
 	w.crowd = c
 	for i := range people {
 		c.people = append(c.people, c.join(fmt.Sprintf("person%d", i), "phone"))
@@ -66,7 +64,7 @@ func (w *world) gather(ctx context.Context, people int) *crowd {
 			}
 		}
 	}
-	all := append(append([]*device{}, c.people...), c.probes...)
+	all := c.everybody()
 	each(all, func(_ int, d *device) {
 		e, _ := d.do(&pb.Send{Word: &pb.Send_CreateAccount{CreateAccount: &pb.SendProfile{DisplayName: d.user}}})
 		require.True(w.t, e.GetAccount().GetCreated(), "account of %s: %v", d.user, e)
@@ -81,14 +79,21 @@ func (w *world) gather(ctx context.Context, people int) *crowd {
 		}
 		c.befriend(d, all[peer])
 	})
-	c.hall = c.meet(c.people[:min(hallSize, len(c.people))])
+	c.hall = c.meet("the hall", c.people[:min(hallSize, len(c.people))])
+	c.square = c.meet("the square", c.people[:min(squareSize, len(c.people))])
+	for _, talk := range []string{c.hall, c.square} {
+		for _, d := range c.people[:min(map[string]int{c.hall: hallSize, c.square: squareSize}[talk], len(c.people))] {
+			c.talks[d.user] = append(c.talks[d.user], talk)
+		}
+	}
+	c.found()
 	return c
 }
 
-// join makes a device that lives until the campaign ends. Not for use while messages are heard.
+// join makes a device that lives until the campaign ends.
 func (c *crowd) join(user, id string) *device {
 	d := c.w.newDevice(user, id)
-	c.devices[key(user, id)] = d
+	c.devices[d.name()] = d
 	c.alive.Go(func() { d.live(c.live) })
 	return d
 }
@@ -102,17 +107,16 @@ func (c *crowd) befriend(d, peer *device) {
 	c.talks[peer.user] = append(c.talks[peer.user], e.Conversation)
 }
 
-// meet makes the hall and waits until everybody is in.
-func (c *crowd) meet(members []*device) string {
+// meet makes a group and waits until everybody is in.
+func (c *crowd) meet(title string, members []*device) string {
 	var users []string
 	for _, d := range members[1:] {
 		users = append(users, d.user)
 	}
-	e, _ := members[0].do(&pb.Send{Word: &pb.Send_CreateGroup{CreateGroup: &pb.SendCreateGroup{Title: "the hall", Members: users}}})
-	require.NotNil(c.w.t, e.GetCreated(), "the hall: %v", e)
+	e, _ := members[0].do(&pb.Send{Word: &pb.Send_CreateGroup{CreateGroup: &pb.SendCreateGroup{Title: title, Members: users}}})
+	require.NotNil(c.w.t, e.GetCreated(), "%s: %v", title, e)
 	for _, d := range members {
-		require.True(c.w.t, d.wait(recoveryPatience, func() bool { return d.talks[e.Conversation] >= uint64(len(members)) }), "%s is not in the hall", d.user)
-		c.talks[d.user] = append(c.talks[d.user], e.Conversation)
+		require.True(c.w.t, d.wait(recoveryPatience, func() bool { return d.talks[e.Conversation] >= uint64(len(members)) }), "%s is not in %s", d.user, title)
 	}
 	return e.Conversation
 }
@@ -131,34 +135,71 @@ func each(devices []*device, do func(int, *device)) {
 	wg.Wait()
 }
 
-// talk lets everybody say something now and then until the context ends.
-func (c *crowd) talk(ctx context.Context) *sync.WaitGroup {
+// talk lets everybody say something now and then, some commands at once, until the context ends.
+func (c *crowd) talk(ctx context.Context, burst int) *sync.WaitGroup {
 	var wg sync.WaitGroup
-	for _, d := range c.people {
+	for i, d := range c.people {
 		wg.Go(func() {
 			for n := 0; ; n++ {
-				pace := time.Duration(c.pace.Load())
-				if c.flood.Load() {
-					pace = 20 * time.Millisecond
-				}
 				select {
 				case <-ctx.Done():
 					return
-				case <-time.After(pace/2 + rand.N(pace)):
+				case <-time.After(c.pause(i)):
 				}
-				if d.backlog() >= backlogMost {
-					continue
+				for b := range burst {
+					if d.backlog() < backlogMost {
+						c.speak(i, d, n*burst+b)
+					}
 				}
-				talks := c.talks[d.user]
-				to := talks[0]
-				if len(talks) > 1 && n%hallShare == 0 {
-					to = talks[1]
+				if n%seenEvery == 0 {
+					d.read(c.talks[d.user][0])
 				}
-				d.ask(&pb.Send{Conversation: to, Word: &pb.Send_Text{Text: &pb.SendText{}}})
 			}
 		})
 	}
 	return &wg
+}
+
+// pause is how long a person waits until the next burst.
+func (c *crowd) pause(person int) time.Duration {
+	pace := time.Duration(c.pace.Load())
+	switch {
+	case c.flood.Load():
+		pace = floodPace
+	case c.hot.Load() && person < hallSize:
+		pace = pace * hallSize / time.Duration(max(len(c.people)-hallSize, 1))
+	}
+	return pace/2 + rand.N(pace)
+}
+
+// speak is one command of a person.
+func (c *crowd) speak(person int, d *device, n int) {
+	if club := c.clubs[d.user]; club != nil {
+		c.races.Add(1)
+		c.quarrel(d, club)
+		return
+	}
+	to := c.talks[d.user][0]
+	if person < hallSize && (c.hot.Load() || n%hallShare == 0) {
+		to = c.hall
+	}
+	d.say(to)
+}
+
+// say says something.
+func (d *device) say(to string) *command {
+	return d.ask(&pb.Send{Conversation: to, Word: &pb.Send_Text{Text: &pb.SendText{}}})
+}
+
+// read marks everything as read that was shown of a conversation. Marks are hints: one that is lost is not sent again.
+func (d *device) read(talk string) {
+	d.mu.Lock()
+	s, n := d.socket, d.numbers[talk]
+	ok := s != nil && s.welcomed && !s.resync
+	d.mu.Unlock()
+	if ok && n > 0 {
+		s.say(&pb.ClientFrame{Word: &pb.ClientFrame_Seen{Seen: &pb.SeenMark{Conversation: talk, Marks: &pb.Marks{Delivered: n, Read: n}}}})
+	}
 }
 
 // probe asks something in every partition and returns when the last outcome came, or a zero time.
@@ -184,47 +225,18 @@ func (c *crowd) probe() time.Time {
 	return last
 }
 
-// heard holds a message against what was said, and against what others heard.
-func (c *crowd) heard(d *device, e *pb.Event) {
-	text := e.GetMessage().GetText()
-	words := strings.Fields(text)
-	if len(words) != 4 {
-		c.w.find("P", "%s is shown %q at seq %d of %s", d.user, text, e.Seq, e.Conversation)
-		return
-	}
-	if words[0] != e.Conversation {
-		c.w.find("K", "%s is shown %q in %s", d.user, text, e.Conversation)
-	}
-	if words[1] != e.User {
-		c.w.find("P", "%s is shown %q as %s's", d.user, text, e.User)
-	}
-	c.note(d, place{e.Conversation, e.Seq}, e.GetMessage().GetNumber(), text)
-}
-
-// note holds one order for all: a seq is one message, wherever it is shown.
-func (c *crowd) note(d *device, at place, number uint64, text string) {
+// heard notes how far a conversation was shown to anybody.
+func (c *crowd) heard(conversation string, number uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if was, ok := c.said[at]; ok && (was != text || c.numbers[at] != number) {
-		c.w.find("O", "seq %d of %s is %q, number %d, and for %s %q, number %d", at.seq, at.conversation, was, c.numbers[at], d.user, text, number)
-	}
-	c.said[at], c.numbers[at] = text, number
+	c.heads[conversation] = max(c.heads[conversation], number)
 }
 
-// issued reports whether a text was asked by the device that it names.
-func (c *crowd) issued(text string) bool {
-	words := strings.Fields(text)
-	if len(words) != 4 {
-		return false
-	}
-	d := c.devices[key(words[1], words[2])]
-	seq, err := strconv.ParseUint(words[3], 10, 64)
-	if d == nil || err != nil {
-		return false
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return seq <= uint64(len(d.commands)) && d.commands[seq-1].word.GetText().GetText() == text
+// head is how far a conversation was shown to anybody.
+func (c *crowd) head(conversation string) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heads[conversation]
 }
 
 // everybody is all devices that ask.

@@ -13,6 +13,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/parley-im/parley/test/servers/network"
+	"github.com/parley-im/parley/topology/wire"
 )
 
 const (
@@ -30,12 +33,16 @@ type member struct {
 	args  []string
 	log   string // file
 	path  string
+	host  *network.Host // where it runs; nil = here
+	data  string        // folder
+	trap  string        // file that says where it dies
 
 	mu      sync.Mutex
 	cond    *sync.Cond
 	cmd     *exec.Cmd // nil while it does not run
 	started time.Time
-	struck  int // the pid that was told to end
+	struck  int  // the pid that was told to end
+	trapped bool // or shall end by its trap
 	away    bool
 	over    bool
 	ended   chan struct{}
@@ -45,7 +52,8 @@ type member struct {
 
 func newMember(w *world, name string, roles []string, data string, env ...string) *member {
 	m := &member{
-		name: name, roles: roles, env: env, path: w.h.Binary, log: w.dir + "/" + name + ".log", admin: w.port(), ended: make(chan struct{}),
+		name: name, roles: roles, env: env, path: w.h.Binary, log: w.dir + "/" + name + ".log", admin: w.port(name), ended: make(chan struct{}),
+		host: w.host(name), data: data, trap: w.dir + "/" + name + ".trap",
 	}
 	m.cond = sync.NewCond(&m.mu)
 	m.args = append([]string{"run", "--settings", w.h.Settings, "--admin", m.admin, "--instance", name, "--data", data}, roles...)
@@ -58,7 +66,12 @@ func (m *member) keep(t *testing.T) {
 		defer close(m.ended)
 		// The signal that a child gets when its parent dies is sent when the thread dies that made it.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		if m.host == nil {
+			defer runtime.UnlockOSThread()
+		} else if err := m.host.Enter(); err != nil {
+			t.Errorf("start %s: %v", m.name, err)
+			return
+		}
 		for m.awaited() {
 			if err := m.once(); err != nil {
 				t.Errorf("start %s: %v", m.name, err)
@@ -86,8 +99,11 @@ func (m *member) once() error {
 		return err
 	}
 	defer log.Close()
-	c := exec.Command(m.path, m.args...)
-	c.Env, c.Stdout, c.Stderr = append(os.Environ(), m.env...), log, log
+	m.mu.Lock()
+	path := m.path
+	m.mu.Unlock()
+	c := exec.Command(path, m.args...)
+	c.Env, c.Stdout, c.Stderr = append(append(os.Environ(), wire.FailpointEnv+"="+m.trap), m.env...), log, log
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := c.Start(); err != nil {
 		return err
@@ -100,7 +116,7 @@ func (m *member) once() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.deaths++
-	if m.struck != c.Process.Pid && !m.over {
+	if byTrap := m.byTrap(); !byTrap && m.struck != c.Process.Pid && !m.over {
 		m.own = append(m.own, fmt.Sprintf("%v: %s", err, m.lastWords()))
 	}
 	m.cmd = nil
@@ -177,6 +193,32 @@ func (m *member) rest() {
 		m.struck = m.cmd.Process.Pid
 		_ = m.cmd.Process.Signal(syscall.SIGTERM)
 	}
+}
+
+// gone waits until a process that rests has ended.
+func (m *member) gone() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.cmd != nil {
+		m.cond.Wait()
+	}
+}
+
+// down is kill -9, and the process stays so until it is called back.
+func (m *member) down() {
+	m.running()
+	m.mu.Lock()
+	m.away = true
+	m.mu.Unlock()
+	m.signal(syscall.SIGKILL, true)
+	m.gone()
+}
+
+// died is how often the process has ended.
+func (m *member) died() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.deaths
 }
 
 func (m *member) back() {

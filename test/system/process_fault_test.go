@@ -4,14 +4,12 @@ package system
 
 import (
 	"math/rand/v2"
-	"sync"
 	"time"
 )
 
 const (
 	recovering  = 600 * time.Millisecond // after its start a process reads its tables, or begins to
 	overSession = sessionTimeout + 2*time.Second
-	overMember  = followerSession + 2*time.Second
 	stormBeat   = 2 * time.Second // between a member's coming and its going
 	stormBeats  = 6
 )
@@ -37,9 +35,9 @@ func killDispatcher(w *world) time.Time { return w.any(w.dispatchers).kill() }
 func killGateway(w *world) time.Time    { return w.any(w.gateways).kill() }
 
 func freezeProcessors(w *world) time.Time { return w.any(w.processors).freeze(overSession) }
-func freezeViews(w *world) time.Time      { return w.views.freeze(overMember) }
+func freezeViews(w *world) time.Time      { return w.views.freeze(overSession) }
 func freezeGateway(w *world) time.Time    { return w.any(w.gateways).freeze(overSession) }
-func freezeDispatcher(w *world) time.Time { return w.any(w.dispatchers).freeze(overMember) }
+func freezeDispatcher(w *world) time.Time { return w.any(w.dispatchers).freeze(overSession) }
 
 // rollingRestart ends every process in good order, the next when the last is ready again.
 func rollingRestart(w *world) time.Time {
@@ -61,20 +59,4 @@ func rebalanceStorm(w *world) time.Time {
 		time.Sleep(stormBeat)
 	}
 	return time.Now()
-}
-
-// pair is two faults that overlap, of different parts of the house.
-func pair(w *world) time.Time {
-	one := []func(*world) time.Time{killProcessors, freezeProcessors, killRecovering, killViews, killGateway}
-	two := []func(*world) time.Time{killLeader, freezeBroker, flushRedis, killRedis, killMongo, killDispatcher, killKeys}
-	a, b := one[w.rand.IntN(len(one))], two[w.rand.IntN(len(two))]
-	var times [2]time.Time
-	var wg sync.WaitGroup
-	wg.Go(func() { times[0] = a(w) })
-	wg.Go(func() { times[1] = b(w) })
-	wg.Wait()
-	if times[0].After(times[1]) {
-		return times[0]
-	}
-	return times[1]
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const (
@@ -76,6 +77,22 @@ func killCoordinator(w *world) time.Time {
 		}
 		return nil
 	})
+	return w.bounce(broker)
+}
+
+// killController kills the broker that leads the controllers.
+func killController(w *world) time.Time {
+	broker := w.rand.IntN(len(w.kafka.Brokers))
+	if client, err := kgo.NewClient(kgo.SeedBrokers(w.kafka.Brokers...)); err == nil {
+		defer client.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), askKafka)
+		defer cancel()
+		ask := kmsg.NewPtrDescribeQuorumRequest()
+		ask.Topics = []kmsg.DescribeQuorumRequestTopic{{Topic: "__cluster_metadata", Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{}}}}
+		if a, err := ask.RequestWith(ctx, client); err == nil && len(a.Topics) == 1 && len(a.Topics[0].Partitions) == 1 && a.Topics[0].Partitions[0].LeaderID > 0 {
+			broker = int(a.Topics[0].Partitions[0].LeaderID) - 1
+		}
+	}
 	return w.bounce(broker)
 }
 

@@ -4,6 +4,7 @@ package system
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -30,6 +31,8 @@ const (
 // socket is one connection.
 type socket struct {
 	d        *device
+	name     string // of the stretch without resync, for the checker
+	stretch  int
 	c        *websocket.Conn
 	door     string
 	twin     bool // a second connection of the device, which sends again what was sent
@@ -81,6 +84,7 @@ func (d *device) connect(ctx context.Context, twin bool) time.Duration {
 	d.mu.Lock()
 	s.cursor = proto.CloneOf(d.cursor)
 	s.resync = s.cursor == nil
+	s.begin()
 	if !twin {
 		d.socket = s
 	}
@@ -99,6 +103,18 @@ func (d *device) connect(ctx context.Context, twin bool) time.Duration {
 		d.grounded()
 	}
 	return s.retry
+}
+
+// begin names the stretch that goes on from the cursor. It holds d.mu.
+func (s *socket) begin() {
+	if s.stretch == 0 {
+		s.d.sockets++
+	}
+	s.stretch++
+	s.name = fmt.Sprintf("%s.%d.%d", s.d.name(), s.d.sockets, s.stretch)
+	if s.cursor != nil {
+		s.d.jumps(s.name, s.cursor.InboxSeq)
+	}
 }
 
 // run sends what waits until the connection is over.
@@ -274,7 +290,6 @@ func (s *socket) take(f *pb.ServerFrame) {
 		s.jump(word.Snapshot.GetCursor())
 	case *pb.ServerFrame_Resync:
 		s.d.w.resyncs.Add(1)
-		s.d.w.note("%s/%s at inbox_seq %d is told to take a snapshot by %s: %s", s.d.user, s.d.id, s.cursor.GetInboxSeq(), s.door, word.Resync.Detail)
 		s.resync = true
 		s.d.poke()
 	case *pb.ServerFrame_Events:
@@ -303,10 +318,14 @@ func (s *socket) jump(to *pb.Cursor) {
 		to = &pb.Cursor{}
 	}
 	s.cursor, s.resync = proto.CloneOf(to), false
+	s.begin()
 	had := s.d.cursor
 	switch {
 	case had == nil || to.InboxSeq > had.InboxSeq:
-		if had != nil {
+		clear(s.d.since)
+		if had == nil {
+			s.d.floor = to.InboxSeq
+		} else {
 			s.d.holes += int(to.InboxSeq - had.InboxSeq)
 			s.d.gaps = append(s.d.gaps, gap{had, to.InboxSeq})
 		}
@@ -338,12 +357,16 @@ func (s *socket) fill(a *pb.Difference) {
 	g := &s.d.gaps[0]
 	if a.SnapshotNeeded {
 		s.d.gaps = s.d.gaps[1:]
+		s.d.unsure()
 		return
 	}
+	s.d.fills++
+	stretch := fmt.Sprintf("%s.fill%d", s.d.name(), s.d.fills)
+	s.d.jumps(stretch, g.from.InboxSeq)
 	for _, e := range a.Events {
 		if e.InboxSeq == g.from.InboxSeq+1 && e.InboxSeq <= g.to {
 			g.from = &pb.Cursor{InboxSeq: e.InboxSeq, Epoch: e.Epoch}
-			s.d.follow(e)
+			s.d.follow(stretch, e)
 			s.d.holes--
 		}
 	}
@@ -354,17 +377,14 @@ func (s *socket) fill(a *pb.Difference) {
 	s.d.poke()
 }
 
-// event must follow on what this connection was shown before.
+// event is shown by this connection; the checker judges whether it follows on what was shown before.
 func (s *socket) event(e *pb.Event) {
 	if s.cursor == nil {
-		s.d.w.find("G", "%s/%s is shown inbox_seq %d before any snapshot", s.d.user, s.d.id, e.InboxSeq)
+		s.d.w.find("G", "%s is shown inbox_seq %d before any snapshot", s.d.name(), e.InboxSeq)
 		return
 	}
-	if e.InboxSeq != s.cursor.InboxSeq+1 {
-		s.d.w.find("G", "%s/%s is shown inbox_seq %d after %d", s.d.user, s.d.id, e.InboxSeq, s.cursor.InboxSeq)
-	}
 	s.cursor = &pb.Cursor{InboxSeq: e.InboxSeq, Epoch: e.Epoch}
-	s.d.follow(e)
+	s.d.follow(s.name, e)
 }
 
 func (s *socket) accepted(re uint64) {

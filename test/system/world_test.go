@@ -19,13 +19,13 @@ import (
 	"github.com/parley-im/parley/gateways/token"
 	"github.com/parley-im/parley/test/house"
 	"github.com/parley-im/parley/test/servers"
+	"github.com/parley-im/parley/test/servers/network"
 	"github.com/parley-im/parley/topology"
 )
 
 const (
 	partitions       = 8               // of every topic
-	sessionTimeout   = 3 * time.Second // of processors; a freeze lasts longer
-	followerSession  = 10 * time.Second
+	sessionTimeout   = 3 * time.Second // of members of groups; a freeze lasts longer
 	recoveryPatience = 5 * time.Minute // until a fault that never heals fails the campaign; no promise
 	drain            = "3s"            // of a gateway that stops
 	tokenLife        = 48 * time.Hour
@@ -34,8 +34,8 @@ const (
 
 // The roles of the processors, and of the views with their query service.
 var (
-	processing = []string{"processor/"}
-	viewing    = []string{"view/", "query"}
+	folding = []string{"processor/"}
+	viewing = []string{"view/", "query"}
 )
 
 // world is everything that a campaign plays with.
@@ -45,15 +45,23 @@ type world struct {
 	kafka *servers.KafkaServer
 	redis *servers.RedisServer
 	mongo *servers.MongoServer
+	net   *network.Network // nil where none can be had, noNet says why
+	noNet error
+	hosts map[string]*network.Host
 	dir   string // logs, settings, local stores
 	key   ed25519.PrivateKey
-	rand  *rand.Rand
+	rand  *dice
+	began time.Time
+	disks map[string]*disk // of their own: by what stands on them
+
+	earlier string // binary of an earlier commit
 
 	processors, dispatchers, gateways []*member
 	views, keys, spare                *member
 	doors                             []string // addresses of the gateways
 
 	crowd     *crowd
+	history   *history
 	deafFrom  atomic.Int64 // since when (Unix nanoseconds) nothing that is sent may be accepted; 0 = all is well
 	refusals  sync.Map     // code -> *atomic.Int64
 	accepted  atomic.Int64
@@ -62,13 +70,44 @@ type world struct {
 	behind    atomic.Int64 // snapshots behind what the device had
 	resyncs   atomic.Int64
 	nudges    atomic.Int64 // devices that came back by themselves because they were behind for long
-	poisoned  []poison
+	holed     atomic.Int64 // devices that jumped over what is not kept any more
+	poisons   atomic.Int64
+	forged    map[place]bool // records that nobody of the house can have written, and that parley verify must find
 	spareOnce sync.Once
 	storm     int // sockets of a reconnect storm
 
 	mu       sync.Mutex
 	findings []string
+	unsaid   map[string]int64 // letter -> anomalies that the checker counted
+	left     []string         // out, and why
 }
+
+// dice are for many goroutines.
+type dice struct {
+	mu   sync.Mutex
+	rand *rand.Rand
+}
+
+func (d *dice) IntN(n int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.rand.IntN(n)
+}
+
+func (d *dice) Perm(n int) []int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.rand.Perm(n)
+}
+
+// leaveOut says of faults that they cannot be done here: loudly, and in the report.
+func (w *world) leaveOut(class int, why string) {
+	w.t.Logf("!!! SKIPPED: class %d, %s", class, why)
+	w.left = append(w.left, fmt.Sprintf("%d: %s", class, why))
+}
+
+// age is how long the campaign lasts.
+func (w *world) age() time.Duration { return time.Since(w.began).Round(time.Second) }
 
 // find notes an anomaly.
 func (w *world) find(letter, format string, a ...any) {
@@ -105,24 +144,30 @@ func (w *world) members() []*member {
 	return append(all, w.gateways...)
 }
 
-func (w *world) port() string { return servers.Port(w.t) }
-
 // newWorld starts the servers and the house.
-func newWorld(t *testing.T, seed uint64) *world {
-	w := &world{t: t, dir: t.TempDir(), rand: rand.New(rand.NewPCG(seed, 0))}
+func newWorld(t *testing.T, seed uint64, storm int) *world {
+	w := &world{
+		t: t, dir: t.TempDir(), rand: &dice{rand: rand.New(rand.NewPCG(seed, 0))}, storm: storm, began: time.Now(),
+		disks: map[string]*disk{}, forged: map[place]bool{}, unsaid: map[string]int64{},
+	}
+	w.history = newHistory(t.TempDir())
+	w.connect()
+	w.disks[brokerDisk] = w.disk(filepath.Join(w.dir, "kafka", "broker-1"), brokerDiskMiB)
 	// Both Kafka's and the stores' data live in folders of the test, and go with it.
-	w.kafka = servers.Kafka(t, servers.Brokers(3))
-	w.redis, w.mongo = servers.Redis(t, servers.AOF()), servers.Mongo(t, servers.OnDisk())
-	binary, err := house.Build()
+	w.kafka = servers.Kafka(t, servers.Brokers(3), servers.Folder(filepath.Join(w.dir, "kafka")), servers.At(w.host("kafka0"), w.host("kafka1"), w.host("kafka2")))
+	w.redis = servers.Redis(t, servers.AOF(), servers.At(w.host("redis")))
+	w.mongo = servers.Mongo(t, servers.OnDisk(), servers.At(w.host("mongo")))
+	binary, err := house.BuildMortal()
 	require.NoError(t, err)
 	w.h = &house.House{
 		Partitions: partitions, Binary: binary, Data: filepath.Join(w.dir, "data"), Kafka: strings.Join(w.kafka.Brokers, ","),
 		Redis: w.redis.Addr, Mongo: w.mongo.URI, Settings: filepath.Join(w.dir, "parley.yaml"), Strangers: map[string]bool{},
 	}
+	w.buildEarlier()
 	w.key, _, err = token.Pair(filepath.Join(w.h.Data, "token"))
 	require.NoError(t, err)
-	query, key := w.port(), w.port()
-	pushes := []string{w.port(), w.port()}
+	query, key := w.port("views"), w.port("keys")
+	pushes := []string{w.port("dispatch0"), w.port("dispatch1")}
 	require.NoError(t, os.WriteFile(w.h.Settings, []byte(strings.Join([]string{
 		"brokers: " + w.h.Kafka, "redis: " + w.h.Redis, "documents: " + w.h.Mongo, "data: " + w.h.Data,
 		"replication: 3", fmt.Sprint("partitions: ", partitions), "session-timeout: " + sessionTimeout.String(),
@@ -132,14 +177,15 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w.h.Run(t, "topology", "apply", "--settings", w.h.Settings)
 	for i, push := range pushes {
 		own := filepath.Join(w.dir, fmt.Sprint("processor", i))
-		w.processors = append(w.processors, newMember(w, fmt.Sprint("processors", i), processing, own))
+		w.disks[fmt.Sprint("processors", i)] = w.disk(own, storeDiskMiB)
+		w.processors = append(w.processors, newMember(w, fmt.Sprint("processors", i), folding, own))
 		w.dispatchers = append(w.dispatchers, newMember(w, fmt.Sprint("dispatch", i), []string{"dispatch"}, w.h.Data, "PARLEY_PUSH_LISTEN="+push))
-		w.doors = append(w.doors, w.port())
+		w.doors = append(w.doors, w.port(fmt.Sprint("gateway", i)))
 		w.gateways = append(w.gateways, newMember(w, fmt.Sprint("gateway", i), []string{"gateway"}, w.h.Data, "PARLEY_HTTP="+w.doors[i]))
 	}
 	w.views = newMember(w, "views", viewing, w.h.Data)
 	w.keys = newMember(w, "keys", []string{"keys"}, w.h.Data)
-	w.spare = newMember(w, "spare", processing, filepath.Join(w.dir, "spare"))
+	w.spare = newMember(w, "spare", folding, filepath.Join(w.dir, "spare"))
 	for _, m := range w.members() {
 		m.keep(t)
 	}

@@ -1,0 +1,74 @@
+// Two versions at once (class 24): a binary of an earlier commit works beside the present one, then alone, and then the
+// present one comes back; all under load.
+
+package system
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// earlier is the commit whose binary is mixed in: the oldest one that is promised to work beside the present one.
+const earlier = "841ce0d"
+
+const mixed = "two versions mixed, and rollback"
+
+// buildEarlier makes the binary of the earlier commit; it needs the repository's past.
+func (w *world) buildEarlier() {
+	if !picked(mixed, os.Getenv("FAULTS")) {
+		return
+	}
+	source, binary := filepath.Join(w.dir, "earlier"), filepath.Join(w.dir, "parley-"+earlier)
+	w.must("make "+source, os.MkdirAll(source, 0o755))
+	script := fmt.Sprintf(`set -o pipefail; git --git-dir "$(git rev-parse --git-dir)" archive %s | tar -xf - -C %s`, earlier, source)
+	if out, err := exec.Command("bash", "-c", script).CombinedOutput(); err != nil {
+		w.leaveOut(24, fmt.Sprintf("two versions mixed: commit %s is not to be had: %s", earlier, out))
+		return
+	}
+	build := exec.Command("go", "build", "-o", binary, "./cmd/parley")
+	build.Dir = source
+	if out, err := build.CombinedOutput(); err != nil {
+		w.t.Errorf("build commit %s: %v\n%s", earlier, err, out)
+		return
+	}
+	w.earlier = binary
+}
+
+// mixVersions lets one of each work with the earlier binary, then all, then none.
+func mixVersions(w *world) time.Time {
+	if w.earlier == "" {
+		return time.Now()
+	}
+	half := []*member{w.processors[0], w.gateways[0], w.dispatchers[0]}
+	rest := []*member{w.processors[1], w.gateways[1], w.dispatchers[1], w.views, w.keys}
+	for i, step := range []struct {
+		members []*member
+		binary  string
+	}{{half, w.earlier}, {rest, w.earlier}, {half, w.h.Binary}, {rest, w.h.Binary}} {
+		w.become(step.members, step.binary)
+		if w.crowd.probe().IsZero() {
+			w.find("S", "nothing goes on with two versions mixed, step %d", i+1)
+		}
+	}
+	return time.Now()
+}
+
+// become restarts processes with another binary.
+func (w *world) become(members []*member, binary string) {
+	var wg sync.WaitGroup
+	for _, m := range members {
+		wg.Go(func() {
+			m.mu.Lock()
+			m.path = binary
+			m.mu.Unlock()
+			if !m.restart() {
+				w.t.Errorf("%s is not ready with %s: %s", m.name, filepath.Base(binary), m.lastWords())
+			}
+		})
+	}
+	wg.Wait()
+}
