@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,8 +22,8 @@ const (
 	blink    = 300 * time.Millisecond // long enough for an answer that comes, on a line that is good
 )
 
-// echo is a network of two hosts, the second of which answers what it is told.
-func echo(t *testing.T) (*Network, *Host, *Host) {
+// echo is a network of two hosts, the second of which answers what it is told, and counts it.
+func echo(t *testing.T, heard *atomic.Int64) (*Network, *Host, *Host) {
 	n, err := New()
 	if errors.Is(err, ErrUnavailable) && os.Getenv("PARLEY_REAL") != "required" {
 		t.Skipf("SKIPPED: %v", err)
@@ -46,6 +47,7 @@ func echo(t *testing.T) (*Network, *Host, *Host) {
 			if err != nil {
 				return
 			}
+			heard.Add(1)
 			_, _ = l.WriteTo(packet[:size], from)
 		}
 	}()
@@ -96,25 +98,30 @@ func answered(t *testing.T, c net.Conn, within time.Duration) bool {
 }
 
 func TestPacketsArrive(t *testing.T) {
-	n, a, b := echo(t)
+	n, a, b := echo(t, new(atomic.Int64))
 	require.True(t, answered(t, call(t, a, b), patience))
 	require.True(t, answered(t, call(t, n.Own, b), patience), "from the test's own process")
 }
 
 func TestCutIsOneWay(t *testing.T) {
-	n, a, b := echo(t)
+	var heard atomic.Int64
+	n, a, b := echo(t, &heard)
 	c, own := call(t, a, b), call(t, n.Own, b)
-	for _, cut := range [][2]*Host{{a, b}, {b, a}} {
-		heal := n.Set(Line{Loss: 1}, cut[0], cut[1])
-		require.False(t, answered(t, c, blink), "%s to %s is cut", cut[0].Name, cut[1].Name)
-		require.True(t, answered(t, own, patience), "others are not")
+	for _, cut := range []struct {
+		from, to *Host
+		arrives  int64
+	}{{a, b, 0}, {b, a, 1}} {
+		heal, before := n.Set(Line{Loss: 1}, cut.from, cut.to), heard.Load()
+		require.False(t, answered(t, c, blink), "%s to %s is cut", cut.from.Name, cut.to.Name)
+		require.Equal(t, cut.arrives, heard.Load()-before, "the other way is good")
+		require.True(t, answered(t, own, patience), "others are not cut")
 		heal()
 		require.True(t, answered(t, c, patience))
 	}
 }
 
 func TestDelay(t *testing.T) {
-	n, a, b := echo(t)
+	n, a, b := echo(t, new(atomic.Int64))
 	c := call(t, a, b)
 	n.Set(Line{Delay: blink}, a, b)
 	began := time.Now()
@@ -122,8 +129,8 @@ func TestDelay(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(began), blink)
 }
 
-// some sends numbered packets and returns the numbers that come back, in their order.
-func some(t *testing.T, c net.Conn, count, size int) (back []int) {
+// some sends numbered packets and returns the numbers that come back, in their order, and when the last one did.
+func some(t *testing.T, c net.Conn, count, size int) (back []int, last time.Time) {
 	for i := range count {
 		_, err := fmt.Fprintf(c, "%0*d", size, i)
 		require.NoError(t, err)
@@ -134,8 +141,9 @@ func some(t *testing.T, c net.Conn, count, size int) (back []int) {
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(silence)))
 		got, err := c.Read(packet)
 		if err != nil {
-			return back
+			return back, last
 		}
+		last = time.Now()
 		var number int
 		_, err = fmt.Sscanf(string(packet[:got]), "%d", &number)
 		require.NoError(t, err)
@@ -144,7 +152,7 @@ func some(t *testing.T, c net.Conn, count, size int) (back []int) {
 }
 
 func TestLossAndOrder(t *testing.T) {
-	n, a, b := echo(t)
+	n, a, b := echo(t, new(atomic.Int64))
 	c := call(t, a, b)
 	rising := func(l []int) bool {
 		for i := range l[1:] {
@@ -156,28 +164,29 @@ func TestLossAndOrder(t *testing.T) {
 	}
 	const count = 400
 	n.Set(Line{Loss: 0.5, Delay: time.Millisecond}, a, b)
-	back := some(t, c, count, 10)
+	back, _ := some(t, c, count, 10)
 	require.Greater(t, len(back), count/8)
 	require.Less(t, len(back), count*7/8, "half of them are lost")
 	require.True(t, rising(back), "those that are left keep their order")
 	n.Set(Line{Reorder: 0.2, Delay: 20 * time.Millisecond}, a, b)
-	require.False(t, rising(some(t, c, count, 10)), "some overtake")
+	back, _ = some(t, c, count, 10)
+	require.False(t, rising(back), "some overtake")
 }
 
 func TestRate(t *testing.T) {
-	n, a, b := echo(t)
+	n, a, b := echo(t, new(atomic.Int64))
 	c := call(t, a, b)
 	n.Set(Line{Rate: 1 << 20}, a, b)
 	began := time.Now()
 	const count, size = 40, 1000
-	back := some(t, c, count, size)
+	back, last := some(t, c, count, size)
 	require.NotEmpty(t, back)
 	least := time.Duration(len(back)) * size * 8 * time.Second / (1 << 20)
-	require.GreaterOrEqual(t, time.Since(began), least, "faster than the line is")
+	require.GreaterOrEqual(t, last.Sub(began), least, "faster than the line is")
 }
 
 func TestWorseThenGood(t *testing.T) {
-	n, a, b := echo(t)
+	n, a, b := echo(t, new(atomic.Int64))
 	c := call(t, a, b)
 	first := n.Set(Line{Delay: time.Millisecond}, a, b)
 	second := n.SetBoth(Line{Loss: 1}, []*Host{a}, []*Host{b})
