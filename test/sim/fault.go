@@ -22,7 +22,7 @@ var faultNames = [...]string{"kill", "freeze", "thaw", "evict", "compact", "wipe
 	"retention", "stack"}
 
 // The weights of faults when they are switched on.
-var faultMost = [len(faultNames)]int{6, 5, 6, 4, 6, 2, 2, 1, 10, 2, 2, 4, 8, 1, 4, 2, 10, 2, 2, 2, 6, 2, 1, 3, 3}
+var faultMost = [len(faultNames)]int{6, 5, 6, 4, 6, 2, 2, 1, 10, 2, 2, 4, 8, 1, 4, 2, 10, 2, 2, 2, 6, 2, 1, 2, 3}
 
 // drawSwarm draws a seed's faults. Thaws and ghosts are always there, lest what is frozen stays so.
 func (w *World) drawSwarm() swarm {
@@ -115,7 +115,7 @@ func (w *World) strike(name string) bool {
 	case "panic":
 		return s.process != nil && s.process.doom()
 	case "commits gone":
-		return g.coordinator.forget(n)
+		return w.random.IntN(forgetEvery) == 0 && g.coordinator.forget(n)
 	case "retention":
 		return w.retain(g, n)
 	case "stack":
@@ -132,6 +132,7 @@ func (w *World) strike(name string) bool {
 const (
 	lostMachine = 6 // of the kills, one after which a disk is gone
 	lookEvery   = 8
+	forgetEvery = 3       // of the commits that are to be lost; an input is then folded again from its start
 	flushEvery  = 3       // of the flushes that are drawn; each makes a view fold everything again
 	slowMost    = 400     // ticks that a view stands still
 	farAhead    = 1 << 20 // records; a log that has grown past such a store again could not tell

@@ -19,6 +19,7 @@ import (
 type naive struct {
 	w        *World
 	due      map[string]int
+	first    map[string][]*entry // of each topic, without repeats
 	accounts map[string]*naiveAccount
 	talks    map[string]*naiveTalk
 	marks    map[string][2]uint64
@@ -35,6 +36,16 @@ type naiveAccount struct {
 // once calls each for every record of a topic that is not a repeat: of a device's word by its number, of the house's by
 // its cause. The first one counts.
 func (n *naive) once(topic string, each func(e *entry)) {
+	if n.first[topic] == nil {
+		n.first[topic] = n.firstOf(topic)
+	}
+	for _, e := range n.first[topic] {
+		each(e)
+	}
+}
+
+func (n *naive) firstOf(topic string) []*entry {
+	var all []*entry
 	met := map[string]bool{}
 	for _, p := range n.w.log[topic] {
 		for _, e := range p.entries {
@@ -44,15 +55,16 @@ func (n *naive) once(topic string, each func(e *entry)) {
 				}
 				met[string(packed)] = true
 			}
-			each(e)
+			all = append(all, e)
 		}
 	}
+	return all
 }
 
 // naive runs the model over the log.
 func (w *World) naive() {
 	n := &naive{
-		w: w, due: map[string]int{}, accounts: map[string]*naiveAccount{}, talks: map[string]*naiveTalk{},
+		w: w, due: map[string]int{}, first: map[string][]*entry{}, accounts: map[string]*naiveAccount{}, talks: map[string]*naiveTalk{},
 		marks: map[string][2]uint64{}, heard: map[lineKey][]uint64{},
 	}
 	n.outbox()
