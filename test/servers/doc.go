@@ -8,6 +8,12 @@
 //	r := servers.Redis(t, servers.AOF())
 //	m := servers.Mongo(t)
 //
+// A test that cuts lines, or makes them slow, gives its servers hosts on a network of its own, see package network:
+//
+//	n, err := network.New()
+//	h, err := n.Host("redis")
+//	r := servers.Redis(t, servers.At(h))
+//
 // A package whose tests share one starts it in TestMain with StartKafka, StartRedis or StartMongo, and hands an error
 // of theirs to SkipOrFail in each test. Command up runs one in the foreground.
 //
