@@ -15,6 +15,7 @@ type swarm struct {
 	processes int
 	weights   [len(faultNames)]int
 	pushLoss  int // of 100 pushes
+	strife    bool
 }
 
 var faultNames = [...]string{"kill", "freeze", "thaw", "evict", "compact", "wipe", "restore", "ahead", "ghosts", "clock", "poison",
@@ -26,7 +27,7 @@ var faultMost = [len(faultNames)]int{6, 5, 6, 4, 6, 2, 2, 1, 10, 2, 2, 4, 8, 1, 
 
 // drawSwarm draws a seed's faults. Thaws and ghosts are always there, lest what is frozen stays so.
 func (w *World) drawSwarm() swarm {
-	s := swarm{processes: 2 + w.random.IntN(mostProcesses-1), pushLoss: w.random.IntN(60)}
+	s := swarm{processes: 2 + w.random.IntN(mostProcesses-1), pushLoss: w.random.IntN(60), strife: w.random.IntN(3) == 0}
 	for i, most := range faultMost {
 		if w.random.IntN(2) > 0 || faultNames[i] == "thaw" || faultNames[i] == "ghosts" || faultNames[i] == "nothing" {
 			s.weights[i] = 1 + w.random.IntN(most)

@@ -48,6 +48,9 @@ const (
 	NewestRules
 	RulesForgotten
 	StandbyTrusted
+	BlockForgotten
+	RemovedStaysMember
+	ClockBelieved
 	AlarmsOff // bites in disasters alone
 	mutants
 )
@@ -63,7 +66,9 @@ var mutantNames = [mutants]string{
 	"a dropped push without resync", "membership cached at a gateway", "acks=1 and a lost leader",
 	"non-idempotent producer with retries", "two partitioners",
 	"an old binary that goes on under new rules", "a binary that folds by the newest rules it knows",
-	"an owner that forgets which rules hold", "a hot standby that does not read what it missed", "alarms are switched off",
+	"an owner that forgets which rules hold", "a hot standby that does not read what it missed",
+	"a block that is not held against who sends", "a member who is removed and stays", "a broker's clock believed",
+	"alarms are switched off",
 }
 
 func (m Mutant) String() string { return mutantNames[m] }
@@ -83,25 +88,6 @@ func Mutants() []Mutant {
 }
 
 func (w *World) broken(m Mutant) bool { return w.cfg.Mutant == m }
-
-// variant is the machine that counts as right. No machine of the house says two things to one key today, so a check
-// without output index would do no harm: the variant tells every inbox twice.
-func (w *World) variant(m machine) machine {
-	if !w.broken(NoIndexInCheck) || m.Group.Name != "conversation" {
-		return m
-	}
-	fold := m.Fold
-	m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
-		next, out := fold(rules, row, in)
-		for _, o := range slices.Clone(out) {
-			if o.Topic == "inbox.commands" {
-				out = append(out, o)
-			}
-		}
-		return next, out
-	}
-	return m
-}
 
 // mutated is the machine as a process runs it.
 func (w *World) mutated(real *machine, p *process) *machine {

@@ -21,7 +21,11 @@ func (d *device) ask() {
 		}
 		where = d.anyTalk()
 	}
-	switch n := d.w.random.IntN(100); {
+	n := d.w.random.IntN(100)
+	if d.w.swarm.strife && d.w.random.IntN(2) == 0 {
+		n = strife[d.w.random.IntN(len(strife))]
+	}
+	switch {
 	case d.asked == 0 && d.id == d.user+"-phone" && d.user != "zoe":
 		where = ""
 		c.Word = account(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_CreateAccount{CreateAccount: &parleyv1.CreateAccount{DisplayName: seal(d.user)}}})
@@ -51,6 +55,10 @@ func (d *device) ask() {
 	d.waiting = append(d.waiting, command{d.asked, where, marshal(c)})
 	d.say("outbox.commands", d.user, d.waiting[len(d.waiting)-1].value)
 }
+
+// strife is what people ask who race against each other: to block and unblock, to add, invite, accept, remove and leave, and
+// to take a role away, while the others speak.
+var strife = [...]int{1, 1, 4, 21, 21, 22, 27, 30, 32, 33, 33, 35, 39}
 
 func account(r *parleyv1.AccountRequest) *parleyv1.OutboxCommand_Account {
 	return &parleyv1.OutboxCommand_Account{Account: r}

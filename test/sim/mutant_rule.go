@@ -1,0 +1,63 @@
+// Mutants of rules: what the machines of a whole house would get wrong alike. The production fold says the same, so
+// that only the naive model, and what people see, can find them.
+
+package sim
+
+import (
+	"slices"
+
+	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
+)
+
+// variant is the machine that counts as right. No machine of the house says two things to one key today, so a check
+// without output index would do no harm: the variant tells every inbox twice.
+func (w *World) variant(m machine) machine {
+	fold := m.Fold
+	switch {
+	case w.broken(NoIndexInCheck) && m.Group.Name == "conversation":
+		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+			next, out := fold(rules, row, in)
+			for _, o := range slices.Clone(out) {
+				if o.Topic == "inbox.commands" {
+					out = append(out, o)
+				}
+			}
+			return next, out
+		}
+	case w.broken(BlockForgotten) && m.Group.Name == "conversation":
+		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+			return fold(rules, changed(row, func(r *parleyv1.Row) { r.GetConversation().Blocks = nil }), in)
+		}
+	case w.broken(RemovedStaysMember) && m.Group.Name == "conversation":
+		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+			next, out := fold(rules, row, in)
+			return keepMembers(row, next, in), out
+		}
+	case w.broken(ClockBelieved) && m.Group.Name == "account":
+		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+			return fold(rules, changed(row, func(r *parleyv1.Row) { r.TimeMs = 0 }), in)
+		}
+	}
+	return m
+}
+
+// changed is a row with a change. A row of another kind, or none, is left alone.
+func changed(row []byte, change func(*parleyv1.Row)) []byte {
+	var r parleyv1.Row
+	if row == nil || r.UnmarshalVT(row) != nil || r.GetConversation() == nil && r.GetAccount() == nil {
+		return row
+	}
+	change(&r)
+	return marshal(&r)
+}
+
+// keepMembers lets a removal be said and not be done.
+func keepMembers(row, next []byte, in *topology.Record) []byte {
+	var before parleyv1.Row
+	var c parleyv1.ConversationCommand
+	if next == nil || before.UnmarshalVT(row) != nil || c.UnmarshalVT(in.Value) != nil || c.GetRequest().GetRemoveMember() == nil {
+		return next
+	}
+	return changed(next, func(r *parleyv1.Row) { r.GetConversation().Members = before.GetConversation().GetMembers() })
+}
