@@ -13,6 +13,8 @@ import (
 
 	"github.com/IBM/sarama"
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 )
 
 // Cluster says how to reach Kafka. With Brokers alone the connection is plain, for one's own machine.
@@ -78,6 +80,19 @@ func (c Cluster) forSarama(conf *sarama.Config) error {
 	return nil
 }
 
+// forFranz are the connection's options for franz-go.
+func (c Cluster) forFranz() ([]kgo.Opt, error) {
+	options := []kgo.Opt{kgo.SeedBrokers(c.Brokers...)}
+	secure, err := c.TLS()
+	if secure != nil {
+		options = append(options, kgo.DialTLSConfig(secure))
+	}
+	if c.User != "" {
+		options = append(options, kgo.SASL(plain.Auth{User: c.User, Pass: c.Password}.AsMechanism()))
+	}
+	return options, err
+}
+
 // TLS is the connection's encryption, nil for none: for sarama, and for clients beside this package.
 func (c Cluster) TLS() (*tls.Config, error) {
 	if !c.secure() {
@@ -102,22 +117,6 @@ func (c Cluster) TLS() (*tls.Config, error) {
 		secure.Certificates = []tls.Certificate{pair}
 	}
 	return secure, nil
-}
-
-// forwardLogs hands librdkafka's log lines to slog until the channel closes. Levels are syslog's.
-func forwardLogs(lines <-chan kafka.LogEvent, log *slog.Logger) {
-	for l := range lines {
-		switch {
-		case l.Tag == "CONFWARN": // that a setting is experimental; defaults.go says why we want it
-			log.Debug(l.Message, "from", "librdkafka", "tag", l.Tag)
-		case l.Level <= 3:
-			log.Error(l.Message, "from", "librdkafka", "tag", l.Tag)
-		case l.Level == 4:
-			log.Warn(l.Message, "from", "librdkafka", "tag", l.Tag)
-		default:
-			log.Debug(l.Message, "from", "librdkafka", "tag", l.Tag)
-		}
-	}
 }
 
 func loggerOr(log *slog.Logger) *slog.Logger {

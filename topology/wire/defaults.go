@@ -3,11 +3,13 @@
 package wire
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/lovoo/goka"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
 )
@@ -31,10 +33,8 @@ const (
 	consumeWait        = 100 * time.Millisecond
 	fetchBytes         = 256 << 10 // of a partition in one fetch
 	gatherBytes        = 64 << 10  // of all partitions together, for which a broker need not wait
-	deliveryQueue      = 10_000    // answers of librdkafka that wait for us
 	maxMessageBytes    = 1 << 20   // of a produced record: Kafka's own limit, which topology.MaxValue stays below
 	maxRecordBytes     = 960 << 10 // key and value of an output; leaves room for headers in maxMessageBytes
-	sendQueueSlack     = 2         // librdkafka's own queue against our budget, so that it is never the one that is full
 	closeFlushInterval = 10 * time.Millisecond
 )
 
@@ -114,39 +114,47 @@ func (g *group) gokaOptions() []goka.ProcessorOption {
 	return options
 }
 
-// groupProducerSettings keep the prefix law: one incarnation writes to each partition a prefix of what it emitted.
-func groupProducerSettings(s Settings, clientID string) kafka.ConfigMap {
-	m := baseProducerSettings(s.Cluster, clientID, s.MaxInFlight, s.MaxInFlightBytes)
-	m["message.timeout.ms"] = 0               // a timeout drops a record and sends the next: a hole that no receiver can see
-	m["enable.gapless.guarantee"] = true      // any failure is final
-	m["message.send.max.retries"] = 1<<31 - 1 // the same: only the end of the process gives up
-	return m
+// groupProducerOptions keep the prefix law: one incarnation writes to each partition a prefix of what it emitted. The
+// library's own defaults are a part of it: idempotence, acks of all in-sync replicas, no limit of retries or of time.
+func groupProducerOptions(s Settings, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
+	options, err := producerOptions(s.Cluster, clientID, log)
+	return append(options,
+		kgo.StopProducerOnDataLossDetected(), // any doubt about what stands in the log is final
+		kgo.UnknownTopicRetries(-1),          // a broker that comes back may not know its topics for a moment
+	), err
 }
 
-// baseProducerSettings are common to groups and gateways.
-func baseProducerSettings(c Cluster, clientID string, records int, bytes int64) kafka.ConfigMap {
-	return c.forRdkafka(kafka.ConfigMap{
-		"client.id":                             clientID,
-		"enable.idempotence":                    true,  // else a retry writes twice, and out of order
-		"acks":                                  "all", // in all in-sync replicas, or it did not happen
-		"max.in.flight.requests.per.connection": 5,     // the most that idempotence allows
-		// No lingering: while requests are in flight records gather anyway, so batches grow with the load.
-		"linger.ms":                    0,
-		"queue.buffering.max.messages": sendQueueSlack * records,
-		"queue.buffering.max.kbytes":   sendQueueSlack * int(bytes>>10),
-		"message.max.bytes":            maxMessageBytes,
-		"compression.type":             "none", // values are small and mostly ciphertext
-		"allow.auto.create.topics":     false,
-		"go.delivery.report.fields":    "none",        // we know what we sent
-		"go.events.channel.size":       deliveryQueue, // the default of a million is 16 MB for the collector to scan
-		"go.produce.channel.size":      1,             // we do not use it, and its default is as large
-		"go.logs.channel.enable":       true,          // else librdkafka writes to stderr
-		"log.connection.close":         false,         // brokers close idle connections; that is no news
-		"socket.nagle.disable":         true,
-		"reconnect.backoff.max.ms":     1000, // after an outage be back within a second, not ten
-		"statistics.interval.ms":       0,
-		"enable.metrics.push":          false, // brokers need not know how we fare
-	})
+// emitterOptions are for gateways, who must answer their clients in time: the client_seq of commands shows a hole, and
+// the client sends again.
+func emitterOptions(cfg EmitterConfig, log *slog.Logger) ([]kgo.Opt, error) {
+	options, err := producerOptions(cfg.Cluster, cfg.Name, log)
+	return append(options,
+		kgo.RecordDeliveryTimeout(max(cfg.Deadline, time.Second)), // the least that the library takes
+		kgo.AllowIdempotentProduceCancellation(),                  // also what may be in the log already
+	), err
+}
+
+// producerOptions are common to groups and gateways.
+func producerOptions(c Cluster, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
+	options, err := c.forFranz()
+	return append(options,
+		kgo.ClientID(clientID),
+		kgo.WithLogger(franzLog{log}),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ManualFlushing(),                   // rounds are ours, see franz.go
+		kgo.MaxBufferedRecords(2*roundRecords), // never the limit that is met: a round is smaller
+		kgo.ProducerBatchMaxBytes(maxMessageBytes),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), // values are small and mostly ciphertext
+		kgo.DialTimeout(networkTimeout),
+		kgo.RetryBackoffFn(backoff),
+		kgo.MetadataMinAge(joinBackoffFirst), // a new leader is looked for at once
+		kgo.DisableClientMetrics(),           // brokers need not know how we fare
+	), err
+}
+
+// backoff is the pause before the n-th attempt: after an outage be back within a second, not five.
+func backoff(n int) time.Duration {
+	return min(joinBackoffFirst<<min(n, 10), time.Second)
 }
 
 // baseConsumerSettings are common to followers and readers.

@@ -1,4 +1,4 @@
-// Package wire marries the plan to Kafka. It alone knows goka, sarama and librdkafka; the laws of the log live here.
+// Package wire marries the plan to Kafka. It alone knows goka, sarama, librdkafka and franz-go; the laws of the log live here.
 //
 // Three things are to be had: RunGroup runs one group table for one machine; an Emitter produces for gateways and never
 // blocks; Follow feeds a view or the dispatcher. Read, Ends and their kin are for tools and tests.
@@ -8,7 +8,7 @@
 //	group.go       a group's settings and its life, from first connection to last breath
 //	fold.go        what happens to one input: rules, fold, outputs, row
 //	lane.go        outputs before state: a row's changelog record waits for the outputs before it
-//	producer.go    goka's producer over lanes; sender.go is the seam, librdkafka.go what lies below it
+//	producer.go    goka's producer over lanes; sender.go is the seam, franz.go what lies below it
 //	store.go       the local copy of the table, on Pebble; partition_store.go what is not yet on disk, and suspects
 //	commits.go     what may be committed: the contiguous prefix of finished inputs
 //	session.go     a session of the consumer group: set-up, drain, rejoin at once

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/parley-im/parley/topology"
 )
@@ -22,12 +23,15 @@ const (
 	defaultEmitterRecords = 50_000           // records accepted and not answered
 	defaultEmitterBytes   = 64 << 20         // bytes of the same
 	emitterFlushInterval  = 5 * time.Millisecond
+	emitterSweepInterval  = 50 * time.Millisecond // between looks for records whose deadline is over
 )
 
 // What Emit may answer. In both cases the record is not in the log, and done is not called.
 var (
 	ErrOverloaded = errors.New("too many records wait for Kafka: try again later")
 	ErrClosed     = errors.New("the emitter is closed")
+
+	errDeadline = errors.New("Kafka did not answer in time")
 )
 
 // DeliveryError is why a record has no place. Commands carry a client_seq, so they may be sent again in either case.
@@ -68,25 +72,32 @@ type EmitterConfig struct {
 
 // Emitter produces for gateways. All methods may be called from everywhere.
 type Emitter struct {
-	p          *kafka.Producer
+	out        *franz
 	partitions int32
 	lane       []byte
 	maxRecords int64
 	maxBytes   int64
+	deadline   time.Duration
 	log        *slog.Logger
+
+	mu    sync.Mutex
+	order []*pending // oldest first; answered ones are dropped by the sweep
 
 	records, bytes atomic.Int64
 	closing        sync.RWMutex // held for reading by Emit, for writing by Close
 	closed         bool
 	failed         atomic.Pointer[error]
 	idle           sync.WaitGroup
+	stop           context.CancelFunc
 
 	answers *prometheus.CounterVec
 }
 
 // pending is a record that waits for its answer.
 type pending struct {
-	size int64
+	shipment
+	due  time.Time
+	told atomic.Bool // answered, by Kafka or because its deadline is over
 	done func(Placed, error)
 }
 
@@ -104,15 +115,8 @@ func NewEmitter(cfg EmitterConfig) (*Emitter, error) {
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = defaultEmitterBytes
 	}
-	settings := baseProducerSettings(cfg.Cluster, cfg.Name, cfg.MaxRecords, cfg.MaxBytes)
-	// A gateway must answer its client in time; the client_seq of commands shows a hole, and the client sends again.
-	settings["message.timeout.ms"] = int(cfg.Deadline.Milliseconds())
-	p, err := kafka.NewProducer(&settings)
-	if err != nil {
-		return nil, fmt.Errorf("start the producer: %w", err)
-	}
 	e := &Emitter{
-		p: p, partitions: cfg.Plan.Partitions, lane: []byte(cfg.Lane),
+		partitions: cfg.Plan.Partitions, lane: []byte(cfg.Lane), deadline: cfg.Deadline,
 		maxRecords: int64(cfg.MaxRecords), maxBytes: cfg.MaxBytes, log: loggerOr(cfg.Log).With("emitter", cfg.Name),
 	}
 	labels := prometheus.Labels{"emitter": cfg.Name}
@@ -121,9 +125,20 @@ func NewEmitter(cfg EmitterConfig) (*Emitter, error) {
 	register(cfg.Metrics, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "parley_emitter_pending_records", Help: "Records accepted and not answered.", ConstLabels: labels},
 		func() float64 { return float64(e.records.Load()) }))
-	go forwardLogs(p.Logs(), e.log)
-	e.idle.Add(1)
-	go e.deliver()
+	options, err := emitterOptions(cfg, e.log)
+	if err != nil {
+		return nil, err
+	}
+	e.out, err = newFranz(options, sendHooks{
+		acked:  func(s *shipment, offset int64) { e.answer(s.pending, Placed{s.partition, offset}, nil) },
+		failed: func(s *shipment, err error) { e.answer(s.pending, Placed{}, err) },
+	}, mayFail)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	e.idle.Go(func() { every(ctx, emitterSweepInterval, e.sweep) })
 	return e, nil
 }
 
@@ -145,32 +160,33 @@ func (e *Emitter) EmitTo(topic string, partition int32, key string, value []byte
 	if len(e.lane) > 0 {
 		headers = append(headers[:len(headers):len(headers)], topology.Header{Key: topology.HeaderLane, Value: e.lane})
 	}
-	s := &shipment{topic: topic, key: key, value: value, headers: headers}
-	w := &pending{size: s.size(), done: done}
+	w := &pending{
+		shipment: shipment{topic: topic, partition: partition, key: key, value: value, headers: headers}, due: time.Now().Add(e.deadline), done: done,
+	}
+	w.pending = w
+	if partition < 0 || partition >= e.partitions || w.size() > maxMessageBytes {
+		e.count(topic, "refused")
+		return &DeliveryError{Err: fmt.Errorf("a record of %d bytes for %s/%d: a record may have %d bytes, and there are %d partitions",
+			w.size(), topic, partition, maxMessageBytes, e.partitions)}
+	}
 	if !e.accept(w) {
 		e.count(topic, "overloaded")
 		return ErrOverloaded
 	}
-	err := e.p.Produce(&kafka.Message{
-		TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: partition},
-		Key:            []byte(key), Value: value, Headers: rdkafkaHeaders(headers), Opaque: w,
-	}, nil)
-	if err == nil {
-		return nil
+	e.mu.Lock()
+	e.order = append(e.order, w)
+	e.mu.Unlock()
+	if err := e.out.send(&w.shipment); err != nil {
+		w.told.Store(true)
+		e.release(w)
+		return ErrClosed
 	}
-	e.release(w)
-	var full kafka.Error
-	if errors.As(err, &full) && full.Code() == kafka.ErrQueueFull {
-		e.count(topic, "overloaded")
-		return ErrOverloaded
-	}
-	e.count(topic, "refused")
-	return &DeliveryError{Err: err}
+	return nil
 }
 
 // accept takes a place in the queue, if there is one.
 func (e *Emitter) accept(w *pending) bool {
-	records, bytes := e.records.Add(1), e.bytes.Add(w.size)
+	records, bytes := e.records.Add(1), e.bytes.Add(w.size())
 	if records <= e.maxRecords && bytes <= e.maxBytes {
 		return true
 	}
@@ -180,63 +196,62 @@ func (e *Emitter) accept(w *pending) bool {
 
 func (e *Emitter) release(w *pending) {
 	e.records.Add(-1)
-	e.bytes.Add(-w.size)
+	e.bytes.Add(-w.size())
 }
 
-// deliver answers. It ends when the producer is closed.
-func (e *Emitter) deliver() {
-	defer e.idle.Done()
-	for event := range e.p.Events() {
-		switch m := event.(type) {
-		case *kafka.Message:
-			e.answer(m)
-		case kafka.Error:
-			if m.IsFatal() {
-				err := fmt.Errorf("the producer is beyond repair, start the process again: %w", m)
-				e.failed.CompareAndSwap(nil, &err)
-				e.log.Error("the producer failed", "error", m)
-				continue
-			}
-			e.log.Warn("the producer is in trouble and goes on trying", "error", m)
-		}
+// answer tells where a record stands, or why nobody knows. The first answer counts: Kafka's, or that its time is over.
+func (e *Emitter) answer(w *pending, at Placed, err error) {
+	if w.told.Swap(true) {
+		return
 	}
-}
-
-func (e *Emitter) answer(m *kafka.Message) {
-	w := m.Opaque.(*pending)
 	e.release(w)
-	tp := m.TopicPartition
 	answer := "placed"
-	var err error
-	if tp.Error != nil {
-		failure := &DeliveryError{Err: tp.Error, MaybeInLog: maybeInLog(tp.Error)}
+	if err != nil {
+		if errors.Is(err, kerr.ClusterAuthorizationFailed) {
+			e.failed.CompareAndSwap(nil, new(fmt.Errorf("this process may not produce, correct its rights and start it again: %w", err)))
+			e.log.Error("the producer failed", "error", err)
+		}
+		failure := &DeliveryError{Err: err, MaybeInLog: maybeInLog(err)}
 		err, answer = failure, "failed"
 		if failure.MaybeInLog {
 			answer = "unknown"
 		}
 	}
-	if tp.Topic != nil {
-		e.count(*tp.Topic, answer)
-	}
+	e.count(w.topic, answer)
 	if w.done != nil {
-		w.done(Placed{Partition: tp.Partition, Offset: int64(tp.Offset)}, err)
+		w.done(at, err)
+	}
+}
+
+// sweep answers the records whose deadline is over: a gateway must answer its client in time, whatever a broker does.
+func (e *Emitter) sweep() {
+	now := time.Now()
+	var over []*pending
+	e.mu.Lock()
+	n := 0
+	for n < len(e.order) && (e.order[n].told.Load() || e.order[n].due.Before(now)) {
+		over = append(over, e.order[n])
+		n++
+	}
+	e.order = e.order[n:]
+	e.mu.Unlock()
+	for _, w := range over {
+		w.answered.Store(true) // not handed over any more, if it was not
+		e.answer(w, Placed{}, errDeadline)
 	}
 }
 
 func (e *Emitter) count(topic, answer string) { e.answers.WithLabelValues(topic, answer).Inc() }
 
-// maybeInLog is false only for errors that librdkafka gives before a record can have left, or that the broker gives
-// instead of appending it. A timeout may be either.
+// maybeInLog is false only for errors that a broker gives instead of appending a record. A timeout may be either.
 func maybeInLog(err error) bool {
-	var e kafka.Error
-	if !errors.As(err, &e) {
-		return true
-	}
-	switch e.Code() {
-	case kafka.ErrMsgSizeTooLarge, kafka.ErrPurgeQueue, kafka.ErrUnknownPartition, kafka.ErrUnknownTopic,
-		kafka.ErrUnknownTopicOrPart, kafka.ErrTopicAuthorizationFailed, kafka.ErrInvalidMsgSize, kafka.ErrRecordListTooLarge,
-		kafka.ErrInvalidRecord, kafka.ErrPolicyViolation, kafka.ErrQueueFull:
-		return false
+	for _, never := range []error{
+		kerr.MessageTooLarge, kerr.UnknownTopicOrPartition, kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed,
+		kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.PolicyViolation,
+	} {
+		if errors.Is(err, never) {
+			return false
+		}
 	}
 	return true
 }
@@ -263,14 +278,8 @@ func (e *Emitter) Close(limit time.Duration) error {
 		time.Sleep(emitterFlushInterval)
 	}
 	given := e.records.Load()
-	if given > 0 {
-		// The answers of purged records come from the delivery goroutine.
-		_ = e.p.Purge(kafka.PurgeQueue | kafka.PurgeInFlight)
-		for end := time.Now().Add(time.Second); e.records.Load() > 0 && time.Now().Before(end); {
-			time.Sleep(emitterFlushInterval)
-		}
-	}
-	e.p.Close()
+	e.out.close() // what is left is answered with an error
+	e.stop()
 	e.idle.Wait()
 	if given > 0 {
 		return fmt.Errorf("%d records were given up after %v; they may or may not be in the log", given, limit)

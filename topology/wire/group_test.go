@@ -250,19 +250,16 @@ func TestRestartGoesOn(t *testing.T) {
 	}
 }
 
-// tableIsWhole compares the last row of every key with the events.
+// tableIsWhole waits for the rows of all commands, which travel behind the events, and compares the last of every key.
 func (h *house) tableIsWhole() {
 	h.t.Helper()
-	rows := map[string]topology.Record{}
-	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
-		if !IsTakeover(&r) {
-			rows[r.Key] = r
-			require.Len(h.t, r.Get(topology.HeaderGeneration), 8)
-		}
-	}
 	last := map[string]topology.Record{}
 	for _, r := range h.read(wiretest.Commands) {
 		last[r.Key] = r
+	}
+	rows := h.rows()
+	for end := time.Now().Add(testPatience); behind(rows, last) && time.Now().Before(end); rows = h.rows() {
+		time.Sleep(10 * time.Millisecond)
 	}
 	require.ElementsMatch(h.t, slices.Collect(maps.Keys(last)), slices.Collect(maps.Keys(rows)))
 	for key, r := range rows {
@@ -271,6 +268,28 @@ func (h *house) tableIsWhole() {
 		require.Equal(h.t, last[key].Offset+1, n)
 		require.Equal(h.t, last[key].Partition, r.Partition)
 	}
+}
+
+// rows are the last of every key in the changelog.
+func (h *house) rows() map[string]topology.Record {
+	rows := map[string]topology.Record{}
+	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+		if !IsTakeover(&r) {
+			rows[r.Key] = r
+			require.Len(h.t, r.Get(topology.HeaderGeneration), 8)
+		}
+	}
+	return rows
+}
+
+// behind tells whether some row does not contain the last command of its key yet.
+func behind(rows, last map[string]topology.Record) bool {
+	for key, r := range last {
+		if n, err := through(rows[key].Value); err != nil || n <= r.Offset {
+			return true
+		}
+	}
+	return false
 }
 
 func TestTwoMembersShareAndTakeOver(t *testing.T) {

@@ -101,7 +101,7 @@ func TestNoRowBeforeItsOutputsAreInTheLog(t *testing.T) {
 	}
 	var on atomic.Bool
 	on.Store(true)
-	tries := refuse(k, wiretest.Events, kerr.NotLeaderForPartition, &on) // librdkafka tries again for ever
+	tries := refuse(k, wiretest.Events, kerr.NotLeaderForPartition, &on) // the producer tries again for ever
 	start(t, h.config(t.TempDir())).awaitReady(t)
 	h.send(50, 5)
 	h.await("refusals", func() bool { return tries.Load() >= 5 })

@@ -264,8 +264,11 @@ func (b *budget) ended() error {
 
 // buildProducer is goka's hook for the producer.
 func (g *group) buildProducer([]string, string, func() hash.Hash32) (goka.Producer, error) {
-	settings := groupProducerSettings(g.settings, g.name)
-	out, err := newRdkafka(settings, sendHooks{acked: g.producer.acked, failed: g.producer.failed}, g.log)
+	options, err := groupProducerOptions(g.settings, g.name, g.log)
+	if err != nil {
+		return nil, err
+	}
+	out, err := newFranz(options, sendHooks{acked: g.producer.acked, failed: g.producer.failed}, isFinal)
 	if err != nil {
 		return nil, err
 	}

@@ -3,14 +3,16 @@
 package wire
 
 import (
+	"sync/atomic"
+
 	"github.com/lovoo/goka"
 
 	"github.com/parley-im/parley/topology"
 )
 
-// sender carries shipments to Kafka. There is one implementation, on librdkafka; sarama and franz-go fit below the same
-// seam when they are to be compared. What it must keep is the prefix law: of what was sent to a partition, a prefix gets
-// there, once, in order.
+// sender carries shipments to Kafka. There is one implementation, on franz-go; other libraries fit below the same seam
+// when they are to be compared. What it must keep is the prefix law: of what was sent to a partition, a prefix gets there,
+// once, in order.
 type sender interface {
 	// send hands a shipment over and never blocks. An error is final.
 	send(*shipment) error
@@ -48,6 +50,9 @@ type shipment struct {
 	need   uint64 // output: its number in the lane; else: the outputs that must be acked before it leaves
 	store  *partitionStore
 	finish goka.PromiseFinisher // nil = nobody waits
+
+	answered atomic.Bool // by the sender: acked or failed
+	pending  *pending    // whoever waits at an emitter
 }
 
 func (s *shipment) size() int64 {

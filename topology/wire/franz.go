@@ -1,0 +1,236 @@
+// This file carries shipments with franz-go, in rounds: one request for all topics and partitions of a broker.
+//
+// librdkafka sends a request for each partition, and a request costs the broker the same with one record in it or a
+// hundred. Here everything that came while a round was on its way leaves with the next: no wait when idle, batches under
+// load. A partition's records are handed over when all of its earlier ones are acked, so nothing can overtake a record
+// that failed. A partition whose leader is slow or gone waits alone: after a while the others go on without it.
+
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Limits of rounds.
+const (
+	rowLinger    = 20 * time.Millisecond // how long a row waits for outputs to travel with: nobody waits for rows but commits
+	rowsAtOnce   = 2_000                 // rows that wait for nothing any more
+	roundRecords = 20_000                // of one round; more waits for the next
+	roundWait    = 50 * time.Millisecond // for all of a round's records; those that are late hold their partitions back alone
+	closeLimit   = time.Second           // from the client's end to the last answer about what it gave up
+)
+
+var errPurged = errors.New("the producer is stopped")
+
+// What a failure of one record means for the others.
+const (
+	isFinal = false // nothing is sent after it
+	mayFail = true  // the others go on: whoever reads can see the hole, and whoever wrote sends again
+)
+
+// franz is a sender on franz-go.
+type franz struct {
+	client *kgo.Client
+	hooks  sendHooks
+	fails  bool            // mayFail or isFinal
+	ctx    context.Context // ends with purge
+	cancel context.CancelFunc
+	wake   chan struct{} // holds one: look at waiting
+	done   sync.WaitGroup
+	late   []*shipment // handed over, and not answered in time; belongs to run
+
+	mu      sync.Mutex
+	waiting []*shipment // in the order of send
+	since   time.Time   // that the first of them waits
+	urgent  bool        // one of them is no row
+	broken  bool        // a record failed, or purge: no round begins
+	closing bool
+}
+
+func newFranz(options []kgo.Opt, hooks sendHooks, fails bool) (*franz, error) {
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return nil, fmt.Errorf("start the producer: %w", err)
+	}
+	f := &franz{client: client, hooks: hooks, fails: fails, wake: make(chan struct{}, 1)}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	f.done.Go(f.run)
+	return f, nil
+}
+
+func (f *franz) send(s *shipment) error {
+	f.mu.Lock()
+	if f.closing {
+		f.mu.Unlock()
+		return errPurged
+	}
+	first, was := len(f.waiting) == 0, f.urgent
+	if first {
+		f.since = time.Now()
+	}
+	f.waiting = append(f.waiting, s)
+	f.urgent = f.urgent || s.kind != rowState || len(f.waiting) >= rowsAtOnce
+	look := first || f.urgent != was
+	f.mu.Unlock()
+	if look {
+		f.look()
+	}
+	return nil
+}
+
+func (f *franz) look() {
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run sends round after round. After the last it fails whatever is left: first what the client holds, then what waits.
+func (f *franz) run() {
+	for {
+		round := f.next()
+		if round == nil {
+			break
+		}
+		for _, s := range round {
+			if s.answered.Load() {
+				continue // its deadline is over
+			}
+			f.client.Produce(context.Background(), franzRecord(s), func(r *kgo.Record, err error) { f.answered(s, r.Offset, err) })
+		}
+		f.await(round)
+	}
+	f.client.Close()
+	answered, cancel := context.WithTimeout(context.Background(), closeLimit)
+	_ = f.client.Flush(answered)
+	cancel()
+	f.mu.Lock()
+	left := f.waiting
+	f.waiting, f.closing = nil, true
+	f.mu.Unlock()
+	for _, s := range left {
+		f.hooks.failed(s, errPurged)
+	}
+}
+
+// await waits until a round's records are answered, a while, and notes which are late.
+func (f *franz) await(round []*shipment) {
+	ctx, cancel := context.WithTimeout(f.ctx, roundWait)
+	defer cancel()
+	if f.client.Flush(ctx) == nil {
+		f.late = nil
+		return
+	}
+	f.late = slices.DeleteFunc(append(f.late, round...), func(s *shipment) bool { return s.answered.Load() })
+}
+
+// next waits until a round is due; nil = there will be none. While some records are late a round is due at once, and may
+// be empty: the client sends only while somebody waits for its answers.
+func (f *franz) next() []*shipment {
+	for {
+		f.mu.Lock()
+		n := len(f.waiting)
+		wait := rowLinger - time.Since(f.since)
+		switch {
+		case f.broken:
+			f.mu.Unlock()
+			return nil
+		case len(f.late) > 0 || f.urgent || n > 0 && wait <= 0:
+			round := f.cut()
+			f.mu.Unlock()
+			return round
+		}
+		f.mu.Unlock()
+		var due <-chan time.Time
+		if n > 0 {
+			due = time.After(wait)
+		}
+		select {
+		case <-f.wake:
+		case <-due:
+		}
+	}
+}
+
+// cut takes a round off the queue: what waits for partitions that are not late.
+func (f *franz) cut() []*shipment {
+	held := map[TopicPartition]bool{}
+	for _, s := range f.late {
+		held[TopicPartition{s.topic, s.partition}] = true
+	}
+	round, left := []*shipment{}, []*shipment(nil)
+	if len(held) == 0 && len(f.waiting) <= roundRecords {
+		round, f.waiting = f.waiting, nil
+	}
+	for _, s := range f.waiting {
+		if len(round) < roundRecords && !held[TopicPartition{s.topic, s.partition}] {
+			round = append(round, s)
+		} else {
+			left = append(left, s)
+		}
+	}
+	f.waiting, f.urgent = left, len(left) > 0
+	return round
+}
+
+// answered is called by the client's one goroutine for answers.
+func (f *franz) answered(s *shipment, offset int64, err error) {
+	s.answered.Store(true)
+	if err == nil {
+		f.hooks.acked(s, offset)
+		return
+	}
+	if f.fails == isFinal {
+		f.stop(false)
+	}
+	f.hooks.failed(s, err)
+}
+
+func (f *franz) stop(closing bool) {
+	f.mu.Lock()
+	f.broken, f.closing = true, f.closing || closing
+	f.mu.Unlock()
+	f.cancel()
+	f.look()
+}
+
+func (f *franz) purge() { f.stop(true) }
+
+func (f *franz) close() {
+	f.stop(true)
+	f.done.Wait()
+}
+
+func franzRecord(s *shipment) *kgo.Record {
+	r := &kgo.Record{Topic: s.topic, Partition: s.partition, Key: []byte(s.key), Value: s.value}
+	if len(s.headers) > 0 {
+		r.Headers = make([]kgo.RecordHeader, len(s.headers))
+		for i, h := range s.headers {
+			r.Headers[i] = kgo.RecordHeader{Key: h.Key, Value: h.Value}
+		}
+	}
+	return r
+}
+
+// franzLog forwards the library's log lines to slog.
+type franzLog struct{ log *slog.Logger }
+
+// Level is the lowest that we want: what the library calls information is chatter.
+func (l franzLog) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+
+// Log takes a line.
+func (l franzLog) Log(level kgo.LogLevel, message string, pairs ...any) {
+	at := slog.LevelWarn
+	if level == kgo.LogLevelError {
+		at = slog.LevelError
+	}
+	l.log.Log(context.Background(), at, message, append(pairs, "from", "franz-go")...)
+}

@@ -1,0 +1,130 @@
+// Rounds of the sender: a partition whose leader is slow holds back nobody else, and keeps its own order.
+
+package wire
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// answers keeps what a sender answered.
+type answers struct {
+	mu     sync.Mutex
+	acked  map[int32][]string
+	failed []string
+}
+
+func (a *answers) hooks() sendHooks {
+	a.acked = map[int32][]string{}
+	return sendHooks{
+		acked: func(s *shipment, _ int64) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.acked[s.partition] = append(a.acked[s.partition], s.key)
+		},
+		failed: func(s *shipment, _ error) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.failed = append(a.failed, s.key)
+		},
+	}
+}
+
+func (a *answers) count(partition int32) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.acked[partition])
+}
+
+// await polls on the test's own goroutine.
+func await(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(testPatience); !condition(); time.Sleep(time.Millisecond) {
+		require.True(t, time.Now().Before(end), "waited in vain for %s", what)
+	}
+}
+
+const slowTopic = "slow"
+
+// Partitions of twoLeaders.
+const (
+	slow  int32 = 0
+	quick int32 = 1
+)
+
+// twoLeaders is a Kafka of two brokers with a topic, a partition of which each of them leads.
+func twoLeaders(t *testing.T) *kfake.Cluster {
+	k, err := kfake.NewCluster(kfake.NumBrokers(2), kfake.SeedTopics(2, slowTopic))
+	require.NoError(t, err)
+	t.Cleanup(k.Close)
+	require.NoError(t, k.MoveTopicPartition(slowTopic, slow, 0))
+	require.NoError(t, k.MoveTopicPartition(slowTopic, quick, 1))
+	return k
+}
+
+func TestSlowLeaderHoldsBackNobodyElse(t *testing.T) {
+	k := twoLeaders(t)
+	var hold atomic.Bool
+	hold.Store(true)
+	leader := k.LeaderFor(slowTopic, slow)
+	k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		if hold.Load() && k.CurrentNode() == leader {
+			k.SleepControl(func() {
+				for hold.Load() {
+					time.Sleep(time.Millisecond)
+				}
+			})
+		}
+		return nil, nil, false
+	})
+	options, err := groupProducerOptions(Settings{Cluster: Cluster{Brokers: k.ListenAddrs()}}, "test", testLog(t))
+	require.NoError(t, err)
+	var a answers
+	f, err := newFranz(options, a.hooks(), isFinal)
+	require.NoError(t, err)
+	send := func(partition int32, i int) {
+		require.NoError(t, f.send(&shipment{topic: slowTopic, partition: partition, key: fmt.Sprint(i)}))
+	}
+	const n = 20
+	for i := range n {
+		send(slow, i)
+		send(quick, i)
+		await(t, "the quick one", func() bool { return a.count(quick) > i })
+	}
+	require.Zero(t, a.count(slow))
+	hold.Store(false)
+	await(t, "the slow one", func() bool { return a.count(slow) == n })
+	var want []string
+	for i := range n {
+		want = append(want, fmt.Sprint(i))
+	}
+	require.Equal(t, want, a.acked[slow])
+	f.close()
+	require.Empty(t, a.failed)
+}
+
+func TestPurgeAnswersEverything(t *testing.T) {
+	k := twoLeaders(t)
+	options, err := groupProducerOptions(Settings{Cluster: Cluster{Brokers: k.ListenAddrs()}}, "test", testLog(t))
+	require.NoError(t, err)
+	k.Close() // nobody answers
+	var a answers
+	f, err := newFranz(options, a.hooks(), isFinal)
+	require.NoError(t, err)
+	const n = 100
+	for i := range n {
+		require.NoError(t, f.send(&shipment{topic: slowTopic, partition: []int32{slow, quick}[i%2], key: fmt.Sprint(i)}))
+	}
+	f.purge()
+	f.close()
+	require.Len(t, a.failed, n)
+	require.Error(t, f.send(&shipment{topic: slowTopic}))
+}
