@@ -12,7 +12,7 @@ HOURS ?=
 
 .PHONY: help
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## Build bin/parley (needs Go and a C compiler; the first time takes minutes)
@@ -53,6 +53,11 @@ bench: ## Measure the house on real servers; writes BENCH.md (ARGS="-rounds 5" f
 bench-peers: ## Measure Mosquitto, NATS, ejabberd (installs them) beside the house; writes test/bench/PEERS.md (ARGS="-rounds 5")
 	@bash test/scripts/need.sh go cc
 	go run ./test/bench peers $(ARGS)
+
+.PHONY: bench-capacity
+bench-capacity: ## Measure what `parley capacity` counts with (ARGS=-check compares what it foretells with what was measured)
+	@bash test/scripts/need.sh go cc
+	go run ./test/bench capacity $(ARGS)
 
 .PHONY: campaign
 campaign: ## Faults of every kind on real servers, half an hour; CAMPAIGN=slice (as make test), HOURS=8, FAULTS=redis,gateway, SEED=n

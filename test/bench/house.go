@@ -37,11 +37,14 @@ const (
 // brokerJVM is Kafka as it is run for others: with the second compiler, and memory for it.
 var brokerJVM = []string{"-Xmx1g", "-XX:TieredStopAtLevel=4"}
 
-// parts are the processes of the house, by name.
-var parts = []struct {
+// part is a process of the house.
+type part struct {
 	name  string
 	roles []string
-}{
+}
+
+// parts are the processes of the house, by name.
+var parts = []part{
 	{"processors", []string{"processor/"}},
 	{"views", []string{"view/", "query"}},
 	{"gateway", []string{"keys", "dispatch", "gateway"}},
@@ -96,7 +99,7 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	if err := h.furnish(ctx, settings); err != nil {
 		return h, err
 	}
-	for _, p := range parts {
+	for _, p := range o.parts {
 		if err := h.start(ctx, p.name, p.roles); err != nil {
 			return h, err
 		}

@@ -51,10 +51,11 @@ type options struct {
 	results, report string
 	profile         string
 	binary          string
+	parts           []part
 }
 
 // others are measurements with flags of their own.
-var others = map[string]func(ctx context.Context, args []string) error{"peers": peersCommand}
+var others = map[string]func(ctx context.Context, args []string) error{"peers": peersCommand, "capacity": capacityCommand}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -70,7 +71,7 @@ func main() {
 }
 
 func houseCommand(ctx context.Context, args []string) error {
-	o := options{}
+	o := options{parts: parts}
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	only := flags.String("only", ".", "regular expression of the scenarios: full, calm, many, rest, group")
 	flags.IntVar(&o.rounds, "rounds", 1, "rounds of each scenario; 5 for the record")

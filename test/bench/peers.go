@@ -25,8 +25,10 @@ import (
 	"github.com/parley-im/parley/test/bench/imload"
 )
 
-// atRest is how long the systems are watched while nobody talks.
-const atRest = 5 * time.Second
+const (
+	warmed = 5 * time.Second // of talking before anything is measured
+	atRest = 5 * time.Second // of watching the systems while nobody talks
+)
 
 // alone are scenarios that say nothing about a system's speed.
 var alone = []string{"rest"}
@@ -39,7 +41,7 @@ type side struct {
 }
 
 func peersCommand(ctx context.Context, args []string) error {
-	o := options{}
+	o := options{parts: parts}
 	flags := flag.NewFlagSet("peers", flag.ExitOnError)
 	only := flags.String("only", ".", "regular expression of the scenarios")
 	systems := flags.String("systems", ".", "regular expression of the systems: parley, mosquitto, nats, ejabberd")
@@ -94,9 +96,12 @@ func compare(ctx context.Context, o options, wanted *regexp.Regexp) (err error) 
 			return fmt.Errorf("%s: %w", open.name, err)
 		}
 		if p.measure == nil {
-			p.measure = func(s scenario, round int) (imload.Result, error) { return p.talk(o, s, round) }
+			p.measure = p.talk
 		}
 		sides = append(sides, &side{peer: p})
+	}
+	if err := warmUp(o, sides); err != nil {
+		return err
 	}
 	watchAtRest(sides)
 	if err := takeTurns(ctx, o, sides); err != nil {
@@ -115,8 +120,19 @@ func (o options) openHouse(ctx context.Context, _ string, _ io.Writer) (peer, er
 		name: "parley", version: "Parley " + revision(), pids: h.pids, close: h.close,
 		store:   "log, tables, inboxes, history and lists: Kafka, Redis, mongo-java-server in MongoDB's place",
 		ack:     "in Kafka (acks=all; one broker here); exactly one outcome follows",
-		measure: func(s scenario, round int) (imload.Result, error) { return h.measure(o, s, round) },
+		measure: h.measure,
 	}, nil
+}
+
+// warmUp lets everybody talk once for nothing: Java and its caches are slow at first, and that is nobody's speed.
+func warmUp(o options, sides []*side) error {
+	o.measure, o.warm = warmed, 0
+	for _, s := range sides {
+		if _, err := s.measure(o, scenario{name: "warm", asked: imload.Config{Scenario: "pairs", Conns: 200, Window: 4}}, 0); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
 }
 
 // watchAtRest notes what each system costs while nobody talks, for all of them run all the time.
@@ -154,7 +170,7 @@ func takeTurns(ctx context.Context, o options, sides []*side) error {
 					return ctx.Err()
 				}
 				at := sides[(i+round)%len(sides)]
-				r, err := at.measure(named, round)
+				r, err := at.measure(o, named, round)
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", at.name, s.name, err)
 				}

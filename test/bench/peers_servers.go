@@ -31,7 +31,7 @@ type peer struct {
 	adapter       func(tag string) imload.Peer
 	close         func() error
 
-	measure func(s scenario, round int) (imload.Result, error) // nil = the adapter talks
+	measure func(o options, s scenario, round int) (imload.Result, error) // nil = the adapter talks
 }
 
 // opener starts a system in a folder of its own.

@@ -49,6 +49,9 @@ func processor() string {
 	return runtime.GOARCH
 }
 
+// machine is the machine in words.
+func machine() string { return fmt.Sprintf("%d processors (%s)", runtime.NumCPU(), processor()) }
+
 func revision() string {
 	out, err := exec.Command("git", "describe", "--always", "--dirty").Output()
 	if err != nil {

@@ -28,6 +28,7 @@ type Parley struct {
 	Addr  string                            // of a gateway, host:port
 	Token func(user string) (string, error) // mints
 	Tag   string                            // begins the names of this peer's people
+	Reads bool                              // people say how far they read, as their devices do
 
 	numbers []uint64 // highest client_seq of each user
 	groups  []string // conversations
@@ -93,7 +94,7 @@ func (p *Parley) arrange(user int, send *pb.Send, done func(*pb.Event) bool) err
 		default:
 		}
 	}
-	go c.read()
+	go c.hear()
 	p.numbers[user]++
 	send.ClientSeq = p.numbers[user]
 	if err := c.say(&pb.ClientFrame{Id: c.base + send.ClientSeq, Word: &pb.ClientFrame_Send{Send: send}}); err != nil {
@@ -120,13 +121,16 @@ func (p *Parley) Dial(user int, _ Plan, events Events) (Conn, error) {
 		switch {
 		case e.GetMessage() != nil:
 			events.Message([]byte(e.GetMessage().Text))
+			if p.Reads && e.User != p.user(user) {
+				c.read(e)
+			}
 		case e.GetRefused() != nil && e.ClientSeq > c.seqBefore:
 			events.Ack(e.ClientSeq-c.seqBefore, fmt.Errorf("refused by the log: %v", e.GetRefused().Reason))
 		}
 	}
 	c.onAccepted = func(id uint64) { events.Ack(id-c.base, nil) }
 	c.onRefused = func(id uint64, err error) { events.Ack(id-c.base, err) }
-	go c.read()
+	go c.hear()
 	return c, nil
 }
 
@@ -210,8 +214,16 @@ func (c *parleyConn) next() (*pb.ServerFrame, error) {
 	return f, f.UnmarshalVT(b)
 }
 
-// read hands on what is heard until the socket ends.
-func (c *parleyConn) read() {
+// read says that a message was read.
+func (c *parleyConn) read(e *pb.Event) {
+	marks := &pb.Marks{Delivered: e.Number, Read: e.Number}
+	if err := c.say(&pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Seen{Seen: &pb.SeenMark{Conversation: e.Conversation, Marks: marks}}}); err != nil {
+		c.onRefused(c.base, fmt.Errorf("a mark could not be said: %w", err))
+	}
+}
+
+// hear hands on what is heard until the socket ends.
+func (c *parleyConn) hear() {
 	for {
 		f, err := c.next()
 		if err != nil {

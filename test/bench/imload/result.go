@@ -28,6 +28,11 @@ type Result struct {
 	Processes              map[string]float64 // seconds of CPU for 1,000 messages sent, by process
 	FirstErr               string             `json:",omitempty"` // the first refusal
 	At                     string
+
+	// What stands where because of it, when that was looked at.
+	Records map[string]float64 `json:",omitempty"` // for each message sent, by topic
+	Bytes   map[string]float64 `json:",omitempty"` // for each message sent, by topic and store
+	Held    map[string]float64 `json:",omitempty"` // by process: KiB for each idle connection, or MiB under load
 }
 
 // reading is what the counters say at one time.

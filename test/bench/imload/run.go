@@ -35,6 +35,7 @@ type Config struct {
 	System    *System          // the server's processes
 	Measuring func()           // called when the measured time begins; may be nil
 	Progress  func(sent int64) // called now and then while messages are sent; may be nil
+	Heard     func()           // called when everything has come, while people are still connected; may be nil
 }
 
 // run is a run in the works.
@@ -91,6 +92,9 @@ func Run(peer Peer, c Config) (Result, error) {
 	}
 	result.ConnectCPUMs = (sum(c.System.CPU()) - sum(before)) * 1000 / float64(c.Conns)
 	r.measure(c, &result)
+	if c.Heard != nil {
+		c.Heard()
+	}
 	for _, u := range r.users {
 		_ = u.conn.Close()
 	}
