@@ -71,36 +71,28 @@ func (s *Store) Forget(ctx context.Context, view string, partition int32) error 
 
 // Conversations reads conversations, in the order of the question; nil where there is none.
 func (s *Store) Conversations(ctx context.Context, keys []string) ([]*v1.ConversationDocument, error) {
-	return read[v1.ConversationDocument](ctx, s.conversations, keys)
+	return read[v1.ConversationDocument](ctx, s.conversations, conversationShape, keys)
 }
 
 // PutConversations writes conversations that are newer than what is there.
 func (s *Store) PutConversations(ctx context.Context, documents []*v1.ConversationDocument) error {
 	writes := make([]mongo.WriteModel, len(documents))
 	for i, document := range documents {
-		value, err := document.MarshalVT()
-		if err != nil {
-			return err
-		}
-		writes[i] = replace(valued{ID: document.Conversation, Position: int64(document.Seq), Value: value})
+		writes[i] = renew(document.Conversation, int64(document.Seq), conversationShape, document.ProtoReflect())
 	}
 	return s.putNewer(ctx, s.conversations, writes)
 }
 
 // People reads profiles, in the order of the question; nil where there is none.
 func (s *Store) People(ctx context.Context, users []string) ([]*v1.Person, error) {
-	return read[v1.Person](ctx, s.people, users)
+	return read[v1.Person](ctx, s.people, personShape, users)
 }
 
 // PutPeople writes profiles that are newer than what is there.
 func (s *Store) PutPeople(ctx context.Context, people []*v1.Person) error {
 	writes := make([]mongo.WriteModel, len(people))
 	for i, person := range people {
-		value, err := person.MarshalVT()
-		if err != nil {
-			return err
-		}
-		writes[i] = replace(valued{ID: person.User, Position: int64(person.Version), Value: value})
+		writes[i] = renew(person.User, int64(person.Version), personShape, person.ProtoReflect())
 	}
 	return s.putNewer(ctx, s.people, writes)
 }
@@ -117,8 +109,8 @@ func (s *Store) putNewer(ctx context.Context, into *mongo.Collection, writes []m
 
 // page is 25 messages of a conversation by number.
 type page struct {
-	ID       string            `bson:"_id"`
-	Messages map[string][]byte `bson:"m"`
+	ID       string              `bson:"_id"`
+	Messages map[string]bson.Raw `bson:"m"`
 }
 
 // Messages reads the messages with these numbers, both included, by rising number; those that are there.
@@ -134,7 +126,7 @@ func (s *Store) Messages(ctx context.Context, conversation string, from, to uint
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[string]map[string][]byte, len(pages))
+	byID := make(map[string]map[string]bson.Raw, len(pages))
 	for _, p := range pages {
 		byID[p.ID] = p.Messages
 	}
@@ -144,8 +136,8 @@ func (s *Store) Messages(ctx context.Context, conversation string, from, to uint
 		if !ok {
 			continue
 		}
-		m := &v1.HistoryMessage{}
-		if err := m.UnmarshalVT(value); err != nil {
+		m := &v1.HistoryMessage{Number: number}
+		if err := messageShape.read(value, m.ProtoReflect()); err != nil {
 			return nil, fmt.Errorf("message %d of %s: %w", number, conversation, err)
 		}
 		messages = append(messages, m)
@@ -159,11 +151,7 @@ func (s *Store) PutMessages(ctx context.Context, conversations []*v1.Conversatio
 	for _, c := range conversations {
 		var set bson.D
 		for i, m := range c.Messages {
-			value, err := m.MarshalVT()
-			if err != nil {
-				return err
-			}
-			set = append(set, bson.E{Key: "m." + strconv.FormatUint(m.Number, 10), Value: value})
+			set = append(set, bson.E{Key: "m." + strconv.FormatUint(m.Number, 10), Value: messageShape.document(m.ProtoReflect())})
 			if i+1 < len(c.Messages) && pageOf(c.Messages[i+1].Number) == pageOf(m.Number) {
 				continue
 			}

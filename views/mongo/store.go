@@ -4,9 +4,9 @@
 // upsert that meets a newer document answers E11000, which means "newer is there". Nothing is incremented, pushed or
 // written in a transaction, so every batch may be repeated.
 //
-//	conversations  {_id: "g-1/main", position: seq, value: ConversationDocument}
-//	pages          {_id: "g-1/main#000042", m: {"1051": HistoryMessage, ...}}: 25 messages a page
-//	people         {_id: "bob", position: version, value: Person}
+//	conversations  {_id: "g-1/main", position: seq, kind: "GROUP", title: sealed, members: [{user, role, since_seq}], seq, number}
+//	pages          {_id: "g-1/main#000042", m: {"1051": {seq, sender, time, body: sealed}, ...}}: 25 messages a page
+//	people         {_id: "bob", position: version, exists: true, display_name: sealed, version}
 //	places         {_id: "history@1/12", position: next offset of the view in partition 12}
 package mongo
 
@@ -22,6 +22,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Limits of the connection to MongoDB.
@@ -80,7 +82,7 @@ func (s *Store) Close() error {
 	return s.client.Disconnect(ctx)
 }
 
-// valued is a document that is replaced only by a newer one.
+// valued is a document of this package's own that is replaced only by a newer one.
 type valued struct {
 	ID       string `bson:"_id"`
 	Position int64  `bson:"position"`
@@ -103,24 +105,27 @@ func find[D any](ctx context.Context, from *mongo.Collection, ids []string) ([]D
 // read decodes documents by exact _id, in the order of the ids; nil where there is none.
 func read[M any, P interface {
 	*M
-	UnmarshalVT([]byte) error
-}](ctx context.Context, from *mongo.Collection, ids []string) ([]*M, error) {
-	found, err := find[valued](ctx, from, ids)
+	proto.Message
+}](ctx context.Context, from *mongo.Collection, as *shape, ids []string) ([]*M, error) {
+	found, err := find[bson.Raw](ctx, from, ids)
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[string][]byte, len(found))
+	byID := make(map[string]bson.Raw, len(found))
 	for _, document := range found {
-		byID[document.ID] = document.Value
+		id, _ := document.Lookup("_id").StringValueOK()
+		byID[id] = document
 	}
 	values := make([]*M, len(ids))
 	for i, id := range ids {
-		bytes, ok := byID[id]
+		document, ok := byID[id]
 		if !ok {
 			continue
 		}
 		values[i] = new(M)
-		if err := P(values[i]).UnmarshalVT(bytes); err != nil {
+		message := P(values[i]).ProtoReflect()
+		message.Set(as.id, protoreflect.ValueOfString(id))
+		if err := as.read(document, message); err != nil {
 			return nil, fmt.Errorf("document %s of %s: %w", id, from.Name(), err)
 		}
 	}
@@ -132,6 +137,12 @@ func replace(document valued) mongo.WriteModel {
 	older := bson.D{{Key: "_id", Value: document.ID}, {Key: "position", Value: bson.D{{Key: "$lt", Value: document.Position}}}}
 	set := bson.D{{Key: "position", Value: document.Position}, {Key: "value", Value: document.Value}}
 	return mongo.NewUpdateOneModel().SetFilter(older).SetUpdate(bson.D{{Key: "$set", Value: set}}).SetUpsert(true)
+}
+
+// renew writes a message as a document unless one of the same or a newer position is there.
+func renew(id string, position int64, as *shape, m protoreflect.Message) mongo.WriteModel {
+	older := bson.D{{Key: "_id", Value: id}, {Key: "position", Value: bson.D{{Key: "$lt", Value: position}}}}
+	return mongo.NewReplaceOneModel().SetFilter(older).SetReplacement(as.at(position, m)).SetUpsert(true)
 }
 
 // write sends bulks without order and answers the writes that met a document that is there already (E11000). Whatever
