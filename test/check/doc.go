@@ -20,10 +20,12 @@
 //	K leak        a session is shown what it may not hear, or a body that was sealed for another conversation
 //	S state       a table rebuilt, a local store and the fold of the input differ; also detected damage of the log itself
 //
-// X (resurrection) waits for the words edit and recall, which nobody can say yet. Causality holds within a conversation:
+// X (resurrection) is not judged: nobody can edit or recall yet, so no history can have it, and no mutant shows it. K counts
+// canaries too: whoever feeds a history puts the name of the conversation into every body and gives back what it finds there,
+// also in what should have been nobody's (pushes, answers, logs). Causality holds within a conversation:
 // two conversations have no common order, and none is promised.
 //
-// Events of one session must come in the order in which they happened to it; all else in any order. Events are kept in
+// Any number of goroutines may add. Events of one session must come in the order in which they happened to it; all else in any order. Events are kept in
 // memory up to a limit and then spread over files by conversation and by person, so a history of any length is judged
 // bucket by bucket in bounded memory; a bucket that is too large is an error, never a silent loss.
 //

@@ -5,8 +5,25 @@
 //	result := sim.Run(sim.Config{Seed: 7, Commands: 400})
 //
 // The same seed gives the same run, to the byte. What comes out is judged three times: by test/check, from what the devices
-// saw; by a naive model, which reads the log and says what conversations and inboxes should be (naive.go); and by the
-// production fold of the log (proof.go). Each rule can be switched off or broken (mutant.go), and then it must be found.
+// saw; by a naive model, which reads the log and says what conversations, accounts, presences, inboxes and dead letters
+// should be (naive.go, naive_talk.go, naive_presence.go); and by the production fold of the log (proof.go). The model shares
+// no code with the fold: it knows the schema, how names are written and where a cause stands, and a test (naive_test.go)
+// looks at that. Each rule can be switched off or broken (mutant.go), some in the whole house alike, so that
+// the fold itself is wrong and the model alone can tell (mutant_rule.go); each must be found.
+//
+// What goes wrong (fault.go), in the classes of the promise:
+//
+//	1 2 4 5  processes killed at any step, half way through an input, with and without their disks; given up; rebalances
+//	3        owners frozen, stacked, waking up late; compaction as hard as can be; disks wiped, older, ahead (21)
+//	11       poison of ten kinds, each with its dead letter (poison.go)
+//	13 14    views slow, restarted, emptied; batches that land late
+//	15       clocks of brokers and gateways an hour or ten years wrong, or still (clock.go)
+//	16       connections lost; commands, marks, presences and pushes late and twice; resumes with an old epoch
+//	24       binaries of three versions mixed, rolled back; rules activated partition by partition in between (rules.go)
+//	25       blocks, bans, removals, roles and leaving against sending: one seed in three does little else
+//	10       disasters, one a run: each must end in its alarm (disaster.go); retention of inputs, commits that vanish
+//
+// Hot standbys keep copies of the tables of others.
 //
 // Where the rules stand in the house, and here:
 //

@@ -86,11 +86,7 @@ func TestMutants(t *testing.T) {
 // hunt looks for a mutant, seed after seed.
 func hunt(m sim.Mutant) (words string, found bool) {
 	for s := uint64(1); s <= mutantSeeds; s++ {
-		cfg := sim.Config{Seed: s, Commands: *commands, Mutant: m, Stale: m.IsOfTakeovers()}
-		if m == sim.AlarmsOff {
-			cfg.Disaster = sim.Disasters()[s%uint64(len(sim.Disasters()))]
-		}
-		if r := sim.Run(cfg); !r.Report.Clean() {
+		if r := sim.Run(configOf(s, m)); !r.Report.Clean() {
 			var letters []string
 			for l := range maps.Keys(r.Report.Count) {
 				letters = append(letters, string(l))
@@ -100,4 +96,13 @@ func hunt(m sim.Mutant) (words string, found bool) {
 		}
 	}
 	return fmt.Sprintf("not found in %d seeds", mutantSeeds), false
+}
+
+// configOf is the run of a seed that hunts a mutant: stale owners for takeovers, a disaster for what only that shows.
+func configOf(seed uint64, m sim.Mutant) sim.Config {
+	cfg := sim.Config{Seed: seed, Commands: *commands, Mutant: m, Stale: m.IsOfTakeovers()}
+	if m == sim.AlarmsOff {
+		cfg.Disaster = sim.Disasters()[seed%uint64(len(sim.Disasters()))]
+	}
+	return cfg
 }

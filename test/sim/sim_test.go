@@ -94,7 +94,9 @@ func TestReplay(t *testing.T) {
 	if *seed == 0 {
 		t.Skip("name a seed: -seed=N")
 	}
-	r := sim.Run(sim.Config{Seed: *seed, Commands: *commands, Mutant: sim.Mutant(*mutant), Trace: func(line string) { fmt.Println(line) }})
+	cfg := configOf(*seed, sim.Mutant(*mutant))
+	cfg.Trace = func(line string) { fmt.Println(line) }
+	r := sim.Run(cfg)
 	t.Log(r)
 	if !r.Report.Clean() {
 		t.Fail()
