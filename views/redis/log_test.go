@@ -1,4 +1,4 @@
-// What go-redis logs.
+// What go-redis logs of its own accord stands in the log of the process, and not on stderr.
 
 package redis
 
