@@ -43,82 +43,86 @@ func (h *house) recreate(admin *kadm.Client, topic string) {
 	}, testPatience, 50*time.Millisecond)
 }
 
+const table = "wiretest.counter-table"
+
+// alarms are harms, and what is said of each.
+var alarms = map[string]struct {
+	harm     func(t *testing.T, h *house, admin *kadm.Client)
+	wipe     bool // the local store too
+	kind     string
+	contains string
+}{
+	"the changelog is created again": {
+		harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, table) },
+		kind: alarmTopic, contains: "local store belongs to another",
+	},
+	"the changelog is created again, without a local store": {
+		harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, table) },
+		wipe: true, kind: alarmTopic, contains: "since the last commit",
+	},
+	"the input is created again, without a local store": {
+		harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, wiretest.Commands) },
+		wipe: true, kind: alarmTopic, contains: wiretest.Commands + " was deleted and created again since offset",
+	},
+	"inputs beyond the commit are deleted": {
+		harm: func(t *testing.T, h *house, admin *kadm.Client) {
+			h.send(100, 10)
+			ends, err := admin.ListEndOffsets(t.Context(), wiretest.Commands)
+			require.NoError(t, err)
+			_, err = admin.DeleteRecords(t.Context(), ends.Offsets())
+			require.NoError(t, err)
+		},
+		kind: alarmInput, contains: "inputs were deleted",
+	},
+	"the commit is beyond the input's end": {
+		harm: func(t *testing.T, h *house, admin *kadm.Client) {
+			h.commit(t, admin, 1_000_000, "moved by hand")
+		},
+		kind: alarmInput, contains: "acknowledged records are gone",
+	},
+	"the changelog ends below the commit's note": {
+		harm: func(t *testing.T, h *house, admin *kadm.Client) {
+			h.commit(t, admin, 10, commitNote{nonce: "x", table: h.tableID(t, admin), next: 1_000_000}.String())
+		},
+		wipe: true, kind: alarmChangelog, contains: "acknowledged records are gone",
+	},
+	"the commits are gone and so are the first inputs": {
+		harm: func(t *testing.T, h *house, admin *kadm.Client) {
+			_, err := admin.DeleteGroups(t.Context(), h.plan.Consumer(wiretest.GroupOf))
+			require.NoError(t, err)
+			offsets := kadm.Offsets{}
+			offsets.AddOffset(wiretest.Commands, 0, 5, -1)
+			offsets.AddOffset(wiretest.Commands, 1, 5, -1)
+			_, err = admin.DeleteRecords(t.Context(), offsets)
+			require.NoError(t, err)
+		},
+		kind: alarmCommits, contains: "lost its commit",
+	},
+	"the changelog is cut short": {
+		harm: func(t *testing.T, h *house, admin *kadm.Client) {
+			ends, err := admin.ListEndOffsets(t.Context(), table)
+			require.NoError(t, err)
+			end, _ := ends.Lookup(table, 0)
+			offsets := kadm.Offsets{}
+			offsets.AddOffset(table, 0, end.Offset-2, -1) // the last rows of most keys
+			_, err = admin.DeleteRecords(t.Context(), offsets)
+			require.NoError(t, err)
+		},
+		wipe: true, kind: alarmChangelog, contains: "records of the table were deleted",
+	},
+	"a row holds inputs that the log does not have": {
+		harm: func(_ *testing.T, h *house, _ *kadm.Client) {
+			last, generation := h.lastRow("user3/x")
+			ahead, err := withThrough(last.Value, 1_000_000)
+			require.NoError(h.t, err)
+			h.writeLate("user3/x", ahead, generation)
+		},
+		kind: alarmInput, contains: "new ones in their place would be dropped",
+	},
+}
+
 func TestAlarms(t *testing.T) {
-	table := wiretest.Plan(2, 1).Table(wiretest.GroupOf)
-	for name, c := range map[string]struct {
-		harm     func(t *testing.T, h *house, admin *kadm.Client)
-		wipe     bool // the local store too
-		kind     string
-		contains string
-	}{
-		"the changelog is created again": {
-			harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, table) },
-			kind: alarmTopic, contains: "local store belongs to another",
-		},
-		"the changelog is created again, without a local store": {
-			harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, table) },
-			wipe: true, kind: alarmTopic, contains: "since the last commit",
-		},
-		"the input is created again, without a local store": {
-			harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, wiretest.Commands) },
-			wipe: true, kind: alarmTopic, contains: wiretest.Commands + " was deleted and created again since offset",
-		},
-		"inputs beyond the commit are deleted": {
-			harm: func(t *testing.T, h *house, admin *kadm.Client) {
-				h.send(100, 10)
-				ends, err := admin.ListEndOffsets(t.Context(), wiretest.Commands)
-				require.NoError(t, err)
-				_, err = admin.DeleteRecords(t.Context(), ends.Offsets())
-				require.NoError(t, err)
-			},
-			kind: alarmInput, contains: "inputs were deleted",
-		},
-		"the commit is beyond the input's end": {
-			harm: func(t *testing.T, h *house, admin *kadm.Client) {
-				h.commit(t, admin, 1_000_000, "moved by hand")
-			},
-			kind: alarmInput, contains: "acknowledged records are gone",
-		},
-		"the changelog ends below the commit's note": {
-			harm: func(t *testing.T, h *house, admin *kadm.Client) {
-				h.commit(t, admin, 10, commitNote{nonce: "x", table: h.tableID(t, admin), next: 1_000_000}.String())
-			},
-			wipe: true, kind: alarmChangelog, contains: "acknowledged records are gone",
-		},
-		"the commits are gone and so are the first inputs": {
-			harm: func(t *testing.T, h *house, admin *kadm.Client) {
-				_, err := admin.DeleteGroups(t.Context(), h.plan.Consumer(wiretest.GroupOf))
-				require.NoError(t, err)
-				offsets := kadm.Offsets{}
-				offsets.AddOffset(wiretest.Commands, 0, 5, -1)
-				offsets.AddOffset(wiretest.Commands, 1, 5, -1)
-				_, err = admin.DeleteRecords(t.Context(), offsets)
-				require.NoError(t, err)
-			},
-			kind: alarmCommits, contains: "lost its commit",
-		},
-		"the changelog is cut short": {
-			harm: func(t *testing.T, h *house, admin *kadm.Client) {
-				ends, err := admin.ListEndOffsets(t.Context(), table)
-				require.NoError(t, err)
-				end, _ := ends.Lookup(table, 0)
-				offsets := kadm.Offsets{}
-				offsets.AddOffset(table, 0, end.Offset-2, -1) // the last rows of most keys
-				_, err = admin.DeleteRecords(t.Context(), offsets)
-				require.NoError(t, err)
-			},
-			wipe: true, kind: alarmChangelog, contains: "records of the table were deleted",
-		},
-		"a row holds inputs that the log does not have": {
-			harm: func(_ *testing.T, h *house, _ *kadm.Client) {
-				last, generation := h.lastRow("user3/x")
-				ahead, err := withThrough(last.Value, 1_000_000)
-				require.NoError(h.t, err)
-				h.writeLate("user3/x", ahead, generation)
-			},
-			kind: alarmInput, contains: "new ones in their place would be dropped",
-		},
-	} {
+	for name, c := range alarms {
 		t.Run(name, func(t *testing.T) {
 			h, dir, admin := seasoned(t)
 			c.harm(t, h, admin)
