@@ -55,7 +55,7 @@ func TestCutsRepeatsAndTwoOwnersChangeNothing(t *testing.T) {
 				_, err := h.runners[view.Name].start(t.Context(), partition)
 				require.NoError(t, err)
 			case 2:
-				require.NoError(t, h.runners[view.Name].places.Forget(t.Context(), view.Name+"@1", partition))
+				require.NoError(t, h.runners[view.Name].married.places.Forget(t.Context(), view.Name+"@1", partition))
 			default:
 				h.step(view, told.log[view.Input[0]][partition], partition, what)
 			}

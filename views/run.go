@@ -64,19 +64,27 @@ func Run(ctx context.Context, config Config) error {
 type runner struct {
 	name   string // of the view's places: another log epoch begins anew
 	view   topology.View
-	fold   fold
-	places Places
+	stores Stores
 	log    *slog.Logger
 	meter  *meter
 
 	mu         sync.Mutex
+	married    married // of the generation that was met last
 	partitions map[int32]*progress
+}
+
+// married is the fold of a view into one generation of it.
+type married struct {
+	generation int // 0 = the store's own
+	fold       fold
+	places     Places
 }
 
 // progress is where a partition is. It belongs to whoever handles the partition.
 type progress struct {
-	next  int64 // every record below is in the store
-	whole bool  // folded since the log's beginning: what is missing now is missing in the log
+	next       int64 // every record below is in the store
+	whole      bool  // folded since the log's beginning: what is missing now is missing in the log
+	generation int   // of the view that this is about
 }
 
 func newRunner(config Config, view topology.View) (*runner, error) {
@@ -85,26 +93,48 @@ func newRunner(config Config, view topology.View) (*runner, error) {
 		log = slog.Default()
 	}
 	r := &runner{
-		name: fmt.Sprintf("%s@%d", view.Name, config.Plan.Epoch), view: view,
+		name: fmt.Sprintf("%s@%d", view.Name, config.Plan.Epoch), view: view, stores: config.Stores,
 		log: log.With("view", view.Name), partitions: map[int32]*progress{},
 	}
 	var err error
 	if r.meter, err = newMeter(config.Metrics, view.Name); err != nil {
 		return nil, err
 	}
-	r.fold, r.places, err = marry(view, config.Stores, r.skip)
+	r.married.fold, r.married.places, err = marry(view, config.Stores, r.skip)
 	return r, err
+}
+
+// now is the fold into the generation that counts now.
+func (r *runner) now(ctx context.Context) (married, error) {
+	stores, generation, err := r.stores.nowOf(ctx, r.view)
+	if err != nil {
+		return married{}, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if generation == r.married.generation {
+		return r.married, nil
+	}
+	m := married{generation: generation}
+	if m.fold, m.places, err = marry(r.view, stores, r.skip); err == nil {
+		r.married = m
+	}
+	return m, err
 }
 
 // start answers where a partition that was just given begins: where the store stands.
 func (r *runner) start(ctx context.Context, partition int32) (int64, error) {
-	place, err := r.places.Place(ctx, r.name, partition)
+	m, err := r.now(ctx)
+	if err != nil {
+		return 0, err
+	}
+	place, err := m.places.Place(ctx, r.name, partition)
 	if err != nil {
 		return 0, fmt.Errorf("ask the store for the place of %s/%d: %w", r.name, partition, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.partitions[partition] = &progress{next: place, whole: place == 0}
+	r.partitions[partition] = &progress{next: place, whole: place == 0, generation: m.generation}
 	return place, nil
 }
 
@@ -116,8 +146,15 @@ func (r *runner) handle(ctx context.Context, partition int32, records []topology
 	if p == nil {
 		return fmt.Errorf("a batch of partition %d came before the store was asked for its place", partition)
 	}
+	m, err := r.now(ctx)
+	if err == nil && m.generation != p.generation {
+		err = r.turn(ctx, partition, p, m)
+	}
+	if err != nil {
+		return err
+	}
 	if len(records) == 0 {
-		return r.look(ctx, partition, p)
+		return r.look(ctx, partition, p, m)
 	}
 	b := batch{records: records, whole: p.whole, hole: r.hole, span: &v1.Span{
 		View: r.name, Partition: partition, FromOffset: p.next, ToOffset: records[len(records)-1].Offset + 1,
@@ -127,7 +164,7 @@ func (r *runner) handle(ctx context.Context, partition int32, records []topology
 		r.log.Error("the log begins behind the view's place: what was between is lost to this view",
 			"partition", partition, "place", p.next, "offset", records[0].Offset)
 	}
-	place, err := r.fold(ctx, b)
+	place, err := m.fold(ctx, b)
 	if err != nil {
 		return fmt.Errorf("fold %d records of %s into the store: %w", len(records), r.name, err)
 	}
@@ -140,8 +177,8 @@ func (r *runner) handle(ctx context.Context, partition int32, records []topology
 }
 
 // look asks a quiet partition's store whether it is still where the view believes it to be.
-func (r *runner) look(ctx context.Context, partition int32, p *progress) error {
-	place, err := r.places.Place(ctx, r.name, partition)
+func (r *runner) look(ctx context.Context, partition int32, p *progress, m married) error {
+	place, err := m.places.Place(ctx, r.name, partition)
 	if err != nil {
 		return err
 	}
@@ -149,6 +186,21 @@ func (r *runner) look(ctx context.Context, partition int32, p *progress) error {
 		return r.rewind(partition, p, place)
 	}
 	return nil
+}
+
+// turn goes on in another generation of the view: from where that stands, or from here when it is further.
+func (r *runner) turn(ctx context.Context, partition int32, p *progress, m married) error {
+	place, err := m.places.Place(ctx, r.name, partition)
+	if err != nil {
+		return err
+	}
+	r.log.Info("the view was switched to another generation", "partition", partition, "generation", m.generation, "place", p.next, "store", place)
+	p.generation, p.whole = m.generation, false
+	if place >= p.next {
+		return nil
+	}
+	p.next, p.whole = place, place == 0
+	return &Rewind{Offset: place}
 }
 
 func (r *runner) rewind(partition int32, p *progress, place int64) error {

@@ -21,7 +21,6 @@ import (
 	"github.com/cloudwego/kitex/transport"
 
 	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1/queryservice"
-	"github.com/parley-im/parley/views/query"
 )
 
 // queryName is the name under which Kitex knows the service.
@@ -53,7 +52,7 @@ func Serve(ctx context.Context, address string, stores Stores) error {
 // ServeOn is Serve on a listener that is open already; it closes it.
 func ServeOn(ctx context.Context, listener net.Listener, stores Stores) error {
 	exit := make(chan error, 1)
-	service := queryservice.NewServer(query.New(stores.Lists, stores.Documents),
+	service := queryservice.NewServer(&pinned{stores},
 		server.WithListener(listener),
 		server.WithServerBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: queryName}),
 		server.WithLimit(&limit.Option{MaxConnections: queryConnections, MaxQPS: queryPerSecond}),

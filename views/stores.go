@@ -66,10 +66,13 @@ type StoreSettings struct {
 	PebbleDir string      // folder; one process at a time
 }
 
-// Stores are open stores. Several views and the query service of one process share them.
+// Stores are open stores. Several views and the query service of one process share them. When they were opened by Open they
+// follow the switches between generations: see Now.
 type Stores struct {
 	Lists     Lists
 	Documents Documents
+
+	lists, documents *generations // nil = the generation of the store itself, for ever
 }
 
 // Open opens what the settings name.
@@ -90,7 +93,8 @@ func Open(ctx context.Context, settings StoreSettings) (Stores, error) {
 		return Stores{}, errors.Join(err, stores.Close())
 	}
 	stores.Documents = documents
-	return stores, nil
+	stores.lists, stores.documents = &generations{plan: settings.Plan, redis: true}, &generations{plan: settings.Plan}
+	return stores.Now(ctx), nil
 }
 
 func openDocuments(ctx context.Context, settings StoreSettings) (Documents, error) {

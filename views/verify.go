@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views/redis"
@@ -17,7 +18,8 @@ import (
 type VerifyConfig struct {
 	Plan  topology.Plan
 	Live  Stores // a kind of store that is nil is not compared
-	Fresh Stores // empty ones; they belong to the comparison
+	Fresh Stores // they belong to the comparison, which folds into them what they lack
+	Only  string // the view to compare; empty = all
 	Log   *slog.Logger
 	// Read gives the records of a partition from one offset to before another.
 	Read func(ctx context.Context, topic string, partition int32, from, to int64, each func(*topology.Record) error) error
@@ -59,7 +61,7 @@ type comparison struct {
 func Verify(ctx context.Context, config VerifyConfig) (*VerifyReport, error) {
 	report := &VerifyReport{Keys: map[string]int{}, Through: map[string][]int64{}, names: map[string]*comparison{}}
 	for _, view := range config.Plan.Views {
-		if view.Store == "redis" && config.Live.Lists == nil || view.Store != "redis" && config.Live.Documents == nil {
+		if config.Only != "" && config.Only != view.Name || view.Store == "redis" && config.Live.Lists == nil || view.Store != "redis" && config.Live.Documents == nil {
 			continue
 		}
 		r, err := newRunner(Config{Plan: config.Plan, View: view.Name, Stores: config.Fresh, Log: config.Log}, view)
@@ -69,7 +71,7 @@ func Verify(ctx context.Context, config VerifyConfig) (*VerifyReport, error) {
 		c := &comparison{runner: r, config: config, report: report, at: make([]int64, config.Plan.Partitions)}
 		report.names[view.Name], report.Through[view.Name], report.Keys[view.Name] = c, c.at, 0
 		for partition := range config.Plan.Partitions {
-			if _, err := r.start(ctx, partition); err != nil {
+			if c.at[partition], err = r.start(ctx, partition); err != nil {
 				return nil, err
 			}
 			if err := c.follow(ctx, partition); err != nil {
@@ -77,15 +79,25 @@ func Verify(ctx context.Context, config VerifyConfig) (*VerifyReport, error) {
 			}
 		}
 	}
-	if config.Live.Lists != nil {
+	if config.Live.Lists != nil && report.has("redis") {
 		if err := report.compareLists(ctx, config); err != nil {
 			return nil, err
 		}
 	}
-	if config.Live.Documents != nil {
+	if config.Live.Documents != nil && report.has("documents") {
 		return report, report.compareDocuments(ctx)
 	}
 	return report, nil
+}
+
+// has reports whether views of a kind of store are compared.
+func (r *VerifyReport) has(store string) bool {
+	for _, c := range r.names {
+		if c.view.Store == store {
+			return true
+		}
+	}
+	return false
 }
 
 // live is the place of the view in the store that is compared.
@@ -96,13 +108,25 @@ func (c *comparison) live(ctx context.Context, partition int32) (int64, error) {
 	return c.config.Live.Documents.Place(ctx, c.name, partition)
 }
 
-// follow folds a partition to where the live view is now.
+// follow folds a partition to where the live view is now. One that is behind is waited for.
 func (c *comparison) follow(ctx context.Context, partition int32) error {
-	place, err := c.live(ctx, partition)
-	if err != nil {
-		return fmt.Errorf("ask for the place of view %s: %w", c.view.Name, err)
+	for until := time.Now().Add(placePatience); ; time.Sleep(placePause) {
+		place, err := c.live(ctx, partition)
+		switch {
+		case err != nil:
+			return fmt.Errorf("ask for the place of view %s: %w", c.view.Name, err)
+		case place >= c.at[partition]:
+			return c.foldTo(ctx, partition, place)
+		case time.Now().After(until) || ctx.Err() != nil:
+			return c.stands(partition, place)
+		}
 	}
-	return c.foldTo(ctx, partition, place)
+}
+
+// stands says that the live view is behind and does not move.
+func (c *comparison) stands(partition int32, place int64) error {
+	return fmt.Errorf("view %s stands at %d in partition %d, behind %d, and does not move: start it (parley run view/%s), or, if it has lost "+
+		"its place, wait until it is folded again; then compare again", c.view.Name, place, partition, c.at[partition], c.view.Name)
 }
 
 // foldTo folds a partition up to an offset. Of one that is behind nothing happens.
@@ -143,53 +167,79 @@ func (r *VerifyReport) differ(view, key string, place int64, format string, args
 type dumped interface {
 	Keys(ctx context.Context, each func(redis.Key) error) error
 	Dump(ctx context.Context, view string, key redis.Key) (place int64, content string, err error)
+	DumpAll(ctx context.Context, view string, keys []redis.Key) (place int64, contents []string, err error)
 }
 
-// compareLists compares every key that either Redis has.
+// compareLists compares every key that either Redis has. The live one is gone through first; of the fresh one only what the
+// live one lacks is left then.
 func (r *VerifyReport) compareLists(ctx context.Context, config VerifyConfig) error {
 	live, ok := config.Live.Lists.(dumped)
 	fresh, okFresh := config.Fresh.Lists.(dumped)
 	if !ok || !okFresh {
 		return errors.New("this kind of store cannot be compared")
 	}
-	seen := map[string]bool{}
-	compare := func(key redis.Key) error {
+	err := live.Keys(ctx, func(key redis.Key) error {
 		c := r.names[key.View]
-		if seen[key.Name] {
-			return nil
-		}
-		seen[key.Name] = true
-		if c == nil || key.Partition < 0 || key.Partition >= config.Plan.Partitions {
+		switch known := key.View != "" && key.Partition >= 0 && key.Partition < config.Plan.Partitions; {
+		case !known && config.Only == "":
 			r.differ("?", key.Name, 0, "no view writes such a key: give Parley a Redis of its own")
 			return nil
+		case c == nil || !known:
+			return nil
 		}
+		c.report.Keys[c.view.Name]++
 		return c.compareKey(ctx, live, fresh, key)
-	}
-	if err := live.Keys(ctx, compare); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-	return fresh.Keys(ctx, compare)
+	return fresh.Keys(ctx, func(key redis.Key) error {
+		c := r.names[key.View]
+		if c == nil {
+			return nil
+		}
+		if _, there, err := live.Dump(ctx, c.name, key); err != nil || there != "" {
+			return err
+		}
+		c.report.Keys[c.view.Name]++
+		return c.compareKey(ctx, live, fresh, key)
+	})
 }
 
-// compareKey compares one key. Redis gives it with its place, and the fold is brought to just there.
+// compareKey compares one key. Redis gives it with its place. What is the same is the same whatever the places are; else
+// the two are brought to one place.
 func (c *comparison) compareKey(ctx context.Context, live, fresh dumped, key redis.Key) error {
-	place, have, err := live.Dump(ctx, c.name, key)
-	if err != nil {
-		return err
+	for until := time.Now().Add(placePatience); ; {
+		place, have, err := live.Dump(ctx, c.name, key)
+		if err != nil {
+			return err
+		}
+		_, want, err := fresh.Dump(ctx, c.name, key)
+		if err != nil || have == want {
+			return err
+		}
+		switch at := c.at[key.Partition]; {
+		case place == at:
+			c.tell(key, place, have, want)
+			return nil
+		case place > at:
+			if err := c.foldTo(ctx, key.Partition, place); err != nil {
+				return err
+			}
+			if _, want, err = fresh.Dump(ctx, c.name, key); err == nil && have != want {
+				c.tell(key, place, have, want)
+			}
+			return err
+		case time.Now().After(until) || ctx.Err() != nil:
+			return c.stands(key.Partition, place)
+		}
+		time.Sleep(placePause) // the live one is behind
 	}
-	if place < c.at[key.Partition] {
-		return fmt.Errorf("view %s lost its place in partition %d while it was compared: wait until it is folded again, then verify again", c.view.Name, key.Partition)
-	}
-	if err := c.foldTo(ctx, key.Partition, place); err != nil {
-		return err
-	}
-	_, want, err := fresh.Dump(ctx, c.name, key)
-	if err != nil {
-		return err
-	}
-	c.report.Keys[c.view.Name]++
+}
+
+// tell tells that a key is not what the log says.
+func (c *comparison) tell(key redis.Key, place int64, have, want string) {
 	switch {
-	case have == want:
 	case want == "":
 		c.report.differ(c.view.Name, key.Name, place, "the log knows nothing of it")
 	case have == "":
@@ -197,5 +247,4 @@ func (c *comparison) compareKey(ctx context.Context, live, fresh dumped, key red
 	default:
 		c.report.differ(c.view.Name, key.Name, place, "it holds something else than the log says")
 	}
-	return nil
 }

@@ -29,26 +29,41 @@ type enumerable interface {
 
 // compareDocuments compares every document that either store has.
 func (r *VerifyReport) compareDocuments(ctx context.Context) error {
-	history, people := r.names["history"], r.names["people"]
-	live, ok := history.config.Live.Documents.(enumerable)
-	fresh, okFresh := history.config.Fresh.Documents.(enumerable)
+	var failed error
+	if c := r.names["history"]; c != nil {
+		failed = c.compareEach(ctx, enumerable.EachConversation, c.compareConversation, func(in enumerable, key string) (bool, error) {
+			found, err := in.Conversations(ctx, []string{key})
+			return err == nil && found[0] != nil, err
+		})
+	}
+	if c := r.names["people"]; c != nil && failed == nil {
+		failed = c.compareEach(ctx, enumerable.EachPerson, c.comparePerson, func(in enumerable, user string) (bool, error) {
+			found, err := in.People(ctx, []string{user})
+			return err == nil && found[0] != nil, err
+		})
+	}
+	return failed
+}
+
+// compareEach compares all that the live store has, then what the fresh one has besides.
+func (c *comparison) compareEach(
+	ctx context.Context, all func(enumerable, context.Context, func(string) error) error,
+	compare func(ctx context.Context, live, fresh Documents, key string) error, has func(enumerable, string) (bool, error),
+) error {
+	live, ok := c.config.Live.Documents.(enumerable)
+	fresh, okFresh := c.config.Fresh.Documents.(enumerable)
 	if !ok || !okFresh {
 		return errors.New("this kind of store cannot be compared")
 	}
-	each := func(compare func(string) error) func(string) error {
-		seen := map[string]bool{}
-		return func(key string) error {
-			if seen[key] {
-				return nil
-			}
-			seen[key] = true
-			return compare(key)
-		}
+	if err := all(live, ctx, func(key string) error { return compare(ctx, live, fresh, key) }); err != nil {
+		return err
 	}
-	conversation := each(func(key string) error { return history.compareConversation(ctx, live, fresh, key) })
-	person := each(func(user string) error { return people.comparePerson(ctx, live, fresh, user) })
-	return errors.Join(live.EachConversation(ctx, conversation), fresh.EachConversation(ctx, conversation),
-		live.EachPerson(ctx, person), fresh.EachPerson(ctx, person))
+	return all(fresh, ctx, func(key string) error {
+		if there, err := has(live, key); err != nil || there {
+			return err
+		}
+		return compare(ctx, live, fresh, key)
+	})
 }
 
 // document is what is compared: its number, and whether it is the same.

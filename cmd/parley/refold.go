@@ -62,6 +62,11 @@ func (h *history) read(ctx context.Context, at audit.Place, from, to int64, each
 	return err
 }
 
+// span is read, as views ask for it.
+func (h *history) span(ctx context.Context, topic string, partition int32, from, to int64, each func(*topology.Record) error) error {
+	return h.read(ctx, audit.Place{Topic: topic, Partition: partition}, from, to, each)
+}
+
 // one is the record at an offset.
 func (h *history) one(ctx context.Context, at audit.Place, offset int64) (*topology.Record, error) {
 	var found *topology.Record

@@ -165,6 +165,7 @@ func TestTools(t *testing.T) {
 
 	explains(t, h, device, seq)
 	states(t, h, device, seq)
+	follows(t, h)
 	tampered(t, h, "bob")
 }
 
@@ -246,7 +247,8 @@ func states(t *testing.T, h *house, device string, seq uint64) {
 func tampered(t *testing.T, h *house, victim string) {
 	admin, err := free("127.0.0.1:0")
 	require.NoError(t, err)
-	watcher := exec.Command(h.binary, "verify", "--follow", "--output", "json", "--admin", admin, "--state", t.TempDir())
+	watcher := exec.Command(h.binary, "verify", "--follow", "--output", "json", "--admin", admin, "--state", t.TempDir(),
+		"--every", "0")
 	watcher.Env = h.env()
 	lines, err := watcher.StdoutPipe()
 	require.NoError(t, err)
@@ -308,6 +310,7 @@ func TestAMemoryIsAboutOneLog(t *testing.T) {
 	require.NoError(t, err)
 	m.Set([]byte("p"), []byte("kept"))
 	m.Set([]byte("q"), []byte("kept too"))
+	m.Set(begunKey, nil)
 	require.NoError(t, m.checkpoint())
 	m.Set([]byte("p"), []byte("not kept: no checkpoint follows"))
 	m.Forget([]byte("q"), []byte("r"))

@@ -21,6 +21,11 @@ import (
 type verifyOptions struct {
 	follow, views, fromStart bool
 	state, admin, output     string
+
+	every       time.Duration // between two looks of --follow at how far it is
+	sampleEvery time.Duration // between two samples of views; 0 = none
+	seed        uint64        // of who is sampled
+	failFast    bool
 }
 
 func verifyCommand() *cobra.Command {
@@ -34,8 +39,18 @@ the fold says, in its order; repeats are the same bytes; numbers are dense; each
 event of a conversation reached each of its people once; the changelogs hold the rows of the fold.
 
 It reads what it has not read yet up to the end of the log and remembers that in a folder. Violations are remembered too: the
-log does not change. Nothing is repaired. With --views the views are folded anew and compared with what Redis and the documents
-hold. Exit codes: 0 all is well, 2 something is violated, 1 it could not be verified.`,
+log does not change. Nothing is repaired. Where retention has deleted the beginning it begins with what is there, takes the rows
+of then from the changelogs, and says what it cannot prove.
+
+With --follow it goes on: it prints through where everything is verified, by partition and as a time, a line for each violation,
+compares users and conversations of the live views with the log, one after the other, and serves metrics. With --output json each
+line is an object: progress has "verified_until", a violation has "law", a difference of a view has "view".
+
+With --views the views are folded anew and compared with what Redis and the documents hold, every key.
+Exit codes: 0 all is well, 2 something is violated, 1 it could not be verified.`,
+		Example: `  parley verify                          # once, up to the end of the log; for CI
+  parley verify --follow --fail-fast     # until something is violated
+  parley verify --views --output json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := load(path)
@@ -70,6 +85,10 @@ hold. Exit codes: 0 all is well, 2 something is violated, 1 it could not be veri
 	outputFlag(c, &o.output)
 	c.Flags().BoolVar(&o.follow, "follow", false, "go on with what comes, print each violation, serve metrics")
 	c.Flags().BoolVar(&o.views, "views", false, "compare the views with the log instead")
+	c.Flags().BoolVar(&o.failFast, "fail-fast", false, "end --follow at the first violation, with exit code 2")
+	c.Flags().DurationVar(&o.every, "every", 10*time.Second, "how often --follow prints how far it is; 0 = never")
+	c.Flags().DurationVar(&o.sampleEvery, "sample-every", time.Second, "how often --follow compares a user or conversation of a live view; 0 = never")
+	c.Flags().Uint64Var(&o.seed, "seed", 1, "of the choice of who is sampled, for a new --state")
 	c.Flags().BoolVar(&o.fromStart, "from-start", false, "forget what was verified before")
 	c.Flags().StringVar(&o.state, "state", "", "folder that remembers what is verified (default: audit under the data folder)")
 	c.Flags().StringVar(&o.admin, "admin", "", "address for /readyz and /metrics of --follow (default: the setting)")
@@ -81,7 +100,10 @@ hold. Exit codes: 0 all is well, 2 something is violated, 1 it could not be veri
 type verdict struct {
 	Clean   bool           `json:"clean"`
 	Topics  []topicVerdict `json:"topics"`
+	Until   time.Time      `json:"verified_until"` // everything written before is verified; zero = not yet
+	Late    []beganLate    `json:"began_late,omitempty"`
 	Counts  audit.Counts   `json:"counts"`
+	Views   *viewed        `json:"view_samples,omitempty"`
 	Pending *pendingSince  `json:"oldest_pending,omitempty"`
 	Took    string         `json:"took"`
 }
@@ -101,8 +123,9 @@ type pendingSince struct {
 func (w *auditing) verdict(took time.Duration) verdict {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	v := verdict{Counts: w.auditor.Counts(), Took: took.Round(time.Millisecond).String()}
-	v.Clean = v.Counts.Total() == 0
+	seen := w.viewed
+	v := verdict{Counts: w.auditor.Counts(), Until: w.until, Late: w.beganLate(), Views: &seen, Took: took.Round(time.Millisecond).String()}
+	v.Clean = v.Counts.Total() == 0 && seen.Differences == 0
 	through := w.auditor.Verified()
 	for _, name := range w.auditor.Topics() {
 		t := topicVerdict{Topic: name}
@@ -133,6 +156,10 @@ func (v verdict) print(w io.Writer) error {
 	}
 	c := v.Counts
 	fmt.Fprintf(w, "\n%d records; %d outputs and %d rows stand as the fold says; %d repeats\n", c.Records, c.Verified, c.Rows, c.Repeats)
+	if !v.Until.IsZero() {
+		fmt.Fprintf(w, "verified until %s\n", v.Until.Format(time.RFC3339))
+	}
+	v.printBeginnings(w)
 	if c.Unseen > 0 {
 		fmt.Fprintf(w, "%d outputs are not written yet\n", c.Unseen)
 	}

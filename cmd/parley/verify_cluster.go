@@ -78,6 +78,9 @@ func (w *watch) alone(ctx context.Context, group string) error {
 	}
 }
 
+// auditFormat rises when what an auditor remembers is written otherwise: older folders are then begun anew.
+const auditFormat = 2
+
 // identity names the log: topics that are deleted and made again are others.
 func (w *watch) identity(ctx context.Context, plan topology.Plan) (string, error) {
 	names := topicsAndTables(plan)
@@ -85,7 +88,7 @@ func (w *watch) identity(ctx context.Context, plan topology.Plan) (string, error
 	if err != nil {
 		return "", fmt.Errorf("ask for the topics: %w", err)
 	}
-	id := []string{fmt.Sprintf("epoch %d", plan.Epoch)}
+	id := []string{fmt.Sprintf("format %d, epoch %d", auditFormat, plan.Epoch)}
 	for _, n := range names {
 		d := details[n]
 		if d.Err != nil || len(d.Partitions) != int(plan.Partitions) {

@@ -40,7 +40,10 @@ func openAuditMemory(dir, identity string, anew bool) (*auditMemory, error) {
 	case anew:
 		m.Forget([]byte{0}, []byte{0xff, 0xff})
 	case known != nil && string(known) != identity:
-		return nil, errors.Join(fmt.Errorf("%s remembers another log than this cluster's: take another --state, or --from-start to forget it", dir), m.close())
+		return nil, errors.Join(fmt.Errorf("%s remembers another log than this cluster's, or is of another version of parley: take another --state, or --from-start to forget it", dir), m.close())
+	}
+	if m.Get(begunKey) == nil {
+		m.Forget([]byte{0}, identityKey) // a beginning was interrupted
 	}
 	m.Set(identityKey, []byte(identity))
 	return m, m.checkpoint()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ const (
 	judgeEvery      = 5 * time.Second
 	aheadPause      = 20 * time.Millisecond // of a topic that is ahead of others
 	stallPatience   = 2 * time.Second       // without any record, until one that is ahead is taken all the same
+	rowPatience     = 20 * time.Second      // the same for a row that is ahead of its input: taken so, it is told as wrong
 	endPatience     = 30 * time.Second      // without any record, until the end of the log is given up
 	auditBatch      = 500                   // records of a partition at once
 )
@@ -45,6 +47,9 @@ type auditing struct {
 	moved   time.Time // of the last record taken
 	failed  error     // the auditor cannot go on; what it knows since its last checkpoint is worth nothing
 	ends    map[audit.Place]int64
+	until   time.Time // everything that was written before stands as the fold says, or was told
+	sampler *sampler
+	viewed  viewed
 }
 
 func newAuditing(ctx context.Context, s Settings, log *slog.Logger, o verifyOptions, tell func(audit.Violation)) (*auditing, error) {
@@ -63,8 +68,9 @@ func newAuditing(ctx context.Context, s Settings, log *slog.Logger, o verifyOpti
 	if err != nil {
 		return nil, errors.Join(err, watch.close())
 	}
+	w.sampler = newSampler(w.plan, w.memory, o.seed)
 	if w.auditor, err = audit.New(w.plan, processors.Machines(w.plan), w.memory, tell); err == nil {
-		err = w.reachable(ctx)
+		err = w.begin(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.close())
@@ -73,25 +79,6 @@ func newAuditing(ctx context.Context, s Settings, log *slog.Logger, o verifyOpti
 }
 
 func (w *auditing) close() error { return errors.Join(w.watch.close(), w.memory.close()) }
-
-// reachable fails when records were deleted that the auditor has not seen: whatever it said behind them would be a guess.
-func (w *auditing) reachable(ctx context.Context) error {
-	begins, err := w.watch.begins(ctx, w.auditor.Topics())
-	if err != nil {
-		return err
-	}
-	for _, t := range w.plan.Topics { // changelogs are compacted: their beginning moves, and nothing is missing
-		for p := range w.plan.Partitions {
-			at := audit.Place{Topic: t.Name, Partition: p}
-			if position := w.auditor.Position(at); position < begins[at] {
-				return fmt.Errorf("%s/%d begins at offset %d, and the auditor has seen it up to %d: records between were deleted by their retention. "+
-					"An auditor must begin while everything is there, and come back more often than the shortest retention (or run with --follow)",
-					t.Name, p, begins[at], position)
-			}
-		}
-	}
-	return nil
-}
 
 // follow takes records until the context ends.
 func (w *auditing) follow(ctx context.Context) error {
@@ -123,7 +110,12 @@ func (w *auditing) handle(ctx context.Context, _ string, _ int32, batch []topolo
 func (w *auditing) take(ctx context.Context, r *topology.Record) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.auditor.Ahead(r) && time.Since(w.moved) < stallPatience {
+	_, isTopic := w.plan.Topic(r.Topic) // else a changelog
+	patience, since := stallPatience, time.Now()
+	if !isTopic {
+		patience = rowPatience
+	}
+	for w.auditor.Ahead(r) && time.Since(later(w.moved, since)) < patience {
 		w.mu.Unlock()
 		select {
 		case <-ctx.Done():
@@ -138,13 +130,25 @@ func (w *auditing) take(ctx context.Context, r *topology.Record) error {
 		return w.failed
 	}
 	w.moved = time.Now()
-	if wire.IsTakeover(r) {
-		w.auditor.Skip(audit.Place{Topic: r.Topic, Partition: r.Partition}, r.Offset+1)
-	} else {
+	at := audit.Place{Topic: r.Topic, Partition: r.Partition}
+	switch position := w.auditor.Position(at); {
+	case wire.IsTakeover(r):
+		w.auditor.Skip(at, r.Offset+1)
+	case isTopic && r.Offset > position: // changelogs are compacted
+		w.failed = errLeftBehind(at, position, r.Offset)
+	default:
+		w.sampler.note(r)
 		w.failed = w.auditor.Take(r)
 	}
 	w.failed = errors.Join(w.failed, w.memory.err)
 	return w.failed
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // broken is why the auditor cannot go on.
@@ -183,12 +187,13 @@ func (w *auditing) keepSaving(ctx context.Context) error {
 
 // judge asks what is done and where the log ends, waits until everything is read up to there, and lets the auditor judge.
 func (w *auditing) judge(ctx context.Context, patience time.Duration, progress func(read, of int64)) error {
+	asked := time.Now().UTC()
 	horizon, ends, err := w.watch.horizon(ctx, w.plan, w.auditor.Topics())
 	if err != nil {
 		return err
 	}
 	for begun := int64(0); ; {
-		left, err := w.reach(horizon, ends, patience)
+		left, err := w.reach(asked, horizon, ends, patience)
 		if err != nil {
 			return err
 		}
@@ -206,7 +211,7 @@ func (w *auditing) judge(ctx context.Context, patience time.Duration, progress f
 }
 
 // reach judges when everything is read up to the ends, and answers how many records are left until then.
-func (w *auditing) reach(horizon audit.Horizon, ends map[audit.Place]int64, patience time.Duration) (left int64, err error) {
+func (w *auditing) reach(asked time.Time, horizon audit.Horizon, ends map[audit.Place]int64, patience time.Duration) (left int64, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.failed != nil {
@@ -225,6 +230,17 @@ func (w *auditing) reach(horizon audit.Horizon, ends map[audit.Place]int64, pati
 	}
 	if left == 0 {
 		w.auditor.Judge(horizon)
+		through := w.auditor.Verified()
+		if !slices.ContainsFunc(w.plan.Topics, func(t topology.Topic) bool { // what was seen before its input is not verified yet
+			for p := range w.plan.Partitions {
+				if at := (audit.Place{Topic: t.Name, Partition: p}); through[at] < ends[at] {
+					return true
+				}
+			}
+			return false
+		}) {
+			w.until = asked
+		}
 	}
 	return left, nil
 }
@@ -251,49 +267,6 @@ func verifyOnce(ctx context.Context, s Settings, log *slog.Logger, out io.Writer
 	bar.done()
 	if failed != nil {
 		return failed
-	}
-	v := w.verdict(time.Since(began))
-	if err := render(out, o.output, v, v.print); err != nil {
-		return err
-	}
-	return violated(v.Counts.Total())
-}
-
-// verifyFollow verifies until it is stopped.
-func verifyFollow(ctx context.Context, s Settings, log *slog.Logger, out io.Writer, o verifyOptions) (err error) {
-	began := time.Now()
-	w, err := newAuditing(ctx, s, log, o, func(v audit.Violation) { _ = sayViolation(out, o.output, v) })
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	registry, ready := newRegistry(), newReadiness(auditName)
-	w.metrics = registry
-	shown := newAuditMetrics(registry)
-	g, working := errgroup.WithContext(ctx)
-	g.Go(func() error { return serveAdmin(working, s, ready, registry) })
-	g.Go(func() error { return w.follow(working) })
-	g.Go(func() error { return w.keepSaving(working) })
-	g.Go(func() error {
-		for working.Err() == nil {
-			err := w.judge(working, 0, func(int64, int64) { shown.show(w) })
-			if broken := w.broken(); broken != nil {
-				return broken
-			}
-			if err != nil && working.Err() == nil {
-				w.log.Warn("what is done could not be asked for, trying again", "error", err)
-			}
-			shown.show(w)
-			ready.set(auditName, err == nil)
-			select {
-			case <-working.Done():
-			case <-time.After(judgeEvery):
-			}
-		}
-		return nil
-	})
-	if err := g.Wait(); err != nil {
-		return err
 	}
 	v := w.verdict(time.Since(began))
 	if err := render(out, o.output, v, v.print); err != nil {

@@ -3,9 +3,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"time"
@@ -29,6 +26,7 @@ type auditMetrics struct {
 	oldest     prometheus.Gauge
 	repeats    prometheus.Gauge
 	unseen     prometheus.Gauge
+	until      prometheus.Gauge
 	said       time.Time
 }
 
@@ -45,9 +43,10 @@ func newAuditMetrics(r prometheus.Registerer) *auditMetrics {
 		pending: gauge("pending_commands", "Commands of devices that have no outcome yet."),
 		oldest:  gauge("oldest_pending_seconds", "Age of the oldest of them."),
 		repeats: gauge("repeated_outputs", "Outputs that stand in the log once more, byte by byte the same."),
+		until:   gauge("verified_timestamp_seconds", "Everything that was written before this time is verified, or was told as a violation; 0 = not yet."),
 		unseen:  gauge("unseen_outputs", "Outputs that the fold says and the log does not have yet."),
 	}
-	r.MustRegister(m.offset, m.violations, m.pending, m.oldest, m.repeats, m.unseen)
+	r.MustRegister(m.offset, m.violations, m.pending, m.oldest, m.repeats, m.unseen, m.until)
 	return m
 }
 
@@ -68,6 +67,9 @@ func (m *auditMetrics) show(w *auditing) {
 	m.pending.Set(float64(c.Pending))
 	m.repeats.Set(float64(c.Repeats))
 	m.unseen.Set(float64(c.Unseen))
+	if !w.until.IsZero() {
+		m.until.Set(float64(w.until.Unix()))
+	}
 	age := time.Duration(0)
 	if oldest := w.auditor.OldestPending(); oldest > 0 {
 		age = time.Since(time.UnixMilli(oldest))
@@ -78,15 +80,6 @@ func (m *auditMetrics) show(w *auditing) {
 		w.log.Info("verified", "records", total, "outputs", c.Verified, "repeats", c.Repeats, "pending", c.Pending,
 			"oldest", age.Round(time.Second), "violations", c.Total())
 	}
-}
-
-// sayViolation prints one line.
-func sayViolation(out io.Writer, output string, v audit.Violation) error {
-	if output == "json" {
-		return json.NewEncoder(out).Encode(v)
-	}
-	_, err := fmt.Fprintf(out, "%s VIOLATED %s\n", time.Now().UTC().Format(time.RFC3339), v)
-	return err
 }
 
 // bar shows how far something long is, to whoever sits at a terminal. Its zero value shows nothing.

@@ -15,8 +15,6 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
-	"github.com/parley-im/parley/processors/audit"
-	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
 	"github.com/parley-im/parley/views"
 )
@@ -44,9 +42,7 @@ func verifyViews(ctx context.Context, s Settings, log *slog.Logger, out io.Write
 	h := s.history("fold the views")
 	config := views.VerifyConfig{
 		Plan: s.plan(), Live: live, Fresh: fresh, Log: log,
-		Read: func(ctx context.Context, topic string, partition int32, from, to int64, each func(*topology.Record) error) error {
-			return h.read(ctx, audit.Place{Topic: topic, Partition: partition}, from, to, each)
-		},
+		Read: h.span,
 	}
 	report, err := views.Verify(ctx, config)
 	if err == nil && live.Documents == nil {

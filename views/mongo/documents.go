@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -31,7 +32,7 @@ func databaseOf(uri string) string {
 // Place is the offset below which everything is in the store, 0 when the store knows of nothing.
 func (s *Store) Place(ctx context.Context, view string, partition int32) (int64, error) {
 	var place valued
-	err := s.places.FindOne(ctx, bson.D{{Key: "_id", Value: placeID(view, partition)}}).Decode(&place)
+	err := s.places.FindOne(ctx, bson.D{{Key: "_id", Value: s.placeID(view, partition)}}).Decode(&place)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return 0, nil
 	}
@@ -41,7 +42,7 @@ func (s *Store) Place(ctx context.Context, view string, partition int32) (int64,
 // Advance moves the view's place to the end of the span and answers the place. Below span.ToOffset it did not move,
 // because the store does not hold what comes before the span.
 func (s *Store) Advance(ctx context.Context, span *v1.Span) (int64, error) {
-	id := placeID(span.View, span.Partition)
+	id := s.placeID(span.View, span.Partition)
 	if span.FromOffset == 0 {
 		// The first place is made; when one is there already this changes nothing unless it is older.
 		first := []mongo.WriteModel{replace(valued{ID: id, Position: span.ToOffset})}
@@ -65,7 +66,7 @@ func (s *Store) Advance(ctx context.Context, span *v1.Span) (int64, error) {
 
 // Forget makes the view fold the partition again from the log's beginning. What is there stays and is compared.
 func (s *Store) Forget(ctx context.Context, view string, partition int32) error {
-	_, err := s.places.DeleteOne(ctx, bson.D{{Key: "_id", Value: placeID(view, partition)}})
+	_, err := s.places.DeleteOne(ctx, bson.D{{Key: "_id", Value: s.placeID(view, partition)}})
 	return err
 }
 
@@ -176,4 +177,7 @@ func pageID(conversation string, page uint64) string {
 	return fmt.Sprintf("%s#%06d", conversation, page)
 }
 
-func placeID(view string, partition int32) string { return view + "/" + strconv.Itoa(int(partition)) }
+func (s *Store) placeID(view string, partition int32) string {
+	short, _, _ := strings.Cut(view, "@")
+	return view + "/" + strconv.Itoa(int(partition)) + s.suffix(short)
+}

@@ -8,6 +8,10 @@
 //	pages          {_id: "g-1/main#000042", m: {"1051": {seq, sender, time, body: sealed}, ...}}: 25 messages a page
 //	people         {_id: "bob", position: version, exists: true, display_name: sealed, version}
 //	places         {_id: "history@1/12", position: next offset of the view in partition 12}
+//	generations    {_id: "history", position: version, value}: which generation of the view counts; none = the first
+//
+// A view that is built anew beside the old one is another generation: its collections end in _g2, _g3 and so on, and so do
+// the ids of its places.
 package mongo
 
 import (
@@ -45,6 +49,8 @@ type Store struct {
 	pages         *mongo.Collection
 	people        *mongo.Collection
 	places        *mongo.Collection
+	pointers      *mongo.Collection
+	generations   map[string]int // of views, by short name; none = 1
 }
 
 // Open connects and asks MongoDB whether it is there. The URI may name the database.
@@ -69,10 +75,8 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 			settings.Hosts, err), client.Disconnect(ctx))
 	}
 	db := client.Database(databaseOf(uri))
-	return &Store{
-		client: client, conversations: db.Collection("conversations"), pages: db.Collection("pages"),
-		people: db.Collection("people"), places: db.Collection("places"),
-	}, nil
+	store := &Store{client: client, places: db.Collection("places"), pointers: db.Collection("generations")}
+	return store.At(nil), nil
 }
 
 // Close closes the connections.

@@ -11,12 +11,12 @@ import (
 
 // EachConversation gives the key of every conversation.
 func (s *Store) EachConversation(_ context.Context, each func(key string) error) error {
-	return s.each("conversation/", each)
+	return s.each(s.prefix(historyView)+"conversation/", each)
 }
 
 // EachPerson gives every user who has a profile.
 func (s *Store) EachPerson(_ context.Context, each func(user string) error) error {
-	return s.each("person/", each)
+	return s.each(s.prefix(peopleView)+"person/", each)
 }
 
 func (s *Store) each(prefix string, each func(string) error) error {

@@ -7,6 +7,9 @@
 //	message/g-1/main#<number>    HistoryMessage
 //	person/bob                   version and Person
 //	place/history@1/12           next offset of the view in partition 12
+//	generations/history          version and value: which generation of the view counts; none = the first
+//
+// A view that is built anew beside the old one is another generation: its keys begin with g2/, g3/ and so on.
 package pebble
 
 import (
@@ -15,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -28,10 +32,16 @@ const cacheBytes = 32 << 20
 // positionBytes is the width of the position that stands before every document: big endian.
 const positionBytes = 8
 
-// Store is one folder.
-type Store struct {
+// folder is what all generations share.
+type folder struct {
 	db *pebble.DB
 	mu sync.Mutex // one writer at a time: a write compares before it writes
+}
+
+// Store is one folder.
+type Store struct {
+	*folder
+	generations map[string]int // of views, by short name; none = 1
 }
 
 // Open opens the folder, and makes it when it is not there.
@@ -42,7 +52,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the views' folder %s; one process at a time may use it: %w", dir, err)
 	}
-	return &Store{db: db}, nil
+	return &Store{folder: &folder{db: db}}, nil
 }
 
 // Close waits for the writer and closes the folder.
@@ -63,7 +73,7 @@ func (quiet) Fatalf(format string, args ...any) {
 
 // Place is the offset below which everything is in the store, 0 when the store knows of nothing.
 func (s *Store) Place(_ context.Context, view string, partition int32) (int64, error) {
-	place, _, err := s.get(placeKey(view, partition))
+	place, _, err := s.get(s.placeKey(view, partition))
 	return int64(place), err
 }
 
@@ -72,7 +82,7 @@ func (s *Store) Place(_ context.Context, view string, partition int32) (int64, e
 func (s *Store) Advance(_ context.Context, span *v1.Span) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := placeKey(span.View, span.Partition)
+	key := s.placeKey(span.View, span.Partition)
 	at, _, err := s.get(key)
 	if place := int64(at); err != nil || place < span.FromOffset || place >= span.ToOffset {
 		return place, err
@@ -83,7 +93,7 @@ func (s *Store) Advance(_ context.Context, span *v1.Span) (int64, error) {
 
 // Forget makes the view fold the partition again from the log's beginning. What is there stays and is compared.
 func (s *Store) Forget(_ context.Context, view string, partition int32) error {
-	return s.db.Delete(placeKey(view, partition), pebble.NoSync)
+	return s.db.Delete(s.placeKey(view, partition), pebble.NoSync)
 }
 
 // Conversations reads conversations, in the order of the question; nil where there is none.
@@ -91,7 +101,7 @@ func (s *Store) Conversations(_ context.Context, keys []string) ([]*v1.Conversat
 	documents := make([]*v1.ConversationDocument, len(keys))
 	for i, key := range keys {
 		value := &v1.ConversationDocument{}
-		found, err := s.read("conversation/"+key, value)
+		found, err := s.read(s.prefix(historyView)+"conversation/"+key, value)
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +115,7 @@ func (s *Store) Conversations(_ context.Context, keys []string) ([]*v1.Conversat
 // PutConversations writes conversations that are newer than what is there.
 func (s *Store) PutConversations(_ context.Context, documents []*v1.ConversationDocument) error {
 	return put(s, len(documents), func(i int) (string, uint64, message) {
-		return "conversation/" + documents[i].Conversation, documents[i].Seq, documents[i]
+		return s.prefix(historyView) + "conversation/" + documents[i].Conversation, documents[i].Seq, documents[i]
 	})
 }
 
@@ -114,7 +124,7 @@ func (s *Store) People(_ context.Context, users []string) ([]*v1.Person, error) 
 	people := make([]*v1.Person, len(users))
 	for i, user := range users {
 		value := &v1.Person{}
-		found, err := s.read("person/"+user, value)
+		found, err := s.read(s.prefix(peopleView)+"person/"+user, value)
 		if err != nil {
 			return nil, err
 		}
@@ -128,14 +138,14 @@ func (s *Store) People(_ context.Context, users []string) ([]*v1.Person, error) 
 // PutPeople writes profiles that are newer than what is there.
 func (s *Store) PutPeople(_ context.Context, people []*v1.Person) error {
 	return put(s, len(people), func(i int) (string, uint64, message) {
-		return "person/" + people[i].User, people[i].Version, people[i]
+		return s.prefix(peopleView) + "person/" + people[i].User, people[i].Version, people[i]
 	})
 }
 
 // Messages reads the messages with these numbers, both included, by rising number; those that are there.
 func (s *Store) Messages(_ context.Context, conversation string, from, to uint64) (messages []*v1.HistoryMessage, err error) {
 	for number := from; number <= to; number++ {
-		value, closer, err := s.db.Get(messageKey(conversation, number))
+		value, closer, err := s.db.Get(s.messageKey(conversation, number))
 		if errors.Is(err, pebble.ErrNotFound) {
 			continue
 		}
@@ -161,7 +171,7 @@ func (s *Store) PutMessages(_ context.Context, conversations []*v1.ConversationM
 			if err != nil {
 				return err
 			}
-			if err := batch.Set(messageKey(c.Conversation, m.Number), value, nil); err != nil {
+			if err := batch.Set(s.messageKey(c.Conversation, m.Number), value, nil); err != nil {
 				return err
 			}
 		}
@@ -242,10 +252,11 @@ func damaged(key []byte) error {
 	return fmt.Errorf("%q has no position; the views' folder is damaged: delete it, it is folded again from the log", key)
 }
 
-func placeKey(view string, partition int32) []byte {
-	return []byte("place/" + view + "/" + strconv.Itoa(int(partition)))
+func (s *Store) placeKey(view string, partition int32) []byte {
+	short, _, _ := strings.Cut(view, "@")
+	return []byte(s.prefix(short) + "place/" + view + "/" + strconv.Itoa(int(partition)))
 }
 
-func messageKey(conversation string, number uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte("message/"+conversation+"#"), number)
+func (s *Store) messageKey(conversation string, number uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(s.prefix(historyView)+"message/"+conversation+"#"), number)
 }

@@ -19,7 +19,7 @@ const (
 	placePrefix = "position:" // of the keys of places
 )
 
-// Key is a key of a view.
+// Key is a key of a view, without what it begins with in a later generation.
 type Key struct {
 	View      string // "" = nothing that this package writes
 	Partition int32
@@ -29,7 +29,8 @@ type Key struct {
 // viewOf says which view writes a table.
 var viewOf = map[string]string{"inbox": "inbox", "conversations": "inbox", "order": "inbox", "marks": "bookmark", "presence": "presence"}
 
-// Keys gives every key, places left out. Keys that come or go meanwhile may be met or not.
+// Keys gives every key of the generations that this store is at, and what nobody of the house writes; places left out. Keys
+// that come or go meanwhile may be met or not, or twice.
 func (s *Store) Keys(ctx context.Context, each func(Key) error) error {
 	for cursor, first := uint64(0), true; first || cursor != 0; first = false {
 		var names []string
@@ -38,10 +39,11 @@ func (s *Store) Keys(ctx context.Context, each func(Key) error) error {
 			return fmt.Errorf("scan the keys: %w", err)
 		}
 		for _, name := range names {
-			if strings.HasPrefix(name, placePrefix) {
+			key, generation, place := keyOf(name)
+			if place || strings.HasPrefix(name, pointerPrefix) || key.View != "" && generation != s.generation(key.View) {
 				continue
 			}
-			if err := each(keyOf(name)); err != nil {
+			if err := each(key); err != nil {
 				return err
 			}
 		}
@@ -49,40 +51,82 @@ func (s *Store) Keys(ctx context.Context, each func(Key) error) error {
 	return nil
 }
 
-// keyOf takes a key's name apart.
-func keyOf(name string) Key {
-	key := Key{Name: name}
-	table, rest, _ := strings.Cut(name, ":{")
-	partition, _, ok := strings.Cut(rest, "}:")
+// keyOf takes a key's name apart. What is not written by the house has no view.
+func keyOf(name string) (key Key, generation int, place bool) {
+	generation, rest := generationOf(name)
+	key.Name = rest
+	table, rest, _ := strings.Cut(rest, ":{")
+	partition, what, ok := strings.Cut(rest, "}:")
 	n, err := strconv.ParseInt(partition, 10, 32)
 	if ok && err == nil {
 		key.View, key.Partition = viewOf[table], int32(n)
 	}
-	return key
+	if place = table+":" == placePrefix; place {
+		key.View, _, _ = strings.Cut(what, "@")
+	}
+	if key.View == "" {
+		key.Name = name
+	}
+	return key, generation, place
+}
+
+// KeysOf are the keys that a view (by its short name) writes for one user, or, marks, for one conversation in a partition.
+func (s *Store) KeysOf(view string, partition int32, name string) []Key {
+	var tables []string
+	for table, of := range viewOf {
+		if of == view {
+			tables = append(tables, table)
+		}
+	}
+	slices.Sort(tables)
+	var keys []Key
+	for _, table := range tables {
+		key := Key{View: view, Partition: partition, Name: table + ":" + tag(partition) + ":" + name}
+		if keys = append(keys, key); table == "inbox" {
+			key.Name += headSuffix
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // Dump is a key's content as text, with the place of its view (by its full name) at the same moment.
 func (s *Store) Dump(ctx context.Context, view string, key Key) (place int64, content string, err error) {
+	place, contents, err := s.DumpAll(ctx, view, []Key{key})
+	if err != nil {
+		return 0, "", err
+	}
+	return place, contents[0], nil
+}
+
+// DumpAll is Dump of keys of one partition, all at the same moment.
+func (s *Store) DumpAll(ctx context.Context, view string, keys []Key) (place int64, contents []string, err error) {
 	var at *redis.StringCmd
-	var words func() string
+	words := make([]func() string, len(keys))
 	_, err = s.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-		at = pipe.Get(ctx, placeKey(view, key.Partition))
-		words = ask(ctx, pipe, key.Name)
+		at = pipe.Get(ctx, s.placeKey(view, keys[0].Partition))
+		for i, key := range keys {
+			words[i] = ask(ctx, pipe, s.prefix(key.View), key.Name)
+		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return 0, "", fmt.Errorf("read %s: %w", key.Name, err)
+		return 0, nil, fmt.Errorf("read %s: %w", keys[0].Name, err)
+	}
+	for _, w := range words {
+		contents = append(contents, w())
 	}
 	place, err = placeOf(at)
-	return place, words(), err
+	return place, contents, err
 }
 
 // ask asks for a key as what its table holds.
-func ask(ctx context.Context, pipe redis.Pipeliner, name string) func() string {
+func ask(ctx context.Context, pipe redis.Pipeliner, prefix, name string) func() string {
 	var lines []string
+	full := prefix + name
 	switch {
 	case strings.HasPrefix(name, "inbox:") && !strings.HasSuffix(name, headSuffix):
-		events := pipe.XRange(ctx, name, "-", "+")
+		events := pipe.XRange(ctx, full, "-", "+")
 		return func() string {
 			for _, e := range events.Val() {
 				lines = append(lines, fmt.Sprintf("%s %q", e.ID, e.Values["e"]))
@@ -90,7 +134,7 @@ func ask(ctx context.Context, pipe redis.Pipeliner, name string) func() string {
 			return strings.Join(lines, "\n")
 		}
 	case strings.HasPrefix(name, "order:"):
-		members := pipe.ZRangeWithScores(ctx, name, 0, -1)
+		members := pipe.ZRangeWithScores(ctx, full, 0, -1)
 		return func() string {
 			for _, m := range members.Val() {
 				lines = append(lines, fmt.Sprintf("%.0f %v", m.Score, m.Member))
@@ -98,7 +142,7 @@ func ask(ctx context.Context, pipe redis.Pipeliner, name string) func() string {
 			return strings.Join(lines, "\n")
 		}
 	}
-	fields := pipe.HGetAll(ctx, name)
+	fields := pipe.HGetAll(ctx, full)
 	return func() string {
 		for field, value := range fields.Val() {
 			lines = append(lines, fmt.Sprintf("%s %q", field, value))

@@ -11,6 +11,9 @@
 //	marks:{12}:g-1/main       hash, user of partition 12 -> position and Marks
 //	presence:{12}:bob         hash, "lease" -> position and PersonPresence
 //	position:{12}:inbox@1     next offset of the view in partition 12
+//	generations:inbox         version and value: which generation of the view counts; none = the first
+//
+// A view that is built anew beside the old one is another generation: its keys begin with g2:, g3: and so on.
 package redis
 
 import (
@@ -48,8 +51,9 @@ type Options struct {
 
 // Store is one Redis.
 type Store struct {
-	client    *redis.Client
-	partition func(user string) int32
+	client      *redis.Client
+	partition   func(user string) int32
+	generations map[string]int // of views, by short name; none = 1
 }
 
 // Open connects and asks Redis whether it is there.
@@ -101,12 +105,12 @@ func (s *Store) Close() error { return s.client.Close() }
 
 // Place is the offset below which everything is in the store, 0 when the store knows of nothing.
 func (s *Store) Place(ctx context.Context, view string, partition int32) (int64, error) {
-	return placeOf(s.client.Get(ctx, placeKey(view, partition)))
+	return placeOf(s.client.Get(ctx, s.placeKey(view, partition)))
 }
 
 // Forget makes the view fold the partition again from the log's beginning. What is there stays and is compared.
 func (s *Store) Forget(ctx context.Context, view string, partition int32) error {
-	return s.client.Del(ctx, placeKey(view, partition)).Err()
+	return s.client.Del(ctx, s.placeKey(view, partition)).Err()
 }
 
 func placeOf(answer *redis.StringCmd) (int64, error) {
@@ -117,13 +121,14 @@ func placeOf(answer *redis.StringCmd) (int64, error) {
 	return place, err
 }
 
-func placeKey(view string, partition int32) string {
-	return "position:" + tag(partition) + ":" + view
+func (s *Store) placeKey(view string, partition int32) string {
+	short, _, _ := strings.Cut(view, "@")
+	return s.prefix(short) + placePrefix + tag(partition) + ":" + view
 }
 
 // key is where the table keeps what it has of the name. Names follow the grammar of ids, so no brace is in them.
 func (s *Store) key(table, user, name string) string {
-	return table + ":" + tag(s.partition(user)) + ":" + name
+	return s.prefix(viewOf[table]) + table + ":" + tag(s.partition(user)) + ":" + name
 }
 
 func tag(partition int32) string { return "{" + strconv.Itoa(int(partition)) + "}" }

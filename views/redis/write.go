@@ -34,9 +34,9 @@ type batch struct {
 	args []any
 }
 
-func newBatch(span *v1.Span) *batch {
+func (s *Store) newBatch(span *v1.Span) *batch {
 	return &batch{
-		keys: []string{placeKey(span.View, span.Partition)},
+		keys: []string{s.placeKey(span.View, span.Partition)},
 		args: []any{span.FromOffset, span.ToOffset, Kept},
 	}
 }
@@ -58,7 +58,7 @@ func (s *Store) Lines(ctx context.Context, span *v1.Span, wanted []*v1.InboxLine
 	answers := make([]*redis.StringCmd, len(wanted))
 	// MULTI: the place and the lines are of one moment.
 	_, err := s.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-		place = pipe.Get(ctx, placeKey(span.View, span.Partition))
+		place = pipe.Get(ctx, s.placeKey(span.View, span.Partition))
 		for i, line := range wanted {
 			answers[i] = pipe.HGet(ctx, s.key("conversations", line.User, line.User), line.Summary.Conversation)
 		}
@@ -87,7 +87,7 @@ func (s *Store) Lines(ctx context.Context, span *v1.Span, wanted []*v1.InboxLine
 
 // PutInbox writes events into streams and lines into lists, and answers the view's place: see run.
 func (s *Store) PutInbox(ctx context.Context, span *v1.Span, entries []*v1.InboxEntry, lines []*v1.InboxLine) (int64, error) {
-	b := newBatch(span)
+	b := s.newBatch(span)
 	for _, entry := range entries {
 		event, err := entry.Event.MarshalVT()
 		if err != nil {
@@ -110,7 +110,7 @@ func (s *Store) PutInbox(ctx context.Context, span *v1.Span, entries []*v1.Inbox
 
 // PutMarks writes marks, and answers the view's place: see run.
 func (s *Store) PutMarks(ctx context.Context, span *v1.Span, marks []*v1.MemberMarks) (int64, error) {
-	b := newBatch(span)
+	b := s.newBatch(span)
 	for _, m := range marks {
 		value, err := m.Marks.MarshalVT()
 		if err != nil {
@@ -123,7 +123,7 @@ func (s *Store) PutMarks(ctx context.Context, span *v1.Span, marks []*v1.MemberM
 
 // PutPresence writes leases, and answers the view's place: see run.
 func (s *Store) PutPresence(ctx context.Context, span *v1.Span, people []*v1.PersonPresence) (int64, error) {
-	b := newBatch(span)
+	b := s.newBatch(span)
 	for _, p := range people {
 		value, err := p.MarshalVT()
 		if err != nil {
