@@ -13,7 +13,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
 )
 
 // greetLimit is for all brokers that are named. Whoever is away then is left to the patience of the libraries.
@@ -27,17 +26,14 @@ var ErrRefused = errors.New("Kafka and this process do not accept each other")
 
 // greet asks one broker something. Only a certificate or a password that is not accepted is an error.
 func (c Cluster) greet() error {
-	secure, err := c.TLS()
-	if err != nil || secure == nil && c.User == "" {
+	if !c.secure() && c.User == "" {
+		return nil
+	}
+	options, err := c.forFranz()
+	if err != nil {
 		return err
 	}
-	options := []kgo.Opt{kgo.SeedBrokers(c.Brokers...), kgo.DialTimeout(greetLimit)}
-	if secure != nil {
-		options = append(options, kgo.DialTLSConfig(secure))
-	}
-	if c.User != "" {
-		options = append(options, kgo.SASL(plain.Auth{User: c.User, Pass: c.Password}.AsMechanism()))
-	}
+	options = append(options, kgo.DialTimeout(greetLimit))
 	client, err := kgo.NewClient(options...)
 	if err != nil {
 		return err
