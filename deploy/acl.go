@@ -13,7 +13,7 @@ import (
 // ACL is one permission. Everything is allowed by name, never by prefix: a new topic is nobody's until the plan says so.
 // Read and Write include Describe, and Write on any topic includes the right to produce idempotently.
 type ACL struct {
-	Principal string `json:"principal"` // User:<plan>.processor.<group>, .view.<view>, .gateway.<gateway>, .analyst, .operator or .deploy
+	Principal string `json:"principal"` // User:<plan>.processor.<group>, .view.<view>, .gateway.<gateway>, .analyst, .auditor, .operator or .deploy
 	Resource  string `json:"resource"`  // topic or group
 	Name      string `json:"name"`
 	Operation string `json:"operation"`
@@ -61,6 +61,7 @@ func ACLs(p topology.Plan) []ACL {
 		as("view."+v.Name, func(a *acls) { a.follow(v.Input, p.ViewConsumer(v.Name)) })
 	}
 	as("analyst", func(a *acls) { a.analyst(p) })
+	as("auditor", func(a *acls) { a.auditor(p) })
 	as("operator", func(a *acls) { a.operator(p) })
 	as("deploy", func(a *acls) { a.deployer(p) })
 	return all
@@ -105,6 +106,20 @@ func (a *acls) analyst(p topology.Plan) {
 	}
 }
 
+// auditor follows every log and table with a group of its own (parley verify), and asks how far the others are: what they have
+// committed is done, so what it should have said must stand in the log.
+func (a *acls) auditor(p topology.Plan) {
+	a.analyst(p)
+	a.may(read, onGroup, p.Consumer(auditGroup), "follows everything, alone, and commits to show its lag")
+	for _, g := range p.Groups {
+		a.may(describe, onGroup, p.Consumer(g.Name), "asks which inputs are done")
+	}
+}
+
+// auditGroup is the name of the auditor's consumer group, as cmd/parley calls it. Rebuilds of views, explain and state have none:
+// they read by offset, and the place of what they build stands in its store.
+const auditGroup = "audit"
+
 // operator sees everything, activates rules, redrives dead letters, and sees and moves the positions of groups.
 func (a *acls) operator(p topology.Plan) {
 	a.analyst(p)
@@ -117,7 +132,7 @@ func (a *acls) operator(p topology.Plan) {
 		a.may(read, onGroup, p.Consumer(g.Name), "sees how far it is")
 	}
 	for _, v := range p.Views {
-		a.may(read, onGroup, p.ViewConsumer(v.Name), "sees how far it is, and sets it back to build the view anew")
+		a.may(read, onGroup, p.ViewConsumer(v.Name), "sees how far it is")
 	}
 	for _, g := range p.Gateways {
 		if len(g.Hears) > 0 {
