@@ -4,7 +4,9 @@ package system
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -20,29 +22,43 @@ type mortal struct {
 	lure   func(w *world, victim, other *member) // brings it there; nil = the load does
 }
 
-var mortals = []mortal{
-	{wire.PointFetched, 60, nil}, {wire.PointOutputsSome, 20, nil}, {wire.PointOutputsAll, 60, nil},
-	{wire.PointChangelogSent, 60, nil}, {wire.PointChangelogAcked, 60, nil}, {wire.PointStoreWritten, 20, nil},
-	{wire.PointCommitBefore, 5, nil}, {wire.PointCommitAfter, 5, nil},
-	{wire.PointRecovery, 60, lureWiped}, {wire.PointRevoke, 3, lureAway}, {wire.PointRevokeDrained, 3, lureAway},
-	{wire.PointTakeoverBefore, 12, lureAgain}, {wire.PointTakeoverWritten, 12, lureAgain}, {wire.PointTakeoverRead, 12, lureAgain},
-	{wire.PointTakeoverCommitted, 4, lureAgain}, {wire.PointTakeoverFenced, 4, lureAgain}, {wire.PointTakeoverRetired, 6, lureAgain},
+// tours are points that are come by one after the other, each once.
+var tours = []struct {
+	name  string
+	stops []mortal
+}{
+	{"failpoints of inputs", []mortal{
+		{wire.PointFetched, 60, nil}, {wire.PointOutputsSome, 20, nil}, {wire.PointOutputsAll, 60, nil},
+		{wire.PointChangelogSent, 60, nil}, {wire.PointChangelogAcked, 60, nil}, {wire.PointStoreWritten, 20, nil},
+		{wire.PointCommitBefore, 5, nil}, {wire.PointCommitAfter, 5, nil},
+	}},
+	{"failpoints of sessions", []mortal{
+		{wire.PointRecovery, 60, lureWiped}, {wire.PointRevoke, 3, lureAway}, {wire.PointRevokeDrained, 3, lureAway},
+	}},
+	{"failpoints of takeovers", []mortal{
+		{wire.PointTakeoverBefore, 12, lureAgain}, {wire.PointTakeoverWritten, 12, lureAgain}, {wire.PointTakeoverRead, 12, lureAgain},
+		{wire.PointTakeoverCommitted, 4, lureAgain}, {wire.PointTakeoverFenced, 4, lureAgain}, {wire.PointTakeoverRetired, 6, lureAgain},
+	}},
 }
 
 // failpointFaults are class 2: a death at each point, a stale owner's rows rewritten by an owner that dies of it, and
 // owners that stand still at any point of their work.
 func failpointFaults() []fault {
 	var all []fault
-	for _, m := range mortals {
-		all = append(all, fault{2, "failpoint " + string(m.point), 1, processing, m.dies})
+	for _, t := range tours {
+		all = append(all, fault{2, t.name, 1, processing, func(w *world) (last time.Time) {
+			for i, at := range w.rand.Perm(len(t.stops)) { // one process dies while the other begins anew
+				last = t.stops[at].dies(w, w.processors[i%len(w.processors)], w.processors[(i+1)%len(w.processors)])
+			}
+			return last
+		}})
 	}
 	return append(all, fault{2, "failpoint " + string(wire.PointTakeoverRewritten), 1, processing, diesRewriting},
 		fault{2, "failpoint, frozen there", 2, processing, standsStill})
 }
 
 // dies lets a process die at the point.
-func (p mortal) dies(w *world) time.Time {
-	victim, other := w.two()
+func (p mortal) dies(w *world, victim, other *member) time.Time {
 	victim.arm(p.point, "kill", w.rand.IntN(p.within))
 	if p.lure != nil {
 		p.lure(w, victim, other)
@@ -50,7 +66,29 @@ func (p mortal) dies(w *world) time.Time {
 	if !sprung(victim) {
 		w.t.Errorf("%s does not come to %s: %s", victim.name, p.point, victim.lastWords())
 	}
+	w.fell(p.point)
 	return victim.fallen()
+}
+
+// fell counts a death, or a freeze, at a point.
+func (w *world) fell(at wire.Point) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.falls == nil {
+		w.falls = map[wire.Point]int{}
+	}
+	w.falls[at]++
+}
+
+// fallen says for the report how often processes died, or stood still, at each point.
+func (w *world) fallen() (words string, all int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, at := range slices.Sorted(maps.Keys(w.falls)) {
+		words += fmt.Sprintf(" %s %d", at, w.falls[at])
+		all += w.falls[at]
+	}
+	return words, all
 }
 
 // two are the processes of processors, in any order.
@@ -69,11 +107,7 @@ func lureWiped(w *world, victim, _ *member) {
 	victim.away = true
 	victim.mu.Unlock()
 	victim.signal(syscall.SIGKILL, true)
-	victim.mu.Lock()
-	for victim.cmd != nil {
-		victim.cond.Wait()
-	}
-	victim.mu.Unlock()
+	victim.gone()
 	w.must("remove the tables", os.RemoveAll(victim.data+"/tables"))
 	victim.back()
 }
@@ -106,6 +140,7 @@ func diesRewriting(w *world) time.Time {
 	}
 	for _, m := range []*member{stale, other} {
 		if m.cameThere() {
+			w.fell(wire.PointTakeoverRewritten)
 			m.fallen()
 		}
 		m.disarm()
@@ -116,7 +151,8 @@ func diesRewriting(w *world) time.Time {
 // standsStill freezes a process at a point until others own what it has, and wakes it.
 func standsStill(w *world) time.Time {
 	victim, other := w.two()
-	p := mortals[w.rand.IntN(len(mortals))]
+	stops := tours[w.rand.IntN(len(tours))].stops
+	p := stops[w.rand.IntN(len(stops))]
 	victim.arm(p.point, "freeze", w.rand.IntN(p.within))
 	if p.lure != nil {
 		p.lure(w, victim, other)
@@ -124,6 +160,7 @@ func standsStill(w *world) time.Time {
 	if !sprung(victim) {
 		w.t.Errorf("%s does not come to %s: %s", victim.name, p.point, victim.lastWords())
 	}
+	w.fell(p.point)
 	w.note("%s stands still at %s", victim.name, p.point)
 	time.Sleep(overSession)
 	victim.disarm()

@@ -18,11 +18,12 @@ import (
 )
 
 const (
-	hallSize     = 12   // people in the group that is spoken in all the time
-	hallShare    = 5    // one of so many commands of its members is said there
-	squareSize   = 64   // the largest group that there can be
-	seenEvery    = 4    // of a person's bursts one ends with a read mark
-	backlogMost  = 1000 // commands without outcome at which a person waits with the next
+	hallSize     = 12  // people in the group that is spoken in all the time
+	hallShare    = 5   // one of so many commands of its members is said there
+	squareSize   = 64  // the largest group that there can be
+	seenEvery    = 4   // of a person's bursts one ends with a read mark
+	backlogMost  = 300 // commands without outcome at which a person waits with the next
+	floodMost    = 80  // the same of a flood: more than the window lets through
 	floodPace    = 20 * time.Millisecond
 	signupAtOnce = 8
 )
@@ -147,7 +148,7 @@ func (c *crowd) talk(ctx context.Context, burst int) *sync.WaitGroup {
 				case <-time.After(c.pause(i)):
 				}
 				for b := range burst {
-					if d.backlog() < backlogMost {
+					if d.backlog() < c.backlog() {
 						c.speak(i, d, n*burst+b)
 					}
 				}
@@ -170,6 +171,14 @@ func (c *crowd) pause(person int) time.Duration {
 		pace = pace * hallSize / time.Duration(max(len(c.people)-hallSize, 1))
 	}
 	return pace/2 + rand.N(pace)
+}
+
+// backlog is how many commands without outcome a person puts up with.
+func (c *crowd) backlog() int {
+	if c.flood.Load() {
+		return floodMost
+	}
+	return backlogMost
 }
 
 // speak is one command of a person.

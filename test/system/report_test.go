@@ -61,6 +61,17 @@ func (r *tally) String() string {
 	return b.String()
 }
 
+// faults is how many were done; what was done at once counts once for each.
+func (r *tally) faults() int {
+	n := 0
+	for _, i := range r.injuries {
+		if i.class != overlapping {
+			n++
+		}
+	}
+	return n
+}
+
 func (r *tally) command() string {
 	if strings.HasSuffix(r.size.name, "hours") {
 		return "make campaign HOURS=" + strings.TrimSuffix(r.size.name, " hours")
@@ -86,6 +97,9 @@ func (r *tally) table(b *strings.Builder) {
 			row(class, classes[class], len(times), show(times[len(times)/2]), show(times[len(times)-1]))
 		}
 	}
+	if at, n := r.w.fallen(); n > 0 {
+		row(2, "of these, at"+at, n, "", "")
+	}
 	row(11, "poison records, each a dead letter with its cause", int(r.w.poisons.Load()), "", "")
 	row(25, "races: block and remove against send, commands under all other faults", int(r.w.crowd.races.Load()), "", "")
 	fmt.Fprintf(b, "\nAnomalies are of the whole campaign, all thirteen letters but X (nobody can recall yet). Recovery: from the kill, or from the end of\n"+
@@ -95,17 +109,11 @@ func (r *tally) table(b *strings.Builder) {
 	for _, left := range r.w.left {
 		fmt.Fprintf(b, "- NOT DONE here: class %s\n", left)
 	}
-	b.WriteString(r.w.skipped())
 }
 
 func (r *tally) figures(b *strings.Builder) {
-	w, done := r.w, 0
-	for _, i := range r.injuries {
-		if i.class != overlapping {
-			done++
-		}
-	}
-	fmt.Fprintf(b, "- %d faults, %d poison records\n", done, w.poisons.Load())
+	w := r.w
+	fmt.Fprintf(b, "- %d faults, %d poison records\n", r.faults(), w.poisons.Load())
 	fmt.Fprintf(b, "- %d commands asked, %d accepted, each with exactly one outcome; %d deliveries in inboxes; %d events shown to devices\n",
 		r.commands, r.accepted, r.delivered, w.shown.Load())
 	fmt.Fprintf(b, "- `parley verify` folded %d records again in %v: %d repeats, all byte-identical; it found the %d records that the campaign had forged, and nothing else; `--views`: nothing\n",
