@@ -64,9 +64,7 @@ func (c *connection) Said(frame *pb.ClientFrame) {
 	}
 	said := session.Said{Frame: frame}
 	if frame.GetSend() != nil && c.person != nil {
-		ctx, cancel := context.WithTimeout(c.gate.ctx, keysWithin)
-		sealer, err := c.gate.ring.Sealer(ctx, c.session.User())
-		cancel()
+		sealer, err := c.gate.ring.Sealer(c.gate.ctx, c.session.User())
 		if err == nil {
 			said.Seal = sealer
 		} else {
@@ -296,9 +294,7 @@ func (c *connection) opened(pushed session.Pushed) session.Input {
 	for _, event := range pushed.Inbox {
 		keys = append(keys, session.Needs(event)...)
 	}
-	ctx, cancel := context.WithTimeout(c.gate.ctx, keysWithin)
-	defer cancel()
-	opener, err := c.gate.ring.Opener(ctx, keys)
+	opener, err := c.gate.ring.Opener(c.gate.ctx, keys)
 	if err != nil {
 		c.gate.meter.dropped.Inc()
 		c.gate.cfg.Logger.Warn("a push could not be opened", "error", err)

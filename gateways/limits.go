@@ -20,7 +20,6 @@ const (
 	headsEvery    = 5 * time.Second        // between questions where the inboxes stand
 	headsAtOnce   = 1_000                  // people in one such question
 	askWithin     = 3 * time.Second        // for the views to answer
-	keysWithin    = 2 * time.Second        // for the key service to answer
 	drainedWithin = 30 * time.Second       // for a client to take what waits, before its repair goes on
 	maxQuestions  = 1_024                  // questions to the views at once
 	maxPushes     = 1_024                  // pushes that wait for one session; more are dropped and repaired

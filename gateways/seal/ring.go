@@ -29,6 +29,7 @@ const (
 	MaxKeys    = 16_384           // keys kept in memory, of each sort
 	KeepKeys   = 60 * time.Second // how long a key is kept: a destroyed one is dead everywhere after this
 	FetchLimit = 500              // keys asked for at once
+	fetchWait  = 2 * time.Second  // for the key service to answer; what is kept asks nobody and starts no clock
 	keySize    = 32               // bytes of an AES-256 key
 	nonceSize  = 12               // bytes
 )
@@ -90,6 +91,8 @@ func (r *Ring) Sealer(ctx context.Context, user string) (*Sealer, error) {
 		return s, nil
 	}
 	made, err, _ := r.once.Do(user, func() (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, fetchWait)
+		defer cancel()
 		answer, err := r.source.SealingKey(ctx, &pb.SealingKeyQuery{User: user})
 		if err != nil {
 			return nil, fmt.Errorf("seal: the key service gives no sealing key: %w", err)
@@ -117,7 +120,7 @@ func (r *Ring) Sealer(ctx context.Context, user string) (*Sealer, error) {
 // they are gone: then nothing may be shown as erased.
 func (r *Ring) Opener(ctx context.Context, ids []string) (Opener, error) {
 	found := make(Opener, len(ids))
-	missing := make([]string, 0)
+	var missing []string
 	for _, id := range ids {
 		aead, ok := r.opening.Get(id)
 		if !ok {
@@ -126,6 +129,11 @@ func (r *Ring) Opener(ctx context.Context, ids []string) (Opener, error) {
 		}
 		found[id] = aead
 	}
+	if len(missing) == 0 {
+		return found, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchWait)
+	defer cancel()
 	for len(missing) > 0 {
 		page := missing[:min(len(missing), FetchLimit)]
 		missing = missing[len(page):]

@@ -21,10 +21,9 @@ const (
 )
 
 var (
-	readJSON   = protojson.UnmarshalOptions{RecursionLimit: MaxDepth}
-	writeJSON  = protojson.MarshalOptions{}
-	readProto  = proto.UnmarshalOptions{RecursionLimit: MaxDepth}
-	writeProto = proto.MarshalOptions{}
+	readJSON  = protojson.UnmarshalOptions{RecursionLimit: MaxDepth}
+	writeJSON = protojson.MarshalOptions{}
+	readProto = proto.UnmarshalOptions{RecursionLimit: MaxDepth}
 )
 
 // Decode reads a frame of a client. Size must have been checked. Text that is not UTF-8 is refused by both formats; in JSON
@@ -57,7 +56,7 @@ func (f Format) Read(b []byte, into proto.Message) error {
 // Encode writes a frame for a client.
 func (f Format) Encode(frame *pb.ServerFrame) ([]byte, error) {
 	if f == Protobuf {
-		return writeProto.Marshal(frame)
+		return frame.MarshalVT()
 	}
 	return writeJSON.Marshal(frame)
 }
