@@ -101,8 +101,9 @@ func deleteAhead(w *world) time.Time {
 		return deleted.Error()
 	}))
 	w.alarms("inputs of outbox were deleted", commitByHand)
-	w.must("commit by hand", w.admin(func(ctx context.Context, a *kadm.Client) error {
-		return a.CommitAllOffsets(ctx, w.plan().Consumer(g.Name), begins)
+	w.must("commit by hand", w.until(func(ctx context.Context, a *kadm.Client) (bool, error) { // when no member is left
+		err := a.CommitAllOffsets(ctx, w.plan().Consumer(g.Name), begins)
+		return err == nil, err
 	}))
 	from := time.Now()
 	w.backProcessors()
