@@ -44,6 +44,6 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(devCommand(), runCommand(), topologyCommand(), tokenCommand(), doctorCommand(), settingsCommand(), versionCommand(),
-		verifyCommand(), viewsCommand(), stateCommand(), explainCommand())
+		verifyCommand(), viewsCommand(), stateCommand(), explainCommand(), capacityCommand())
 	return root
 }

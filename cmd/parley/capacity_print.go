@@ -1,0 +1,95 @@
+// The plan of a size as a table for people.
+
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+func (p capacityPlan) print(w io.Writer) error {
+	c, r := p.Crowd, p.Rates
+	fmt.Fprintf(w, "%s users, %s connected; %s messages a user and day, %.0f %% to one person, groups of %g in the mean (largest %d)\n\n",
+		big(c.Users), big(r.Connections), big(c.Messages), 100*c.Direct, c.GroupMean, c.GroupLargest)
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(t, "messages a second\t%s in the mean, %s in the busiest second\n", big(r.MeanMessages), big(r.Messages))
+	fmt.Fprintf(t, "then\t%s inboxes, %s receipts, %s connections made, %s presences renewed a second\n", big(r.Inboxes), big(r.Receipts), big(r.Connects), big(r.Renewals))
+	fmt.Fprintf(t, "Kafka\t%s records a second; %s/s in, %s/s out to readers, before %d copies\n", big(r.Records), bytesOf(r.LogIn), bytesOf(r.LogOut), c.Replication)
+	fmt.Fprintf(t, "partitions\t%d of each topic\n", p.Partitions)
+	largest := p.Disk.largest()
+	fmt.Fprintf(t, "after %g days\tlog %s (%s alone %s), tables %s, documents %s, Redis %s of memory, with all copies\n", c.Retention,
+		bytesOf(p.Disk.Log), largest, bytesOf(p.Disk.Topics[largest]), bytesOf(p.Disk.Tables), bytesOf(p.Disk.Documents), bytesOf(p.Disk.Redis))
+	fmt.Fprintf(t, "a message\t%.1f records, %s in the log, %.2f ms of CPU everywhere, before copies\n",
+		summed(p.PerMessage.Records), bytesOf(summed(p.PerMessage.Bytes)-p.PerMessage.Bytes[inRedis]-p.PerMessage.Bytes[inDocuments]), summed(p.PerMessage.CPU))
+	fmt.Fprintf(t, "to %d members\t%.0f records, %s in the log, %.2f ms of CPU\n", c.GroupLargest,
+		summed(p.Largest.Records), bytesOf(summed(p.Largest.Bytes)-p.Largest.Bytes[inRedis]-p.Largest.Bytes[inDocuments]), summed(p.Largest.CPU))
+	fmt.Fprintf(t, "sent to clients\t%s/s\n", bytesOf(r.ToClients))
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	p.table(w)
+	fmt.Fprintf(w, "\nFull first: %s of %s, at %s messages a second. With one machine of each kind: %s of %s, at %s.\n",
+		p.First.Resource, p.First.Kind, big(p.First.At), p.Single.Resource, p.Single.Kind, big(p.Single.At))
+	fmt.Fprintf(w, "A month: %s (machines %s, network %s); %.4f a user, %.2f for a million messages. Prices: core %g, GiB of memory %g, of disk %g, sent %g.\n",
+		big(p.Cost.Total), big(p.Cost.Machines), big(p.Cost.Network), p.Cost.PerUser, p.Cost.Per1M, p.Prices.Core, p.Prices.Memory, p.Prices.Disk, p.Prices.Network)
+	_, err := fmt.Fprintf(w, "\nNOTES\nmeasured %s\n%s\n", p.Measured, strings.Join(p.Notes, "\n"))
+	return err
+}
+
+// table is the machines by kind.
+func (p capacityPlan) table(w io.Writer) {
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "MACHINES\tNEEDED\tWITH COPIES AND SPARES\tCORES/MEMORY/DISK/NETWORK\tBUSY CORES\tWHAT FILLS THEM\tA MONTH")
+	for _, m := range p.Machines {
+		uses := slices.SortedFunc(slices.Values(m.Uses), func(a, b use) int { return cmp.Compare(a.FullAt, b.FullAt) })
+		var fills []string
+		for _, u := range uses[:min(2, len(uses))] {
+			fills = append(fills, fmt.Sprintf("%s %.0f %%", u.Resource, 100*p.Rates.Messages/u.FullAt))
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", m.Kind, m.Needed, m.Total, m.Machine, big(m.CPU), strings.Join(fills, ", "), big(m.MonthFor))
+	}
+	_ = t.Flush()
+}
+
+// largest is the topic that takes most.
+func (d disks) largest() string {
+	return slices.MaxFunc(slices.Sorted(maps.Keys(d.Topics)), func(a, b string) int { return cmp.Compare(d.Topics[a], d.Topics[b]) })
+}
+
+func summed(m map[string]float64) float64 {
+	sum := 0.0
+	for _, x := range m {
+		sum += x
+	}
+	return sum
+}
+
+// big is a number as people read it: three digits, and thousands set apart.
+func big(x float64) string {
+	if x < 100 {
+		return strconv.FormatFloat(x, 'g', 3, 64)
+	}
+	digits := strconv.FormatFloat(math.Round(x), 'f', 0, 64)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// bytesOf is a size with its unit.
+func bytesOf(x float64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	i := 0
+	for ; x >= kib && i < len(units)-1; i++ {
+		x /= kib
+	}
+	return strconv.FormatFloat(x, 'g', 3, 64) + " " + units[i]
+}
