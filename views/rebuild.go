@@ -192,35 +192,43 @@ func (b *rebuild) round(ctx context.Context) (folded int64, err error) {
 
 // foldAll folds what is read, in batches by partition.
 func (b *rebuild) foldAll(ctx context.Context, topic string, from map[int32]int64) (folded int64, err error) {
-	batches, total := map[int32][]topology.Record{}, b.report.Records+b.left
+	total := b.report.Records + b.left
+	err = b.runner.foldRead(ctx, func(each func(*topology.Record) error) error { return b.ReadAll(ctx, topic, from, each) }, func(records int) {
+		folded += int64(records)
+		b.report.Records += int64(records)
+		if b.Progress != nil {
+			b.Progress(b.report.Records, max(total, b.report.Records))
+		}
+	})
+	return folded, err
+}
+
+// foldRead folds what is read of many partitions, in batches of each, and tells how many records each batch had.
+func (r *runner) foldRead(ctx context.Context, read func(each func(*topology.Record) error) error, folded func(records int)) error {
+	batches := map[int32][]topology.Record{}
 	put := func(partition int32) error {
 		batch := batches[partition]
 		batches[partition] = nil
 		if len(batch) == 0 {
 			return nil
 		}
-		if err := b.runner.handle(ctx, partition, batch); err != nil {
-			return err
-		}
-		folded += int64(len(batch))
-		b.report.Records += int64(len(batch))
-		if b.Progress != nil {
-			b.Progress(b.report.Records, max(total, b.report.Records))
-		}
-		return nil
+		err := r.handle(ctx, partition, batch)
+		folded(len(batch))
+		return err
 	}
-	err = b.ReadAll(ctx, topic, from, func(r *topology.Record) error {
-		if batches[r.Partition] = append(batches[r.Partition], *r); len(batches[r.Partition]) < batchRecords {
+	err := read(func(record *topology.Record) error {
+		p := record.Partition
+		if batches[p] = append(batches[p], *record); len(batches[p]) < batchRecords {
 			return nil
 		}
-		return put(r.Partition)
+		return put(p)
 	})
-	for partition := range b.Plan.Partitions {
+	for partition := range batches {
 		if err == nil {
 			err = put(partition)
 		}
 	}
-	return folded, err
+	return err
 }
 
 // compare holds the generation that counts against the target.

@@ -20,7 +20,12 @@ type VerifyConfig struct {
 	Live  Stores // a kind of store that is nil is not compared
 	Fresh Stores // they belong to the comparison, which folds into them what they lack
 	Only  string // the view to compare; empty = all
-	Log   *slog.Logger
+
+	// ReadAll, when it is given, folds all partitions at once to the end of now, before anything is compared; see RebuildConfig.
+	// Folded is told of each batch of it. Both may be nil.
+	ReadAll func(ctx context.Context, topic string, from map[int32]int64, each func(*topology.Record) error) error
+	Folded  func(records int)
+	Log     *slog.Logger
 	// Read gives the records of a partition from one offset to before another.
 	Read func(ctx context.Context, topic string, partition int32, from, to int64, each func(*topology.Record) error) error
 }
@@ -74,6 +79,11 @@ func Verify(ctx context.Context, config VerifyConfig) (*VerifyReport, error) {
 			if c.at[partition], err = r.start(ctx, partition); err != nil {
 				return nil, err
 			}
+		}
+		if err := c.foldEverything(ctx); err != nil {
+			return nil, err
+		}
+		for partition := range config.Plan.Partitions {
 			if err := c.follow(ctx, partition); err != nil {
 				return nil, err
 			}
@@ -88,6 +98,20 @@ func Verify(ctx context.Context, config VerifyConfig) (*VerifyReport, error) {
 		return report, report.compareDocuments(ctx)
 	}
 	return report, nil
+}
+
+// foldEverything folds what the log has now, when it can be read so.
+func (c *comparison) foldEverything(ctx context.Context) error {
+	if c.config.ReadAll == nil {
+		return nil
+	}
+	err := c.foldRead(ctx, func(each func(*topology.Record) error) error {
+		return c.config.ReadAll(ctx, c.view.Input[0], nil, each)
+	}, c.config.Folded)
+	for partition, p := range c.partitions {
+		c.at[partition] = p.next
+	}
+	return err
 }
 
 // has reports whether views of a kind of store are compared.

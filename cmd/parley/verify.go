@@ -20,6 +20,7 @@ import (
 // verifyOptions are the flags of parley verify.
 type verifyOptions struct {
 	follow, views, fromStart bool
+	replay                   bool
 	state, admin, output     string
 
 	every       time.Duration // between two looks of --follow at how far it is
@@ -46,11 +47,13 @@ With --follow it goes on: it prints through where everything is verified, by par
 compares users and conversations of the live views with the log, one after the other, and serves metrics. With --output json each
 line is an object: progress has "verified_until", a violation has "law", a difference of a view has "view".
 
-With --views the views are folded anew and compared with what Redis and the documents hold, every key.
+With --views the views are folded anew and compared with what Redis and the documents hold, every key. With --replay the tables
+are folded from the log's beginning too, and every row is compared with the changelogs, byte for byte; the speed is told.
 Exit codes: 0 all is well, 2 something is violated, 1 it could not be verified.`,
 		Example: `  parley verify                          # once, up to the end of the log; for CI
   parley verify --follow --fail-fast     # until something is violated
-  parley verify --views --output json`,
+  parley verify --views --output json
+  parley verify --replay                 # everything from offset 0 into empty tables and views`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := load(path)
@@ -71,8 +74,10 @@ Exit codes: 0 all is well, 2 something is violated, 1 it could not be verified.`
 				return err
 			}
 			switch {
-			case o.views && o.follow:
-				return errors.New("--views compares once: leave --follow out")
+			case (o.views || o.replay) && o.follow:
+				return errors.New("--views and --replay compare once: leave --follow out")
+			case o.replay:
+				return verifyReplay(c.Context(), s, log, c.OutOrStdout(), o.output)
 			case o.views:
 				return verifyViews(c.Context(), s, log, c.OutOrStdout(), o.output)
 			case o.follow:
@@ -85,6 +90,7 @@ Exit codes: 0 all is well, 2 something is violated, 1 it could not be verified.`
 	outputFlag(c, &o.output)
 	c.Flags().BoolVar(&o.follow, "follow", false, "go on with what comes, print each violation, serve metrics")
 	c.Flags().BoolVar(&o.views, "views", false, "compare the views with the log instead")
+	c.Flags().BoolVar(&o.replay, "replay", false, "fold everything from the beginning into empty tables and views instead, and compare both")
 	c.Flags().BoolVar(&o.failFast, "fail-fast", false, "end --follow at the first violation, with exit code 2")
 	c.Flags().DurationVar(&o.every, "every", 10*time.Second, "how often --follow prints how far it is; 0 = never")
 	c.Flags().DurationVar(&o.sampleEvery, "sample-every", time.Second, "how often --follow compares a user or conversation of a live view; 0 = never")

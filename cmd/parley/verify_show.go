@@ -95,7 +95,7 @@ func newBar(what string) *bar {
 	b := &bar{all: mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(60))}
 	b.line = b.all.AddBar(0, mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(what+" ")),
-		mpb.AppendDecorators(decor.CountersNoUnit("%d of %d records"), decor.Name(" "), decor.AverageETA(decor.ET_STYLE_GO)))
+		mpb.AppendDecorators(decor.CountersNoUnit("%d of %d records"), decor.Name(", "), decor.AverageSpeed(0, "%.0f records/s"), decor.Name(", "), decor.AverageETA(decor.ET_STYLE_GO), decor.Name(" left")))
 	return b
 }
 

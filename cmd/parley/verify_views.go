@@ -28,35 +28,40 @@ type viewsVerdict struct {
 }
 
 func verifyViews(ctx context.Context, s Settings, log *slog.Logger, out io.Writer, output string) error {
-	began := time.Now()
-	live, notCompared, err := s.liveStores(ctx)
-	if err != nil {
-		return err
-	}
-	defer live.Close()
-	fresh, clean, err := freshStores(ctx, s)
-	if err != nil {
-		return err
-	}
-	defer clean()
 	h := s.history("fold the views")
-	config := views.VerifyConfig{
-		Plan: s.plan(), Live: live, Fresh: fresh, Log: log,
-		Read: h.span,
-	}
-	report, err := views.Verify(ctx, config)
-	if err == nil && live.Documents == nil {
-		notCompared, err = s.verifyAnswers(ctx, config, report, notCompared)
-	}
+	v, err := s.compareViews(ctx, views.VerifyConfig{Plan: s.plan(), Log: log, Read: h.span})
 	h.bar.done()
 	if err != nil {
 		return err
 	}
-	v := viewsVerdict{report.Total == 0, notCompared, report, time.Since(began).Round(time.Millisecond).String()}
 	if err := render(out, output, v, v.print); err != nil {
 		return err
 	}
-	return violated(int64(report.Total))
+	return violated(int64(v.Total))
+}
+
+// compareViews compares every view that can be looked at.
+func (s Settings) compareViews(ctx context.Context, config views.VerifyConfig) (viewsVerdict, error) {
+	began := time.Now()
+	live, notCompared, err := s.liveStores(ctx)
+	if err != nil {
+		return viewsVerdict{}, err
+	}
+	defer live.Close()
+	fresh, clean, err := freshStores(ctx, s)
+	if err != nil {
+		return viewsVerdict{}, err
+	}
+	defer clean()
+	config.Live, config.Fresh = live, fresh
+	report, err := views.Verify(ctx, config)
+	if err == nil && live.Documents == nil {
+		notCompared, err = s.verifyAnswers(ctx, config, report, notCompared)
+	}
+	if err != nil {
+		return viewsVerdict{}, err
+	}
+	return viewsVerdict{report.Total == 0, notCompared, report, time.Since(began).Round(time.Millisecond).String()}, nil
 }
 
 // verifyAnswers compares documents through the query service of the process that has them. Without one they stay what
