@@ -5,9 +5,9 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lovoo/goka"
@@ -98,17 +98,27 @@ func (g *group) foldOne(ctx goka.Context, value any) error {
 // emit says the outputs, in order, each with its cause.
 func (g *group) emit(ctx goka.Context, in *topology.Record, out []topology.Output) {
 	cause := topology.Cause{Epoch: g.plan.Epoch, Group: g.machine.Group.Number, Partition: in.Partition, Offset: in.Offset}
+	from := goka.WithCtxEmitHeaders(goka.Headers{headerFrom: packFrom(in.Partition)})
+	l := g.producer.lanes[in.Partition]
 	for i, o := range out {
 		cause.Index = uint32(i)
-		headers := goka.Headers{headerFrom: packFrom(in.Partition), topology.HeaderCause: cause.Pack()}
-		for _, name := range passedOn {
-			if v := in.Get(name); v != nil {
-				headers[name] = v
-			}
-		}
-		ctx.Emit(goka.Stream(o.Topic), o.Key, o.Value, goka.WithCtxEmitHeaders(headers))
+		l.headers = headersOf(in, cause)
+		ctx.Emit(goka.Stream(o.Topic), o.Key, o.Value, from)
 	}
 	g.metrics.outputs.Add(float64(len(out)))
+}
+
+// headersOf are an output's, sorted by name.
+func headersOf(in *topology.Record, cause topology.Cause) []topology.Header {
+	list := make([]topology.Header, 0, 1+len(passedOn))
+	list = append(list, topology.Header{Key: topology.HeaderCause, Value: cause.Pack()})
+	for _, name := range passedOn {
+		if v := in.Get(name); v != nil {
+			list = append(list, topology.Header{Key: name, Value: v})
+		}
+	}
+	slices.SortFunc(list, func(a, b topology.Header) int { return strings.Compare(a.Key, b.Key) })
+	return list
 }
 
 func packFrom(partition int32) []byte { return binary.BigEndian.AppendUint32(nil, uint32(partition)) }
@@ -136,9 +146,14 @@ func inputRecord(ctx goka.Context, value any) *topology.Record {
 		Topic: string(ctx.Topic()), Partition: ctx.Partition(), Offset: ctx.Offset(), Time: recordTime(ctx.Timestamp()),
 		Key: ctx.Key(), Value: recordValue(b),
 	}
-	for _, k := range slices.Sorted(maps.Keys(headers)) {
-		in.Headers = append(in.Headers, topology.Header{Key: k, Value: headers[k]})
+	if len(headers) == 0 {
+		return in
 	}
+	in.Headers = make([]topology.Header, 0, len(headers))
+	for k, v := range headers {
+		in.Headers = append(in.Headers, topology.Header{Key: k, Value: v})
+	}
+	slices.SortFunc(in.Headers, func(a, b topology.Header) int { return strings.Compare(a.Key, b.Key) })
 	return in
 }
 

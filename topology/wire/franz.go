@@ -25,6 +25,8 @@ const (
 	rowsAtOnce   = 2_000                 // rows that wait for nothing any more
 	roundRecords = 20_000                // of one round; more waits for the next
 	roundWait    = 50 * time.Millisecond // for all of a round's records; those that are late hold their partitions back alone
+	busyRound    = 16                    // records in a round that say: more will come at once
+	busyPause    = 2 * time.Millisecond  // from the begin of such a round to the next: a request costs as much as its records
 	closeLimit   = time.Second           // from the client's end to the last answer about what it gave up
 )
 
@@ -46,6 +48,7 @@ type franz struct {
 	wake   chan struct{} // holds one: look at waiting
 	done   sync.WaitGroup
 	late   []*shipment // handed over, and not answered in time; belongs to run
+	rest   time.Time   // no round begins before it; belongs to run
 
 	mu      sync.Mutex
 	waiting []*shipment // in the order of send
@@ -135,6 +138,7 @@ func (f *franz) await(round []*shipment) {
 // next waits until a round is due; nil = there will be none. While some records are late a round is due at once, and may
 // be empty: the client sends only while somebody waits for its answers.
 func (f *franz) next() []*shipment {
+	time.Sleep(time.Until(f.rest))
 	for {
 		f.mu.Lock()
 		n := len(f.waiting)
@@ -146,6 +150,9 @@ func (f *franz) next() []*shipment {
 		case len(f.late) > 0 || f.urgent || n > 0 && wait <= 0:
 			round := f.cut()
 			f.mu.Unlock()
+			if len(round) >= busyRound {
+				f.rest = time.Now().Add(busyPause)
+			}
 			return round
 		}
 		f.mu.Unlock()

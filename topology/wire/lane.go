@@ -2,12 +2,18 @@
 
 package wire
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/parley-im/parley/topology"
+)
 
 // lane is the order of one partition's outputs and changelog records. Outputs leave at once and are acked in any order,
 // because they go to many partitions; changelog records are held until all outputs handed in before them are acked.
 type lane struct {
 	send func(*shipment) error
+
+	headers []topology.Header // of the output that is being said; belongs to the partition's goroutine
 
 	mu       sync.Mutex
 	outputs  counter // outputs handed in, and the number up to which all are acked

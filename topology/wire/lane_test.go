@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
-	"github.com/lovoo/goka"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -178,13 +178,18 @@ func TestNoStateBeforeItsOutputs(t *testing.T) {
 	})
 }
 
-func TestHeadersAreSortedAndOursIsLeftOut(t *testing.T) {
-	headers := goka.Headers{"lane": {1}, "cause": {2}, headerFrom: {0, 0, 0, 1}, "traceparent": {3}, "corr": {4}}
-	for range 50 {
-		require.Equal(t, []topology.Header{
-			{Key: "cause", Value: []byte{2}}, {Key: "corr", Value: []byte{4}}, {Key: "lane", Value: []byte{1}}, {Key: "traceparent", Value: []byte{3}},
-		}, sortedHeaders(headers))
-	}
+func TestHeadersOfAnOutputAreSortedAndTheirCauseIsNew(t *testing.T) {
+	in := &topology.Record{Headers: []topology.Header{
+		{Key: topology.HeaderTrace, Value: []byte{3}}, {Key: "theirs", Value: []byte{9}}, {Key: topology.HeaderCause, Value: []byte{9}},
+		{Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderCorrelation, Value: []byte{4}},
+	}}
+	cause := topology.Cause{Epoch: 1, Group: 2, Partition: 3, Offset: 4, Index: 5}
+	headers := headersOf(in, cause)
+	require.ElementsMatch(t, []topology.Header{
+		{Key: topology.HeaderCause, Value: cause.Pack()}, {Key: topology.HeaderCorrelation, Value: []byte{4}},
+		{Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderTrace, Value: []byte{3}},
+	}, headers)
+	require.True(t, slices.IsSortedFunc(headers, func(a, b topology.Header) int { return strings.Compare(a.Key, b.Key) }))
 }
 
 func TestBudgetBoundsAndEnds(t *testing.T) {

@@ -1,4 +1,4 @@
-// This file is goka's producer: it chooses partitions, orders headers, and puts every record into its partition's lane.
+// This file is goka's producer: it chooses partitions, and puts every record into its partition's lane.
 
 package wire
 
@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,7 +70,7 @@ func (p *producer) EmitWithHeaders(topic, key string, value []byte, headers goka
 		s.store = p.store(from)
 	} else {
 		s.partition = topology.PartitionOf(key, p.partitions)
-		s.headers = sortedHeaders(headers)
+		s.headers = p.lanes[from].headers // set by the fold: goka's map would be copied and sorted for each output
 	}
 	p.put(from, s)
 	return promise
@@ -176,17 +174,6 @@ func promiseTo(fn func(*sarama.ProducerMessage, error)) goka.PromiseFinisher {
 	promise, finish := goka.NewPromiseWithFinisher()
 	promise.ThenWithMessage(fn)
 	return finish
-}
-
-// sortedHeaders makes a list of goka's map: two owners must write the same bytes.
-func sortedHeaders(headers goka.Headers) []topology.Header {
-	list := make([]topology.Header, 0, len(headers))
-	for _, k := range slices.Sorted(maps.Keys(headers)) {
-		if k != headerFrom {
-			list = append(list, topology.Header{Key: k, Value: headers[k]})
-		}
-	}
-	return list
 }
 
 // budget bounds what is handed over and not acked, held records included. Who asks for more waits.
