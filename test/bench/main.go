@@ -55,7 +55,7 @@ type options struct {
 }
 
 // others are measurements with flags of their own.
-var others = map[string]func(ctx context.Context, args []string) error{"peers": peersCommand, "capacity": capacityCommand}
+var others = map[string]func(ctx context.Context, args []string) error{"peers": peersCommand, "capacity": capacityCommand, "idle": idleCommand}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
