@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -63,27 +64,7 @@ Exit codes: 0 all is well, 2 something is violated, 1 it could not be verified.`
 			if s, err = s.withPartitionsOf(c.Context()); err != nil {
 				return err
 			}
-			if o.admin != "" {
-				s.Admin = o.admin
-			}
-			if o.state == "" {
-				o.state = s.dir("audit")
-			}
-			log, err := logger(s)
-			if err != nil {
-				return err
-			}
-			switch {
-			case (o.views || o.replay) && o.follow:
-				return errors.New("--views and --replay compare once: leave --follow out")
-			case o.replay:
-				return verifyReplay(c.Context(), s, log, c.OutOrStdout(), o.output)
-			case o.views:
-				return verifyViews(c.Context(), s, log, c.OutOrStdout(), o.output)
-			case o.follow:
-				return verifyFollow(c.Context(), s, log, c.OutOrStdout(), o)
-			}
-			return verifyOnce(c.Context(), s, log, c.OutOrStdout(), o)
+			return verify(c.Context(), s, c.OutOrStdout(), o)
 		},
 	}
 	settingsFlag(c, &path)
@@ -100,6 +81,31 @@ Exit codes: 0 all is well, 2 something is violated, 1 it could not be verified.`
 	c.Flags().StringVar(&o.admin, "admin", "", "address for /readyz and /metrics of --follow (default: the setting)")
 	_ = c.MarkFlagDirname("state")
 	return c
+}
+
+// verify does what the flags ask for.
+func verify(ctx context.Context, s Settings, out io.Writer, o verifyOptions) error {
+	if o.admin != "" {
+		s.Admin = o.admin
+	}
+	if o.state == "" {
+		o.state = s.dir("audit")
+	}
+	log, err := logger(s)
+	if err != nil {
+		return err
+	}
+	switch {
+	case (o.views || o.replay) && o.follow:
+		return errors.New("--views and --replay compare once: leave --follow out")
+	case o.replay:
+		return verifyReplay(ctx, s, log, out, o.output)
+	case o.views:
+		return verifyViews(ctx, s, log, out, o.output)
+	case o.follow:
+		return verifyFollow(ctx, s, log, out, o)
+	}
+	return verifyOnce(ctx, s, log, out, o)
 }
 
 // verdict is what parley verify prints.
