@@ -29,6 +29,7 @@ type costs struct {
 
 	TextBytes  float64            `json:"text_bytes"`     // of the messages that were measured
 	Rates      []float64          `json:"rates"`          // messages a second at which 1:1 messages were measured
+	InboxRates []float64          `json:"inbox_rates"`    // inboxes a second, beyond two for each message, at which groups were measured
 	CPU        map[string]account `json:"cpu"`            // seconds for 1,000, by process
 	Bytes      map[string]account `json:"bytes"`          // by topic and store
 	Records    map[string]account `json:"records"`        // by topic
@@ -40,7 +41,7 @@ type costs struct {
 // account is what something costs, for each message, inbox, receipt, connection and renewal of its presence.
 type account struct {
 	Pairs   []float64 `json:"pairs"` // a 1:1 message, at each rate
-	Inbox   float64   `json:"inbox"` // each inbox beyond two
+	Inbox   []float64 `json:"inbox"` // each inbox beyond two, at each rate of inboxes
 	Receipt float64   `json:"receipt"`
 	Connect float64   `json:"connect"` // and go
 	Renewal float64   `json:"renewal"` // of a presence
@@ -62,15 +63,17 @@ func readCosts() (costs, error) {
 }
 
 func (c costs) check() error {
-	if len(c.Rates) == 0 || !slices.IsSorted(c.Rates) || c.Rates[0] <= 0 {
-		return fmt.Errorf("the measured rates %v do not rise from above 0", c.Rates)
+	for _, rates := range [][]float64{c.Rates, c.InboxRates} {
+		if len(rates) == 0 || !slices.IsSorted(rates) || rates[0] <= 0 {
+			return fmt.Errorf("the measured rates %v do not rise from above 0", rates)
+		}
 	}
 	for _, all := range []map[string]account{c.CPU, c.Bytes, c.Records} {
 		for name, a := range all {
-			if len(a.Pairs) != len(c.Rates) {
-				return fmt.Errorf("%s was measured at %d rates of %d", name, len(a.Pairs), len(c.Rates))
+			if len(a.Pairs) != len(c.Rates) || len(a.Inbox) != len(c.InboxRates) {
+				return fmt.Errorf("%s was measured at %d and %d rates of %d and %d", name, len(a.Pairs), len(a.Inbox), len(c.Rates), len(c.InboxRates))
 			}
-			if slices.Min(append(slices.Clone(a.Pairs), a.Inbox, a.Receipt, a.Connect, a.Renewal)) < 0 {
+			if slices.Min(append(slices.Concat(a.Pairs, a.Inbox), a.Receipt, a.Connect, a.Renewal)) < 0 {
 				return fmt.Errorf("%s costs less than nothing", name)
 			}
 		}
@@ -78,15 +81,16 @@ func (c costs) check() error {
 	return nil
 }
 
-// busy is the highest rate that was measured; beyond it costs are taken as flat.
-func (c costs) busy() float64 { return c.Rates[len(c.Rates)-1] }
+// busy is a rate above all that were measured. There costs are taken as flat.
+var busy = math.Inf(1)
 
 // of is what a message costs with everything that comes with it, at a rate of messages a second.
 func (c costs) of(a account, rate float64, l company) float64 {
 	if len(a.Pairs) == 0 {
 		return 0 // nothing of it was measured
 	}
-	return max(0, priceAt(c.Rates, a.Pairs, rate)+(l.inboxes-2)*a.Inbox) + l.receipts*a.Receipt + l.connects*a.Connect + l.renewals*a.Renewal
+	more := l.inboxes - 2
+	return max(0, priceAt(c.Rates, a.Pairs, rate)+more*priceAt(c.InboxRates, a.Inbox, rate*max(more, 0))) + l.receipts*a.Receipt + l.connects*a.Connect + l.renewals*a.Renewal
 }
 
 // priceAt reads a cost off its measured points: a straight line between the logarithms, flat outside.

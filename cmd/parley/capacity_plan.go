@@ -177,7 +177,7 @@ func (n *planner) count() {
 	n.at.Receipts = n.at.Messages * n.load.receipts
 	n.at.Connects = n.at.Messages * n.load.connects
 	for topic := range n.costs.Records {
-		n.at.Records += n.at.Messages * n.costs.of(n.costs.Records[topic], n.costs.busy(), n.load)
+		n.at.Records += n.at.Messages * n.costs.of(n.costs.Records[topic], busy, n.load)
 	}
 	for _, topic := range n.topics() {
 		bytes := n.bytes(topic)
@@ -201,7 +201,7 @@ func (n *planner) count() {
 
 // perInbox is what a client is sent of an inbox's event: about what stands in the log of it, and a frame around it.
 func (n *planner) perInbox() float64 {
-	return n.costs.bytesOf(pushed(), n.costs.busy(), n.load, n.MessageBytes)/n.load.inboxes + frameBytes
+	return n.costs.bytesOf(pushed(), busy, n.load, n.MessageBytes)/n.load.inboxes + frameBytes
 }
 
 // topics are all places of the costs but the stores.
@@ -218,7 +218,7 @@ func (n *planner) topics() []string {
 
 // bytes is what is written to a place in the busiest second, before replication.
 func (n *planner) bytes(place string) float64 {
-	return n.at.Messages * n.costs.bytesOf(place, n.costs.busy(), n.load, n.MessageBytes)
+	return n.at.Messages * n.costs.bytesOf(place, busy, n.load, n.MessageBytes)
 }
 
 // readers is how many follow a topic.
@@ -255,7 +255,7 @@ func (n *planner) cpu(kind string, machines int) float64 {
 // busyCPU is how many cores that takes on busy machines: what they must have.
 func (n *planner) busyCPU(kind string) use {
 	each := n.shapes[kind].Cores * fullCPU
-	cores := n.at.Messages / 1000 * n.costs.of(n.costs.CPU[kind], n.costs.busy(), n.load)
+	cores := n.at.Messages / 1000 * n.costs.of(n.costs.CPU[kind], busy, n.load)
 	if kind == "kafka" {
 		cores *= float64(n.Replication) // a replica is counted like the first copy
 	}
@@ -360,7 +360,7 @@ func (n *planner) disks() disks {
 	}
 	d.Documents = n.bytes(inDocuments) / n.Peak * history * float64(n.Replication)
 	heard := n.at.Messages / n.Peak * (n.load.inboxes + n.load.receipts) / n.Users * history // by one user
-	perEvent := n.costs.bytesOf(inRedis, n.costs.busy(), n.load, n.MessageBytes) / (n.load.inboxes + n.load.receipts)
+	perEvent := n.costs.bytesOf(inRedis, busy, n.load, n.MessageBytes) / (n.load.inboxes + n.load.receipts)
 	d.Redis = n.Users * (min(redis.Kept, heard)*perEvent + n.Conversations*n.costs.Person[inRedis]) * float64(min(redisCopies, n.Replication))
 	return d
 }

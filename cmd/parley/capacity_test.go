@@ -65,8 +65,15 @@ func TestCostsOfARate(t *testing.T) {
 		require.InDelta(t, c.want, priceAt(rates, paid, c.rate), 1e-9, "at %g", c.rate)
 	}
 	require.InDelta(t, 1, priceAt(rates, []float64{0, 2}, 100), 1e-9, "nothing has no logarithm")
-	a := account{Pairs: paid, Inbox: 0.5, Receipt: 0.25, Connect: 3, Renewal: 7}
-	require.InDelta(t, 8+3*0.5+2*0.25+3+2*7, costs{Rates: rates}.of(a, 10, company{inboxes: 5, receipts: 2, connects: 1, renewals: 2}), 1e-9)
+	a := account{Pairs: paid, Inbox: []float64{0.5, 0.1}, Receipt: 0.25, Connect: 3, Renewal: 7}
+	require.InDelta(t, 8+3*0.5+2*0.25+3+2*7, costs{Rates: rates, InboxRates: []float64{30, 90}}.of(a, 10, company{inboxes: 5, receipts: 2, connects: 1, renewals: 2}), 1e-9)
+}
+
+func TestCostsOfABusyHouseAreTheLastMeasured(t *testing.T) {
+	c := costs{Rates: []float64{10, 1000}, InboxRates: []float64{30, 90}}
+	a := account{Pairs: []float64{8, 2}, Inbox: []float64{0.5, 0.1}}
+	require.InDelta(t, 2+3*0.1, c.of(a, busy, company{inboxes: 5}), 1e-9)
+	require.InDelta(t, 2, c.of(a, busy, company{inboxes: 2}), 1e-9, "of nothing there is no rate")
 }
 
 // planned is the plan of a preset that a test changes.

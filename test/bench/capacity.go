@@ -46,8 +46,8 @@ func pairs(name string, conns int, rate float64, window int) talk {
 	return talk{scenario: scenario{name: name, asked: imload.Config{Scenario: "pairs", Conns: conns, Rate: rate, Window: window}}}
 }
 
-func groups(name string, members int, rate float64) talk {
-	return talk{scenario: scenario{name: name, asked: imload.Config{Scenario: "group", Conns: 120, Members: members, Rate: rate}}}
+func groups(name string, members int, rate float64, window int) talk {
+	return talk{scenario: scenario{name: name, asked: imload.Config{Scenario: "group", Conns: 120, Members: members, Rate: rate, Window: window}}}
 }
 
 // learnt are the talks from which the coefficients are made. Their names are how the fit finds them.
@@ -57,7 +57,8 @@ var learnt = []talk{
 	pairs("pairs-100", 200, 100, 0),
 	pairs("pairs-300", 200, 300, 0),
 	pairs("pairs-full", 200, 0, 4),
-	groups("group", busiestGroup, 20),
+	groups("group-10", busiestGroup, 10, 0),
+	groups("group-full", busiestGroup, 0, 2),
 	{pairs("reads", seenConns, 150, 0).scenario, true},
 }
 
@@ -65,7 +66,7 @@ var learnt = []talk{
 var unseen = []talk{
 	pairs("check-pairs-60", 200, 60, 0),
 	pairs("check-pairs-200", 300, 200, 0),
-	groups("check-group", 24, 30),
+	groups("check-group", 24, 30, 0),
 }
 
 func capacityCommand(ctx context.Context, args []string) error {

@@ -1,13 +1,14 @@
 // The coefficients of `parley capacity`, made from the newest measured lines.
 //
 // Everything that is paid (CPU of a process, bytes and records in a place) is an account: what a 1:1 message costs at each
-// measured rate, what each further inbox adds, what a receipt adds, what coming and going adds, what renewing a presence adds. A cost at a rate is read off
+// measured rate, what each further inbox adds at each measured rate, what a receipt adds, what coming and going adds, what renewing a presence adds. A cost at a rate is read off
 // the first with the same rule as in `parley capacity`: see cmd/parley/capacity_cost.go.
 
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -30,9 +31,10 @@ type coefficients struct {
 	Notes    []string `json:"notes"`
 
 	TextBytes  int                `json:"text_bytes"`
-	Rates      []float64          `json:"rates"` // messages a second at which 1:1 messages were measured
-	CPU        map[string]account `json:"cpu"`   // seconds for 1,000, by process
-	Bytes      map[string]account `json:"bytes"` // by topic and store
+	Rates      []float64          `json:"rates"`       // messages a second at which 1:1 messages were measured
+	InboxRates []float64          `json:"inbox_rates"` // inboxes a second, beyond two for each message, at which groups were measured
+	CPU        map[string]account `json:"cpu"`         // seconds for 1,000, by process
+	Bytes      map[string]account `json:"bytes"`       // by topic and store
 	Records    map[string]account `json:"records"`
 	Connection map[string]float64 `json:"connection_kib"` // held for an idle connection, by process
 	Process    map[string]float64 `json:"process_mib"`    // held under load, by process
@@ -42,7 +44,7 @@ type coefficients struct {
 // account is what something costs, for each message, inbox, receipt, connection and renewal of its presence.
 type account struct {
 	Pairs   []float64 `json:"pairs"` // a 1:1 message, at each rate
-	Inbox   float64   `json:"inbox"` // each inbox beyond two
+	Inbox   []float64 `json:"inbox"` // each inbox beyond two, at each rate of inboxes
 	Receipt float64   `json:"receipt"`
 	Connect float64   `json:"connect"` // and go
 	Renewal float64   `json:"renewal"` // of a presence
@@ -106,15 +108,12 @@ func fit(lines map[string]imload.Result) (coefficients, error) {
 			return c, fmt.Errorf("no line is labelled capacity-%s: run `go run ./test/bench capacity`", name)
 		}
 	}
-	var pairs []imload.Result
-	for _, t := range learnt {
-		if strings.HasPrefix(t.name, "pairs-") {
-			pairs = append(pairs, lines[t.name])
-		}
-	}
-	slices.SortFunc(pairs, func(a, b imload.Result) int { return int(math.Copysign(1, a.DeliveredPerS-b.DeliveredPerS)) })
+	pairs, groups := risen(lines, "pairs-"), risen(lines, "group-")
 	for _, r := range pairs {
-		c.Rates = append(c.Rates, round(r.DeliveredPerS))
+		c.Rates = append(c.Rates, round(perSecond(r)))
+	}
+	for _, r := range groups {
+		c.InboxRates = append(c.InboxRates, round(perSecond(r)*float64(r.Members-2)))
 	}
 	for _, kind := range []struct {
 		into map[string]account
@@ -124,7 +123,7 @@ func fit(lines map[string]imload.Result) (coefficients, error) {
 		{c.Bytes, func(r imload.Result) map[string]float64 { return r.Bytes }},
 		{c.Records, func(r imload.Result) map[string]float64 { return r.Records }},
 	} {
-		c.accounts(kind.into, kind.of, pairs, lines)
+		c.accounts(kind.into, kind.of, pairs, groups, lines)
 	}
 	busiest, idle := pairs[len(pairs)-1], lines["come"]
 	c.Measured = strings.Split(idle.At, "T")[0]
@@ -136,12 +135,24 @@ func fit(lines map[string]imload.Result) (coefficients, error) {
 	return c, nil
 }
 
+// risen are the talks whose names begin so, by their rate.
+func risen(lines map[string]imload.Result, prefix string) []imload.Result {
+	var found []imload.Result
+	for _, t := range learnt {
+		if strings.HasPrefix(t.name, prefix) {
+			found = append(found, lines[t.name])
+		}
+	}
+	slices.SortFunc(found, func(a, b imload.Result) int { return cmp.Compare(perSecond(a), perSecond(b)) })
+	return found
+}
+
 // accounts fills the accounts of one kind.
-func (c coefficients) accounts(into map[string]account, of func(imload.Result) map[string]float64, pairs []imload.Result, lines map[string]imload.Result) {
-	group, reads, come, renew := lines["group"], lines["reads"], lines["come"], lines["renew"]
+func (c coefficients) accounts(into map[string]account, of func(imload.Result) map[string]float64, pairs, groups []imload.Result, lines map[string]imload.Result) {
+	reads, come, renew := lines["reads"], lines["come"], lines["renew"]
 	receipts := reads.Records["bookmark.commands"]
 	names := map[string]bool{}
-	for _, r := range append(slices.Clone(pairs), group, reads, come, renew) {
+	for _, r := range slices.Concat(pairs, groups, []imload.Result{reads, come, renew}) {
 		for name := range of(r) {
 			names[name] = !strings.HasSuffix(name, forPerson)
 		}
@@ -157,7 +168,9 @@ func (c coefficients) accounts(into map[string]account, of func(imload.Result) m
 			}
 			a.Pairs = append(a.Pairs, round(of(r)[name]))
 		}
-		a.Inbox = round(max(0, of(group)[name]-at(c.Rates, a.Pairs, perSecond(group))) / float64(group.Members-2))
+		for _, r := range groups {
+			a.Inbox = append(a.Inbox, round(max(0, of(r)[name]-at(c.Rates, a.Pairs, perSecond(r)))/float64(r.Members-2)))
+		}
 		a.Receipt = round(max(0, of(reads)[name]-at(c.Rates, a.Pairs, perSecond(reads))) / max(receipts, 1e-9))
 		into[name] = a
 	}

@@ -30,7 +30,8 @@ func known(inbox, receipt, connect, renewal float64) map[string]imload.Result {
 	for name, rate := range map[string]float64{"pairs-2": 2, "pairs-30": 30, "pairs-100": 100, "pairs-300": 300, "pairs-full": 2000} {
 		line(name, rate, 0, 0, 0)
 	}
-	line("group", 20, busiestGroup, (busiestGroup-2)*inbox, 0)
+	line("group-full", 100, busiestGroup, (busiestGroup-2)*inbox, 0)
+	line("group-10", 10, busiestGroup, (busiestGroup-2)*2*inbox, 0)
 	line("reads", 150, 0, 0.5*receipt, 0.5)
 	for name, cost := range map[string]float64{"come": connect, "renew": renewal} {
 		lines[name] = imload.Result{At: "2026-01-31T00:00:00Z", Processes: map[string]float64{"kafka": cost}, Held: map[string]float64{"kafka": 9}}
@@ -44,10 +45,12 @@ func TestFit(t *testing.T) {
 	require.Equal(t, []float64{2, 30, 100, 300, 2000}, c.Rates)
 	kafka := c.CPU["kafka"]
 	require.InDeltaSlice(t, []float64{50, 3.3333, 1, 0.33333, 0.05}, kafka.Pairs, 1e-9)
-	require.InDelta(t, 0.25, kafka.Inbox, 1e-3)
+	require.Equal(t, []float64{580, 5800}, c.InboxRates)
+	require.InDelta(t, 0.25, kafka.Inbox[1], 1e-3)
+	require.InDelta(t, 0.5, kafka.Inbox[0], 1e-3)
 	require.InDelta(t, 4, kafka.Receipt, 1e-3)
 	require.Equal(t, []float64{7, 3}, []float64{kafka.Connect, kafka.Renewal})
-	require.Equal(t, account{Pairs: []float64{1000, 1000, 1000, 1000, 1000}}, c.Bytes["inbox.events"])
+	require.Equal(t, account{Pairs: []float64{1000, 1000, 1000, 1000, 1000}, Inbox: []float64{0, 0}}, c.Bytes["inbox.events"])
 	require.NotContains(t, c.Bytes, inRedis+forPerson)
 	require.Equal(t, map[string]float64{inRedis: 77}, c.Person)
 	require.Equal(t, "2026-01-31", c.Measured)
