@@ -26,6 +26,7 @@ type partitionStore struct {
 
 	mu       sync.Mutex
 	memory   map[string]storeEntry // newest value of rows that are not on disk yet
+	cache    rowCache              // some rows as they are on disk
 	unacked  []storeEntry          // set by folds, in the order of their changelog records
 	ready    []storeEntry          // to be written with the next flush, in order
 	sequence uint64
@@ -63,7 +64,7 @@ type changelogRecord struct {
 func (t *tableStore) openPartition(partition int32, m *metrics) (*partitionStore, error) {
 	s := &partitionStore{
 		table: t, partition: partition, metrics: m,
-		memory: map[string]storeEntry{}, takeovers: map[string]int64{}, suspects: map[string]struct{}{},
+		memory: map[string]storeEntry{}, cache: newRowCache(), takeovers: map[string]int64{}, suspects: map[string]struct{}{},
 	}
 	next, err := t.get(partition, kindMeta, metaNext)
 	if err != nil {
@@ -269,7 +270,11 @@ func (s *partitionStore) flushLocked() error {
 	}
 	failpoint(PointStoreWritten)
 	for _, e := range s.ready {
-		if m, ok := s.memory[e.key]; ok && e.kind == kindRow && m.sequence == e.sequence {
+		if e.kind != kindRow {
+			continue
+		}
+		s.cache.put(e.key, e.value)
+		if m, ok := s.memory[e.key]; ok && m.sequence == e.sequence {
 			delete(s.memory, e.key)
 		}
 	}
@@ -283,7 +288,14 @@ func (s *partitionStore) get(key string) ([]byte, error) {
 	if e, ok := s.memory[key]; ok {
 		return e.value, nil
 	}
-	return s.table.get(s.partition, kindRow, key)
+	if row, ok := s.cache.get(key); ok {
+		return row, nil
+	}
+	row, err := s.table.get(s.partition, kindRow, key)
+	if err == nil {
+		s.cache.put(key, row)
+	}
+	return row, err
 }
 
 // suspectKeys are the suspects, with the through of the best row that is known of each.

@@ -1,0 +1,61 @@
+// The cache of rows never says what is not on disk, and never grows beyond its limits.
+
+package wire
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func TestRowCacheIsBoundedAndTrue(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, disk := newRowCache(), map[string][]byte{}
+		for range rapid.IntRange(1, 50).Draw(t, "steps") {
+			first, n := rapid.IntRange(0, 5_000).Draw(t, "first"), rapid.IntRange(1, 400).Draw(t, "rows")
+			row := make([]byte, rapid.SampledFrom([]int{0, 10, 5_000}).Draw(t, "size"))
+			for i := range n {
+				key := fmt.Sprint(first + i)
+				disk[key] = row
+				c.put(key, row)
+			}
+			if got, ok := c.get(fmt.Sprint(first)); ok {
+				require.Equal(t, disk[fmt.Sprint(first)], got)
+			}
+			bytes := 0
+			for key, got := range c.rows {
+				require.Equal(t, disk[key], got)
+				bytes += len(key) + len(got)
+			}
+			require.Equal(t, bytes, c.bytes)
+			require.LessOrEqual(t, bytes, cachedBytes)
+			require.LessOrEqual(t, len(c.rows), cachedRows)
+		}
+	})
+}
+
+func TestCachedRowIsTheOneOnDisk(t *testing.T) {
+	table, err := openTableStore(t.TempDir(), testLog(t), func(err error) { t.Error(err) })
+	require.NoError(t, err)
+	defer table.close()
+	s, err := table.openPartition(0, newMetrics(nil, "test", func() float64 { return 0 }))
+	require.NoError(t, err)
+	row := func(through byte) []byte { return []byte{fieldThrough << 3, through} }
+	for offset := range byte(10) {
+		require.NoError(t, s.fold(changelogRecord{key: "ann", value: row(offset + 1), offset: int64(offset), generation: noGeneration}))
+		if offset%3 == 0 {
+			require.NoError(t, s.flush())
+		}
+		got, err := s.Get("ann")
+		require.NoError(t, err)
+		require.Equal(t, row(offset+1), got)
+	}
+	require.NoError(t, s.flush())
+	onDisk, err := table.get(0, kindRow, "ann")
+	require.NoError(t, err)
+	kept, ok := s.cache.get("ann")
+	require.True(t, ok)
+	require.Equal(t, onDisk, kept)
+}
