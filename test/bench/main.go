@@ -46,6 +46,7 @@ type options struct {
 	rounds          int
 	partitions      int
 	measure, warm   time.Duration
+	heat            time.Duration
 	drain           time.Duration
 	only            *regexp.Regexp
 	results, report string
@@ -78,6 +79,7 @@ func houseCommand(ctx context.Context, args []string) error {
 	flags.IntVar(&o.partitions, "partitions", 8, "partitions of every topic")
 	flags.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")
 	flags.DurationVar(&o.warm, "warm", 3*time.Second, "time before it")
+	flags.DurationVar(&o.heat, "heat", 40*time.Second, "time of talking for nothing before the first run: Java compiles what it runs for that long")
 	flags.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")
 	flags.StringVar(&o.results, "results", filepath.Join("test", "bench", "results.jsonl"), "file to which a line is added for each run")
 	flags.StringVar(&o.report, "report", "BENCH.md", "file of the summary; - = standard output")
@@ -102,6 +104,13 @@ func bench(ctx context.Context, o options) (err error) {
 			err = e
 		}
 	}()
+	if o.heat > 0 {
+		hot := o
+		hot.measure, hot.warm, hot.profile = o.heat, 0, ""
+		if _, err := h.measure(hot, scenario{name: "heat", asked: scenarios[0].asked}, 0); err != nil {
+			return err
+		}
+	}
 	var found []imload.Result
 	for round := range o.rounds {
 		for _, s := range scenarios {

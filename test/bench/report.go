@@ -84,8 +84,8 @@ Measured %s, revision %s, %s, %d processors (%s).
 Load average before: %s; after: %s. On a machine that others use too, these are figures of that hour and no more.
 
 `, time.Now().UTC().Format(time.DateOnly), revision(), runtime.Version(), runtime.NumCPU(), processor(), before, load())
-	fmt.Fprintf(w, "`go run ./test/bench -rounds %d -measure %s -warm %s`: texts of %d bytes; everything on one machine, the generator too;\n",
-		o.rounds, o.measure, o.warm, imload.TextSize)
+	fmt.Fprintf(w, "`go run ./test/bench -rounds %d -measure %s -warm %s -heat %s`: texts of %d bytes; everything on one machine, the generator too;\n",
+		o.rounds, o.measure, o.warm, o.heat, imload.TextSize)
 	fmt.Fprintf(w, `one Kafka broker without replicas, Redis with its append-only file, mongo-java-server in memory in MongoDB's place;
 %d partitions; limits of a person and of an address lifted. Medians of %d round(s). Times in milliseconds, CPU in seconds.
 
