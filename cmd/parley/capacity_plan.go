@@ -53,7 +53,9 @@ type use struct {
 	Unit     string  `json:"unit"`
 	Need     float64 `json:"need"`
 	Each     float64 `json:"each"`
-	FullAt   float64 `json:"full_at_messages_per_second"` // with the machines that are needed
+	FullAt   float64 `json:"full_at_messages_per_second,omitempty"` // with the machines that are needed
+
+	fixed bool // it does not grow with every message: it is never what is full first
 }
 
 // machinery is one kind of machine.
@@ -151,7 +153,9 @@ func planCapacity(c crowd, measured costs, shapes map[string]shape, p prices) ca
 		m.Total = m.Needed*m.Copies + n.Spare
 		m.MonthFor = float64(m.Total) * p.machine(m.Machine)
 		for j := range m.Uses {
-			m.Uses[j].FullAt = n.at.Messages * m.Uses[j].Each * float64(m.Needed) / m.Uses[j].Need
+			if !m.Uses[j].fixed {
+				m.Uses[j].FullAt = n.at.Messages * m.Uses[j].Each * float64(m.Needed) / m.Uses[j].Need
+			}
 		}
 	}
 	plan.First, plan.Single = firstFull(plan.Machines, false), firstFull(plan.Machines, true)
@@ -269,7 +273,7 @@ func (n *planner) kafka(partitions int, d disks) machinery {
 		use{Resource: "disk", Unit: "GiB", Need: (d.Log + d.Tables) / gib, Each: s.Disk * fullDisk},
 		use{Resource: "network in", Unit: "Gbit/s", Need: n.at.LogIn * copies / gbit, Each: s.Network * fullNetwork},
 		use{Resource: "network out", Unit: "Gbit/s", Need: (n.at.LogOut + n.at.LogIn*(copies-1)) / gbit, Each: s.Network * fullNetwork},
-		use{Resource: "partition replicas", Unit: "", Need: topics, Each: replicasOfBroker})
+		use{Resource: "partition replicas", Unit: "", Need: topics, Each: replicasOfBroker, fixed: true})
 }
 
 func (n *planner) processors() machinery {
@@ -406,6 +410,9 @@ func firstFull(machines []machinery, single bool) bound {
 	var all []bound
 	for _, m := range machines {
 		for _, u := range m.Uses {
+			if u.fixed {
+				continue
+			}
 			b := bound{m.Kind, u.Resource, u.FullAt}
 			if single {
 				b.At /= float64(m.Needed)

@@ -49,10 +49,11 @@ func (p capacityPlan) table(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "MACHINES\tNEEDED\tWITH COPIES AND SPARES\tCORES/MEMORY/DISK/NETWORK\tBUSY CORES\tWHAT FILLS THEM\tA MONTH")
 	for _, m := range p.Machines {
-		uses := slices.SortedFunc(slices.Values(m.Uses), func(a, b use) int { return cmp.Compare(a.FullAt, b.FullAt) })
+		part := func(u use) float64 { return u.Need / u.Each / float64(m.Needed) }
+		uses := slices.SortedFunc(slices.Values(m.Uses), func(a, b use) int { return cmp.Compare(part(b), part(a)) })
 		var fills []string
 		for _, u := range uses[:min(2, len(uses))] {
-			fills = append(fills, fmt.Sprintf("%s %.0f %%", u.Resource, 100*p.Rates.Messages/u.FullAt))
+			fills = append(fills, fmt.Sprintf("%s %.0f %%", u.Resource, 100*part(u)))
 		}
 		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", m.Kind, m.Needed, m.Total, m.Machine, big(m.CPU), strings.Join(fills, ", "), big(m.MonthFor))
 	}
@@ -91,5 +92,5 @@ func bytesOf(x float64) string {
 	for ; x >= kib && i < len(units)-1; i++ {
 		x /= kib
 	}
-	return strconv.FormatFloat(x, 'g', 3, 64) + " " + units[i]
+	return big(x) + " " + units[i]
 }
