@@ -25,7 +25,11 @@ type VerifyConfig struct {
 	// Folded is told of each batch of it. Both may be nil.
 	ReadAll func(ctx context.Context, topic string, from map[int32]int64, each func(*topology.Record) error) error
 	Folded  func(records int)
-	Log     *slog.Logger
+
+	// Begins, when it is given, says where partitions begin. What is kept of one whose first records are gone cannot be folded
+	// anew, and is not compared: the live view may know more.
+	Begins func(ctx context.Context, topic string) (map[int32]int64, error)
+	Log    *slog.Logger
 	// Read gives the records of a partition from one offset to before another.
 	Read func(ctx context.Context, topic string, partition int32, from, to int64, each func(*topology.Record) error) error
 }
@@ -36,6 +40,7 @@ type VerifyReport struct {
 	Through     map[string][]int64     `json:"through"`       // by view and partition: the place up to which was compared
 	Differences []Difference           `json:"differences"`
 	Total       int                    `json:"total_differences"`
+	Late        map[string][]int32     `json:"partitions_without_beginning,omitempty"` // by view: not compared
 	names       map[string]*comparison // by view
 }
 
@@ -59,7 +64,8 @@ type comparison struct {
 	*runner
 	config VerifyConfig
 	report *VerifyReport
-	at     []int64 // by partition: the fresh store holds everything below
+	at     []int64        // by partition: the fresh store holds everything below
+	late   map[int32]bool // the first records of the partition are gone
 }
 
 // Verify compares. Views go on working meanwhile.
@@ -80,7 +86,7 @@ func Verify(ctx context.Context, config VerifyConfig) (*VerifyReport, error) {
 				return nil, err
 			}
 		}
-		if err := c.foldEverything(ctx); err != nil {
+		if err := errors.Join(c.lookAtBeginnings(ctx), c.foldEverything(ctx)); err != nil {
 			return nil, err
 		}
 		for partition := range config.Plan.Partitions {
@@ -98,6 +104,25 @@ func Verify(ctx context.Context, config VerifyConfig) (*VerifyReport, error) {
 		return report, report.compareDocuments(ctx)
 	}
 	return report, nil
+}
+
+// lookAtBeginnings finds the partitions that cannot be compared.
+func (c *comparison) lookAtBeginnings(ctx context.Context) error {
+	c.late = map[int32]bool{}
+	if c.config.Begins == nil {
+		return nil
+	}
+	begins, err := c.config.Begins(ctx, c.view.Input[0])
+	for partition := range c.config.Plan.Partitions {
+		if begins[partition] > 0 && c.at[partition] == 0 {
+			c.late[partition] = true
+			if c.report.Late == nil {
+				c.report.Late = map[string][]int32{}
+			}
+			c.report.Late[c.view.Name] = append(c.report.Late[c.view.Name], partition)
+		}
+	}
+	return err
 }
 
 // foldEverything folds what the log has now, when it can be read so.
@@ -208,7 +233,7 @@ func (r *VerifyReport) compareLists(ctx context.Context, config VerifyConfig) er
 		case !known && config.Only == "":
 			r.differ("?", key.Name, 0, "no view writes such a key: give Parley a Redis of its own")
 			return nil
-		case c == nil || !known:
+		case c == nil || !known || c.late[key.Partition]:
 			return nil
 		}
 		c.report.Keys[c.view.Name]++
@@ -219,7 +244,7 @@ func (r *VerifyReport) compareLists(ctx context.Context, config VerifyConfig) er
 	}
 	return fresh.Keys(ctx, func(key redis.Key) error {
 		c := r.names[key.View]
-		if c == nil {
+		if c == nil || c.late[key.Partition] {
 			return nil
 		}
 		if _, there, err := live.Dump(ctx, c.name, key); err != nil || there != "" {

@@ -55,11 +55,17 @@ func (c *comparison) compareEach(
 	if !ok || !okFresh {
 		return errors.New("this kind of store cannot be compared")
 	}
-	if err := all(live, ctx, func(key string) error { return compare(ctx, live, fresh, key) }); err != nil {
+	late := func(key string) bool { return c.late[topology.PartitionOf(key, c.config.Plan.Partitions)] }
+	if err := all(live, ctx, func(key string) error {
+		if late(key) {
+			return nil
+		}
+		return compare(ctx, live, fresh, key)
+	}); err != nil {
 		return err
 	}
 	return all(fresh, ctx, func(key string) error {
-		if there, err := has(live, key); err != nil || there {
+		if there, err := has(live, key); err != nil || there || late(key) {
 			return err
 		}
 		return compare(ctx, live, fresh, key)

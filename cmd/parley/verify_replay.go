@@ -137,7 +137,7 @@ func (r *replay) run(ctx context.Context, log *slog.Logger) (*replayVerdict, err
 	}
 	h := r.s.history("views")
 	h.bar = &bar{} // this one's is shown
-	v.Views, err = r.s.compareViews(ctx, views.VerifyConfig{Plan: r.plan, Log: log, Read: h.span, ReadAll: h.readAll, Folded: r.count})
+	v.Views, err = r.s.compareViews(ctx, views.VerifyConfig{Plan: r.plan, Log: log, Read: h.span, ReadAll: h.readAll, Begins: h.begins, Folded: r.count})
 	v.Clean = v.Views.Clean
 	for _, t := range v.Tables {
 		v.Clean = v.Clean && t.Differ == 0

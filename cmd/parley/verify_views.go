@@ -29,7 +29,7 @@ type viewsVerdict struct {
 
 func verifyViews(ctx context.Context, s Settings, log *slog.Logger, out io.Writer, output string) error {
 	h := s.history("fold the views")
-	v, err := s.compareViews(ctx, views.VerifyConfig{Plan: s.plan(), Log: log, Read: h.span})
+	v, err := s.compareViews(ctx, views.VerifyConfig{Plan: s.plan(), Log: log, Read: h.span, Begins: h.begins})
 	h.bar.done()
 	if err != nil {
 		return err
@@ -60,6 +60,10 @@ func (s Settings) compareViews(ctx context.Context, config views.VerifyConfig) (
 	}
 	if err != nil {
 		return viewsVerdict{}, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(report.Late)) {
+		notCompared = append(notCompared, fmt.Sprintf("%d partitions of view %s: retention has deleted the beginning of their log; parley verify --follow compares "+
+			"samples of what began later", len(report.Late[name]), name))
 	}
 	return viewsVerdict{report.Total == 0, notCompared, report, time.Since(began).Round(time.Millisecond).String()}, nil
 }

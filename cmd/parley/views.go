@@ -256,6 +256,12 @@ func (h *history) ends(ctx context.Context, topic string) (begins, ends map[int3
 	return begins, ends, err
 }
 
+// begins are the offsets of a topic's oldest records.
+func (h *history) begins(ctx context.Context, topic string) (map[int32]int64, error) {
+	begins, _, err := h.ends(ctx, topic)
+	return begins, err
+}
+
 // readAll gives the records of a topic from given offsets to its end.
 func (h *history) readAll(ctx context.Context, topic string, from map[int32]int64, each func(*topology.Record) error) error {
 	return wire.ReadFrom(ctx, h.s.cluster(), topic, from, nil, each)
