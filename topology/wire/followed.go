@@ -19,6 +19,8 @@ type followed struct {
 	TopicPartition
 	f        *follower
 	position atomic.Int64 // next offset to handle; -1 before the first
+	reached  int64        // next offset to be given by the consumer; of the polling goroutine
+	stalled  time.Time    // since when nothing was given though there was something; of the polling goroutine
 
 	mu     sync.Mutex
 	queue  []topology.Record
@@ -31,8 +33,8 @@ type followed struct {
 	once sync.Once
 }
 
-func newFollowed(f *follower, tp TopicPartition) *followed {
-	p := &followed{TopicPartition: tp, f: f, wake: make(chan struct{}, 1), quit: make(chan struct{}), idle: make(chan struct{})}
+func newFollowed(f *follower, tp TopicPartition, from int64) *followed {
+	p := &followed{TopicPartition: tp, f: f, reached: from, wake: make(chan struct{}, 1), quit: make(chan struct{}), idle: make(chan struct{})}
 	p.position.Store(-1)
 	return p
 }
@@ -41,6 +43,7 @@ func (p *followed) stop() { p.once.Do(func() { close(p.quit) }) }
 
 // push queues a record, and pauses the partition when the queue is long. It never blocks.
 func (p *followed) push(r topology.Record) {
+	p.reached = r.Offset + 1
 	p.mu.Lock()
 	p.queue = append(p.queue, r)
 	p.bytes += len(r.Value)

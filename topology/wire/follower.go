@@ -56,6 +56,7 @@ type FollowerConfig struct {
 	MaxBatch       int           // records of a batch; 500
 	MaxWait        time.Duration // how long a batch waits to be full; 0 = takes what is there
 	Gather         time.Duration // how long a broker waits until many records are there; 0 = sends what is there
+	Stall          time.Duration // without a record of a partition that holds some, until Follow ends with ErrStalled; 20 s
 
 	// Start says where partitions begin, for followers whose position stands where they write to; commits then only show
 	// the lag. Below the log's oldest offset means the oldest; above its end is ErrAlarm. May be nil.
@@ -85,6 +86,8 @@ type follower struct {
 	told     bool
 	failure  error
 	rewinds  chan rewind
+	look     *stallLook // under way, or nil
+	looked   time.Time  // when the last one ended
 
 	lag     *prometheus.GaugeVec
 	records *prometheus.CounterVec
@@ -102,6 +105,9 @@ func Follow(ctx context.Context, cfg FollowerConfig) error {
 	if cfg.SessionTimeout == 0 {
 		cfg.SessionTimeout = defaultSessionTimeout
 	}
+	if cfg.Stall == 0 {
+		cfg.Stall = defaultStall
+	}
 	f := &follower{
 		cfg: cfg, log: loggerOr(cfg.Log).With("follower", cfg.Name),
 		owned: map[TopicPartition]*followed{}, rewinds: make(chan rewind, followRewinds),
@@ -112,7 +118,10 @@ func Follow(ctx context.Context, cfg FollowerConfig) error {
 	if f.consumer, err = kafka.NewConsumer(&settings); err != nil {
 		return fmt.Errorf("start the follower %s: %w", cfg.Name, err)
 	}
-	err = f.follow(ctx)
+	looking, stop := context.WithCancel(ctx)
+	err = f.follow(looking)
+	stop()
+	f.endLook()
 	f.stopAll()
 	if e := f.leave(); err == nil && e != nil {
 		err = fmt.Errorf("leave the group: %w", e)
@@ -161,6 +170,9 @@ func (f *follower) follow(ctx context.Context) error {
 			return err
 		}
 		if err := f.goBack(); err != nil {
+			return err
+		}
+		if err := f.watchStalls(ctx); err != nil {
 			return err
 		}
 		if time.Since(lastLag) >= followLagInterval {
@@ -228,7 +240,7 @@ func (f *follower) assigned(ctx context.Context, partitions []kafka.TopicPartiti
 	}
 	var fresh []*followed
 	for _, tp := range started {
-		p := newFollowed(f, TopicPartition{*tp.Topic, tp.Partition})
+		p := newFollowed(f, TopicPartition{*tp.Topic, tp.Partition}, int64(tp.Offset))
 		f.owned[p.TopicPartition] = p
 		fresh = append(fresh, p)
 	}

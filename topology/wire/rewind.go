@@ -90,6 +90,7 @@ func (f *follower) seek(r rewind) error {
 	if err := f.consumer.Seek(at, 0); err != nil {
 		return fmt.Errorf("go back to offset %d of %s/%d: %w", at.Offset, r.p.Topic, r.p.Partition, err)
 	}
+	r.p.reached = int64(at.Offset)
 	return nil
 }
 
