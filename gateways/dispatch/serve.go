@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/cloudwego/kitex/pkg/remote/trans/nphttp2/grpc"
 	"github.com/cloudwego/kitex/pkg/rpcinfo"
 	"github.com/cloudwego/kitex/server"
 
@@ -18,6 +19,10 @@ const (
 	serviceName  = "parley.dispatch"
 	leaveWithin  = time.Second // for streams that were cut to notice
 	streamWindow = 1 << 20     // bytes in flight on a stream before its gateway has to take some
+
+	// askedEvery is how often a gateway may ask whether we are there; it asks every 10 s. With gRPC's own 5 minutes a stream
+	// without traffic would be cut for its third question.
+	askedEvery = 5 * time.Second
 )
 
 // Serve serves until ctx ends.
@@ -27,6 +32,7 @@ func (d *Dispatcher) Serve(ctx context.Context, listener net.Listener) error {
 		server.WithListener(listener),
 		server.WithServerBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: serviceName}),
 		server.WithGRPCInitialWindowSize(streamWindow),
+		server.WithGRPCKeepaliveEnforcementPolicy(grpc.EnforcementPolicy{MinTime: askedEvery}),
 		server.WithExitWaitTime(leaveWithin),
 		server.WithExitSignal(func() <-chan error { return leave }))
 	done := make(chan error, 1)
