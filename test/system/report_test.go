@@ -5,7 +5,6 @@ package system
 import (
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -81,14 +80,14 @@ func (r *tally) command() string {
 
 // table has one row for each class. Nothing is claimed of a class beyond its own N.
 func (r *tally) table(b *strings.Builder) {
-	fmt.Fprintf(b, "| # | fault | N | anomalies | recovery median | worst | a failure is rarer than (95 %%) |\n|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(b, "| # | fault | N | anomalies | recovery median | worst | failures are rarer than (3/N, at 95 %%) |\n|---|---|---|---|---|---|---|\n")
 	byClass := map[int][]time.Duration{}
 	for _, i := range r.injuries {
 		byClass[i.class] = append(byClass[i.class], i.recovery)
 	}
 	anomalies := len(r.w.findings)
 	row := func(class int, what string, n int, median, worst string) {
-		fmt.Fprintf(b, "| %d | %s | %d | %d | %s | %s | 1 in %.0f |\n", class, what, n, anomalies, median, worst, math.Floor(float64(n)/sureness))
+		fmt.Fprintf(b, "| %d | %s | %d | %d | %s | %s | %s |\n", class, what, n, anomalies, median, worst, bound(n))
 	}
 	show := func(d time.Duration) string { return d.Round(10 * time.Millisecond).String() }
 	for _, class := range slices.Sorted(maps.Keys(classes)) {
@@ -109,6 +108,14 @@ func (r *tally) table(b *strings.Builder) {
 	for _, left := range r.w.left {
 		fmt.Fprintf(b, "- NOT DONE here: class %s\n", left)
 	}
+}
+
+// bound is what N faults without an anomaly say of the rate of failures.
+func bound(n int) string {
+	if n <= sureness {
+		return "nothing is said"
+	}
+	return fmt.Sprintf("%.2g %%", 100*sureness/float64(n))
 }
 
 func (r *tally) figures(b *strings.Builder) {
