@@ -166,7 +166,9 @@ func TestTools(t *testing.T) {
 	explains(t, h, device, seq)
 	states(t, h, device, seq)
 	follows(t, h)
+	replays(t, h)
 	tampered(t, h, "bob")
+	forgedRows(t, h)
 }
 
 // explains asks for the story of Ann's last command.

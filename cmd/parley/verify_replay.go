@@ -163,10 +163,18 @@ func (r *replay) table(ctx context.Context, m topology.Machine) (t *tableVerdict
 	if err != nil {
 		return nil, err
 	}
-	if err := r.written(ctx, m, rows); err != nil {
+	if err := r.written(ctx, m, rows, t); err != nil {
 		return nil, err
 	}
-	return t, t.compare(rows, horizon.Commits[m.Group.Name])
+	after, err := r.watch.endsOf(ctx, []string{m.Group.Input}) // no row leads further than its input
+	if err != nil {
+		return nil, err
+	}
+	bounds := replayBounds{commits: horizon.Commits[m.Group.Name], ends: make([]int64, r.plan.Partitions)}
+	for p := range bounds.ends {
+		bounds.ends[p] = after[audit.Place{Topic: m.Group.Input, Partition: int32(p)}]
+	}
+	return t, t.compare(rows, bounds)
 }
 
 // fold folds the input from its beginning to the end of now. Partitions without their beginning are left out.
@@ -202,8 +210,9 @@ func (r *replay) fold(ctx context.Context, m topology.Machine, rows *auditMemory
 	})
 }
 
-// written keeps of each key the row of the changelog that is furthest, as an owner does that recovers.
-func (r *replay) written(ctx context.Context, m topology.Machine, rows *auditMemory) error {
+// written keeps of each key the row of the changelog that is furthest, as an owner does that recovers. What is no row is told:
+// nothing writes such a record, and rows are never deleted.
+func (r *replay) written(ctx context.Context, m topology.Machine, rows *auditMemory, t *tableVerdict) error {
 	read := 0
 	return wire.Read(ctx, r.s.cluster(), r.plan.Table(m.Group.Name), func(row *topology.Record) error {
 		r.count(1)
@@ -211,6 +220,10 @@ func (r *replay) written(ctx context.Context, m topology.Machine, rows *auditMem
 			return nil
 		}
 		at := rowAt(kindWrittenRow, row.Partition, row.Key)
+		if len(row.Value) == 0 || (&parleyv1.Row{}).UnmarshalVT(row.Value) != nil {
+			t.differs(at, "the changelog's record at offset %d is no row", row.Offset)
+			return nil
+		}
 		if known := rows.Get(at); known == nil || throughOf(known) <= throughOf(row.Value) {
 			rows.Set(at, row.Value)
 		}
@@ -225,39 +238,54 @@ func rowAt(kind byte, partition int32, key string) []byte {
 	return append([]byte{kind, byte(partition >> 24), byte(partition >> 16), byte(partition >> 8), byte(partition)}, key...)
 }
 
+// replayBounds say, by partition, what rows must be there and how far they may be.
+type replayBounds struct {
+	commits []int64 // asked before the changelog was read: the rows after inputs below are in it
+	ends    []int64 // asked after it was read: no input stands behind
+}
+
+// differs counts a row that is not the fold's, and tells it.
+func (t *tableVerdict) differs(at []byte, format string, args ...any) {
+	if t.Differ++; len(t.Told) < maxReplayTold {
+		t.Told = append(t.Told, fmt.Sprintf("%s, partition %d, key %q: %s", t.Table, partitionAt(at), at[rowHead:], fmt.Sprintf(format, args...)))
+	}
+}
+
 // compare holds the rows of the fold against those of the changelog.
-func (t *tableVerdict) compare(rows *auditMemory, commits []int64) error {
+func (t *tableVerdict) compare(rows *auditMemory, b replayBounds) error {
 	cut := map[int32]bool{}
 	for _, p := range t.Unproved {
 		cut[p] = true
 	}
-	differ := func(key []byte, says string) {
-		if t.Differ++; len(t.Told) < maxReplayTold {
-			t.Told = append(t.Told, fmt.Sprintf("%s, partition %d, key %q: %s", t.Table, partitionAt(key), key[rowHead:], says))
-		}
-	}
-	other := func(kind byte, key []byte) []byte { return rows.Get(append([]byte{kind}, key[1:]...)) }
-	rows.Scan([]byte{kindFoldedRow}, []byte{kindFoldedRow + 1}, func(key, folded []byte) bool {
-		written := other(kindWrittenRow, key)
-		switch through := throughOf(folded); {
-		case written == nil || throughOf(written) < through:
-			if through <= commits[partitionAt(key)] {
-				differ(key, "the changelog has no row, or an older one, and its input is done")
+	other := func(kind byte, at []byte) []byte { return rows.Get(append([]byte{kind}, at[1:]...)) }
+	rows.Scan([]byte{kindFoldedRow}, []byte{kindFoldedRow + 1}, func(at, folded []byte) bool {
+		p, through, written := partitionAt(at), throughOf(folded), other(kindWrittenRow, at)
+		switch to := throughOf(written); {
+		case written != nil && to > b.ends[p]:
+			t.differs(at, "the changelog has a row after input %d, and the input ends before %d", to-1, b.ends[p])
+		case written == nil || to < through:
+			if through <= b.commits[p] {
+				t.differs(at, "the changelog has no row, or an older one, and its input is done")
 			} else {
 				t.Moving++
 			}
-		case bytes.Equal(verifiedTo(folded, throughOf(written)), written):
+		case bytes.Equal(verifiedTo(folded, to), written):
 			t.Rows++
-		case throughOf(written) > t.ends[partitionAt(key)]: // of an input that came after all was read
+		case to > t.ends[p]: // of an input that came after all was read
 			t.Moving++
 		default:
-			differ(key, "the changelog has another row")
+			t.differs(at, "the changelog has another row")
 		}
 		return true
 	})
-	rows.Scan([]byte{kindWrittenRow}, []byte{kindWrittenRow + 1}, func(key, _ []byte) bool {
-		if !cut[partitionAt(key)] && other(kindFoldedRow, key) == nil {
-			t.Moving++ // met behind what was folded
+	rows.Scan([]byte{kindWrittenRow}, []byte{kindWrittenRow + 1}, func(at, written []byte) bool {
+		p, to := partitionAt(at), throughOf(written)
+		switch {
+		case cut[p] || other(kindFoldedRow, at) != nil:
+		case to > t.ends[p] && to <= b.ends[p]: // met behind what was folded
+			t.Moving++
+		default:
+			t.differs(at, "the changelog has a row, and no input below %d is of that key", t.ends[p])
 		}
 		return true
 	})
