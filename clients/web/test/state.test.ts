@@ -1,6 +1,6 @@
 // What a device makes of what it is told: every event once, in order, and numbers that are derived.
 import { describe, expect, it } from 'vitest'
-import { Event, Snapshot } from '../src/parley/frames'
+import { Event, Members, Snapshot } from '../src/parley/frames'
 import * as out from '../src/parley/outbox'
 import { dueMarks } from '../src/parley/seen'
 import { initial, reduce, type Happening, type State } from '../src/parley/state'
@@ -72,6 +72,19 @@ describe('a group', () => {
     expect(state(invited, joined)?.membership).toBe('MEMBERSHIP_MEMBER')
     expect(state(invited, joined, group(3, 6, { removed: { user: 'ann' } }))?.membership).toBe('MEMBERSHIP_GONE')
     expect(state(invited, group(2, 5, { user: 'ann', declined: { user: 'ann' } }))?.membership).toBe('MEMBERSHIP_GONE')
+  })
+  it('is not undone by an answer of the views that is behind', () => {
+    const made = group(1, 1, { created: { kind: 'KIND_GROUP', title: 'H', members: [{ user: 'ann', role: 'ROLE_OWNER' }] } })
+    const came = group(2, 2, { user: 'bob', joined: { user: 'bob', role: 'ROLE_MEMBER' } })
+    const went = group(3, 3, { user: 'bob', left: { user: 'bob' } })
+    const behind = (...users: string[]): Happening => ({
+      is: 'members',
+      members: Members.read({ conversation: 'g-1/main', members: users.map((user) => ({ user, role: 'ROLE_MEMBER' })) }),
+    })
+    const who = (...events: Happening[]) => Object.keys(after(...events).talks['g-1/main']!.members)
+    expect(who({ is: 'events', events: [made, came] }, behind('ann'))).toEqual(['ann', 'bob'])
+    expect(who({ is: 'events', events: [made, came, went] }, behind('ann', 'bob'))).toEqual(['ann'])
+    expect(who({ is: 'events', events: [made, came, went] }, behind('ann'))).toEqual(['ann'])
   })
   it('hands ownership on', () => {
     const made = group(1, 1, { created: { kind: 'KIND_GROUP', title: 'H', members: [{ user: 'cy', role: 'ROLE_OWNER' }, { user: 'ann', role: 'ROLE_MEMBER' }] } })

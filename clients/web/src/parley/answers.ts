@@ -75,6 +75,10 @@ export function foldMembers(state: State, answer: Members): State {
       const marks = before ? raise(before.marks, one.marks) : one.marks
       members[one.user] = { user: one.user, role: one.role, marks }
     }
+    for (const user of talk.came ?? []) {
+      const one = talk.members[user]
+      if (one) members[user] ??= one
+    }
     const kind = answer.kind === 'KIND_UNSPECIFIED' ? talk.kind : answer.kind
     const other = answer.members.find((one) => one.user !== state.user)?.user ?? ''
     const peer = kind === 'KIND_DIRECT' ? other || talk.peer : ''

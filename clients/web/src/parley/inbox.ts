@@ -130,7 +130,8 @@ function newMember(user: string, role: Member['role']): Member {
 function joined(talk: Talk, who: EventMember, isMe: boolean): Talk {
   const members = { ...talk.members, [who.user]: newMember(who.user, who.role) }
   const left = talk.left?.filter((user) => user !== who.user)
-  const next = { ...talk, members, left, title: who.title || talk.title }
+  const came = [...(talk.came ?? []), who.user]
+  const next = { ...talk, members, left, came, title: who.title || talk.title }
   if (!isMe) return { ...next, membersKnown: false }
   // Earlier ones were not for this person: the count begins here.
   return { ...next, membership: 'MEMBERSHIP_MEMBER', membersKnown: false, unread: 0, marks: { delivered: talk.number, read: talk.number } }
@@ -142,7 +143,8 @@ function gone(talk: Talk, who: EventMember, isMe: boolean): Talk {
   const heir = who.other && members[who.other]
   if (heir) members[who.other] = { ...heir, role: 'ROLE_OWNER' }
   const left = [...(talk.left ?? []), who.user]
-  return { ...talk, members, left, membership: isMe ? 'MEMBERSHIP_GONE' : talk.membership }
+  const came = talk.came?.filter((user) => user !== who.user)
+  return { ...talk, members, left, came, membership: isMe ? 'MEMBERSHIP_GONE' : talk.membership }
 }
 
 function roleChanged(talk: Talk, who: EventMember): Talk {

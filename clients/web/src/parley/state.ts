@@ -64,8 +64,9 @@ export interface Talk {
   members: Record<string, Member>
   /** The members were read since the last snapshot. */
   membersKnown: boolean
-  /** Who went, as the inbox told; an answer of the views that is behind must not bring them back. */
+  /** Who went and who came, as the inbox told; an answer of the views that is behind must not undo it. */
   left?: string[]
+  came?: string[]
   /** People who block the other one of a direct conversation, as far as this device heard. */
   blocks: string[]
 }
