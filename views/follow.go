@@ -20,7 +20,7 @@ const (
 	lookEvery    = 5 * time.Second // at the store of a partition where nothing comes
 
 	// Views are no one's first news: pushes come from the dispatchers. So they take more at once, which costs the broker and
-	// the stores a fraction for each record: half of what 30 ms cost, when 300 messages a second are said.
+	// the stores a fraction for each record.
 	gather = 100 * time.Millisecond
 )
 
