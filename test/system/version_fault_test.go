@@ -14,7 +14,7 @@ import (
 
 // earlier is the commit whose binary is mixed in: the oldest one that is promised to work beside the present one. Before
 // 6cfb2ae documents had another form, and views must be built anew on the way.
-const earlier = "1a911a5"
+const earlier = "f61bcd2"
 
 const mixed = "two versions mixed, and rollback"
 
