@@ -163,6 +163,11 @@ func TestTools(t *testing.T) {
 	require.Contains(t, out, "is what the log says")
 	require.Regexp(t, `view/people +4 keys`, out, "the documents are asked for through the query service")
 
+	out, code = h.tool(t, "views", "list")
+	require.Zero(t, code, out)
+	require.Regexp(t, `inbox +1 +read +\d+`, out)
+	require.Regexp(t, `history +\? +.*not open`, out, "the folder belongs to the process that runs")
+
 	explains(t, h, device, seq)
 	states(t, h, device, seq)
 	follows(t, h)

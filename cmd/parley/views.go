@@ -106,13 +106,10 @@ func viewsList() *cobra.Command {
 			shown := viewShown{View: v.Name, Records: map[int]int64{}}
 			var err error
 			if shown.Pointer, err = live.PointerOf(ctx, v); err != nil {
-				shown.Why = err.Error()
+				shown.Pointer, shown.Why = views.Pointer{}, err.Error()
 			}
 			for _, g := range shown.List {
-				if shown.Why == "" {
-					shown.Records[g.Number], err = live.Below(ctx, s.plan(), v, g.Number)
-				}
-				if err != nil {
+				if shown.Records[g.Number], err = live.Below(ctx, s.plan(), v, g.Number); err != nil {
 					return err
 				}
 			}
