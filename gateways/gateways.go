@@ -44,6 +44,7 @@ type Config struct {
 	Query       queryservice.Client
 	Dispatchers Resolve
 	Keys        seal.Source
+	KeepKeys    time.Duration // how long an opened key is kept, and a destroyed one lives on; 0 = seal.KeepKeys
 	Verifier    *token.Verifier
 	Limits      Limits   // zero values mean the defaults
 	Origins     []string // browsers' origins beside the own host
@@ -95,7 +96,7 @@ func New(cfg Config) (*Gateway, error) {
 	cfg.Limits = cfg.Limits.OrDefaults()
 	g := &Gateway{
 		cfg:         cfg,
-		ring:        seal.NewRing(cfg.Keys, 0),
+		ring:        seal.NewRing(cfg.Keys, cfg.KeepKeys),
 		meter:       newMeter(cfg.Registerer),
 		asking:      make(chan struct{}, maxQuestions),
 		drawers:     make(chan struct{}, maxDrawers),
