@@ -70,6 +70,7 @@ func inputCreatedAgain(p *patient) {
 	for _, r := range mirror {
 		p.write(r)
 	}
+	p.startFeeder()
 	p.rebuild()
 	p.healed(nil)
 }

@@ -49,14 +49,21 @@ func newPatient(t *testing.T, s stage, brokers []string) *patient {
 	if err := wiretest.CreateTopics(t.Context(), brokers, s.plan()); err != nil && !strings.Contains(err.Error(), topology.DeadLetters) {
 		t.Fatal(err)
 	}
-	p.emitter, err = wire.NewEmitter(wire.EmitterConfig{Cluster: p.cluster, Plan: s.plan(), Name: "feeder", Log: slog.New(slog.DiscardHandler)})
-	p.must(err)
-	t.Cleanup(func() { _ = p.emitter.Close(time.Second) })
+	p.startFeeder()
 	p.until("topics", func() bool {
 		_, err := wire.Ends(t.Context(), p.cluster, p.table())
 		return err == nil
 	})
 	return p
+}
+
+// startFeeder starts what writes the commands, or starts it again.
+func (p *patient) startFeeder() {
+	p.Helper()
+	emitter, err := wire.NewEmitter(wire.EmitterConfig{Cluster: p.cluster, Plan: p.stage.plan(), Name: "feeder", Log: slog.New(slog.DiscardHandler)})
+	p.must(err)
+	p.Cleanup(func() { _ = emitter.Close(time.Second) })
+	p.emitter = emitter
 }
 
 func (p *patient) must(err error) {

@@ -85,7 +85,7 @@ func (g *group) howToRebuild() string {
 
 // howToRestore is the way back when the input is not whole.
 func (g *group) howToRestore() string {
-	return fmt.Sprintf("put the records of %s back from a mirror, each at its offset and with its time, and then: %s; without the records the log must be cut anew (a plan of the next epoch)",
+	return fmt.Sprintf("put the records of %s back from a mirror, each at its offset and with its time, start again whatever writes to it (a client keeps to the topic that it knew), and then: %s; without the records the log must be cut anew (a plan of the next epoch)",
 		g.input, g.howToRebuild())
 }
 
