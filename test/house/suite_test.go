@@ -287,7 +287,7 @@ func removedMember(t *testing.T, h *House) {
 	}
 	eve.Say(c, "still not") // its refusal comes after everything that eve could have been told
 	require.NotContains(t, eve.texts(c), "a secret")
-	require.Equal(t, pb.Membership_MEMBERSHIP_GONE, eve.line(c).GetMembership())
+	eventually(t, func() bool { return eve.line(c).GetMembership() == pb.Membership_MEMBERSHIP_GONE })
 }
 
 func blockedPerson(t *testing.T, h *House) {
