@@ -19,9 +19,9 @@ const (
 	batchRecords = 256             // of one write into a store
 	lookEvery    = 5 * time.Second // at the store of a partition where nothing comes
 
-	// Views are no one's first news: pushes come from the dispatchers. So they take more at once, which costs the broker and
-	// the stores a fraction for each record.
-	gather = 100 * time.Millisecond
+	// Views are no one's first news: pushes come from the dispatchers. So they take a little more at once, which costs the
+	// broker and the stores a fraction for each record.
+	gather = 30 * time.Millisecond
 )
 
 // FollowSettings say how to reach the log.

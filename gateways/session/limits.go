@@ -8,6 +8,7 @@ const (
 	HeartbeatMS   = 20_000 // milliseconds of silence after which each side says something
 	LeaseMS       = 60_000 // milliseconds that a presence lives without renewal
 	SeenEveryMS   = 1_000  // milliseconds between two marks of one conversation
+	ViewsBehindMS = 60_000 // milliseconds for which an event that says "no member" outweighs answers of the views, which may be behind it
 	TypingEveryMS = 1_000  // milliseconds between two signs of typing in one conversation
 	TypingKnowMS  = 30_000 // milliseconds for which the members of a conversation are kept, for typing only
 	DrainWithinMS = 2_000  // milliseconds for which a leaving gateway waits for commands that are out

@@ -29,9 +29,15 @@ func (s *Session) learn(now int64, event *pb.Event) {
 	member, known := s.stands(event)
 	switch {
 	case member:
+		if mark := s.seen[event.GetConversation()]; mark != nil {
+			mark.outsideMS = 0
+		}
 		s.belongs(now, event.GetConversation())
 	case known:
 		delete(s.seen, event.GetConversation())
+		if mark := s.sight(now, event.GetConversation()); mark != nil {
+			mark.outsideMS = now + ViewsBehindMS
+		}
 	}
 }
 
@@ -48,7 +54,7 @@ func (s *Session) learnList(now int64, list []*pb.Conversation) {
 // belongs keeps that the person is a member, if there is room.
 func (s *Session) belongs(now int64, conversation string) {
 	mark := s.sight(now, conversation)
-	if mark == nil || mark.member {
+	if mark == nil || mark.member || now < mark.outsideMS {
 		return
 	}
 	mark.member = true

@@ -19,6 +19,7 @@ type sight struct {
 	waiting         bool   // not written yet
 	re              uint64 // the frame that is refused if the person is none
 	nextMS          int64  // may be written then
+	outsideMS       int64  // until then only an event can say that the person is one: the last said no, and views may be behind
 }
 
 // see takes marks. read without delivered is mended: who read a message has it.
@@ -31,6 +32,10 @@ func (s *Session) see(now int64, id uint64, seen *pb.SeenMark) {
 	mark := s.sight(now, conversation)
 	if mark == nil {
 		s.refuse(id, &pb.Refused{Code: pb.Code_CODE_OVERLOADED, RetryAfterMs: SeenEveryMS, Detail: "marks of too many conversations at once: send it again"})
+		return
+	}
+	if now < mark.outsideMS {
+		s.notFound(id, "seen.conversation")
 		return
 	}
 	read := seen.GetMarks().GetRead()
@@ -82,7 +87,7 @@ func (s *Session) forgetSeen(now int64) {
 	if len(s.seen) < MaxSeen {
 		return
 	}
-	maps.DeleteFunc(s.seen, func(_ string, m *sight) bool { return !m.waiting && !m.asking && now >= m.nextMS })
+	maps.DeleteFunc(s.seen, func(_ string, m *sight) bool { return !m.waiting && !m.asking && now >= max(m.nextMS, m.outsideMS) })
 }
 
 func (s *Session) tickSeen(now int64) {
