@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,32 +47,25 @@ func checkCapacity(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	out := io.Writer(os.Stdout)
-	if o.report != "-" {
-		f, err := os.Create(o.report)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		out = f
-	}
-	w := bufio.NewWriter(out)
-	fmt.Fprintf(w, "# What `parley capacity` foretells, beside what was measured\n\n"+
-		"`go run ./test/bench capacity` measured on %s; `go run ./test/bench capacity -check` compares. The coefficients were made from\n"+
-		"other talks of the same run. CPU is in seconds for 1,000 messages; bytes and records for one.\n", machine())
 	off := 0
-	for _, t := range unseen {
-		r, ok := lines[t.name]
-		if !ok {
-			return fmt.Errorf("no line is labelled capacity-%s: run `go run ./test/bench capacity`", t.name)
+	err = toReport(o.report, func(w io.Writer) error {
+		fmt.Fprintf(w, "# What `parley capacity` foretells, beside what was measured\n\n"+
+			"`go run ./test/bench capacity` measured on %s; `go run ./test/bench capacity -check` compares. The coefficients were made from\n"+
+			"other talks of the same run. CPU is in seconds for 1,000 messages; bytes and records for one.\n", machine())
+		for _, t := range unseen {
+			r, ok := lines[t.name]
+			if !ok {
+				return fmt.Errorf("no line is labelled capacity-%s: run `go run ./test/bench capacity`", t.name)
+			}
+			f, err := foretell(ctx, o.binary, r)
+			if err != nil {
+				return err
+			}
+			off += compareTalk(w, t, r, f)
 		}
-		f, err := foretell(ctx, o.binary, r)
-		if err != nil {
-			return err
-		}
-		off += compareTalk(w, t, r, f)
-	}
-	if err := w.Flush(); err != nil {
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	if off > 0 {

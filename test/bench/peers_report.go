@@ -3,11 +3,9 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"slices"
 	"time"
@@ -15,24 +13,16 @@ import (
 	"github.com/parley-im/parley/test/bench/imload"
 )
 
-func comparison(o options, sides []*side, before string) (err error) {
-	out := io.Writer(os.Stdout)
-	if o.report != "-" {
-		f, err := os.Create(o.report)
-		if err != nil {
-			return err
+func comparison(o options, sides []*side, before string) error {
+	return toReport(o.report, func(w io.Writer) error {
+		comparisonHead(w, o, before)
+		meanings(w, sides)
+		for _, s := range scenarios {
+			compared(w, s, sides)
 		}
-		defer f.Close()
-		out = f
-	}
-	w := bufio.NewWriter(out)
-	comparisonHead(w, o, before)
-	meanings(w, sides)
-	for _, s := range scenarios {
-		compared(w, s, sides)
-	}
-	fmt.Fprint(w, "\nLost, duplicate, reordered and refused are the worst of the rounds.\n")
-	return w.Flush()
+		_, err := fmt.Fprint(w, "\nLost, duplicate, reordered and refused are the worst of the rounds.\n")
+		return err
+	})
 }
 
 func comparisonHead(w io.Writer, o options, before string) {

@@ -60,10 +60,11 @@ func revision() string {
 	return strings.TrimSpace(string(out))
 }
 
-func report(o options, found []imload.Result, before string) (err error) {
+// toReport lets text be written to the report's file, or to standard output when it is named "-".
+func toReport(path string, text func(io.Writer) error) error {
 	out := io.Writer(os.Stdout)
-	if o.report != "-" {
-		f, err := os.Create(o.report)
+	if path != "-" {
+		f, err := os.Create(path)
 		if err != nil {
 			return err
 		}
@@ -71,10 +72,19 @@ func report(o options, found []imload.Result, before string) (err error) {
 		out = f
 	}
 	w := bufio.NewWriter(out)
-	head(w, o, before)
-	figures(w, found)
-	costs(w, found)
+	if err := text(w); err != nil {
+		return err
+	}
 	return w.Flush()
+}
+
+func report(o options, found []imload.Result, before string) error {
+	return toReport(o.report, func(w io.Writer) error {
+		head(w, o, before)
+		figures(w, found)
+		costs(w, found)
+		return nil
+	})
 }
 
 func head(w io.Writer, o options, before string) {
