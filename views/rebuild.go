@@ -177,7 +177,7 @@ func (b *rebuild) round(ctx context.Context) (folded int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if begins[partition] > 0 && place < begins[partition] || begins[partition] > 0 && !b.Back {
+		if begins[partition] > 0 && (place < begins[partition] || !b.Back) {
 			b.report.Gone = append(b.report.Gone, partition)
 		}
 		if b.Back && place < begins[partition] {

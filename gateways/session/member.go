@@ -24,18 +24,20 @@ func (s *Session) stands(event *pb.Event) (member, known bool) {
 	return false, false
 }
 
-// learn keeps what an event shows. Marks that wait for a person who was put out are dropped.
+// learn keeps what an event shows. Marks that wait for a person who was put out are dropped, and no answer of the views
+// brings that person back for a while.
 func (s *Session) learn(now int64, event *pb.Event) {
+	conversation := event.GetConversation()
 	member, known := s.stands(event)
 	switch {
 	case member:
-		if mark := s.seen[event.GetConversation()]; mark != nil {
+		if mark := s.seen[conversation]; mark != nil {
 			mark.outsideMS = 0
 		}
-		s.belongs(now, event.GetConversation())
+		s.belongs(now, conversation)
 	case known:
-		delete(s.seen, event.GetConversation())
-		if mark := s.sight(now, event.GetConversation()); mark != nil {
+		delete(s.seen, conversation)
+		if mark := s.sight(now, conversation); mark != nil {
 			mark.outsideMS = now + ViewsBehindMS
 		}
 	}
