@@ -120,20 +120,6 @@ func TestALineWithoutItsBeginningIsCompleted(t *testing.T) {
 	require.Equal(t, full[0].Marks.Read, lines[0].Marks.Read)
 }
 
-// counting counts the connections that a listener takes.
-type counting struct {
-	net.Listener
-	taken chan struct{}
-}
-
-func (c *counting) Accept() (net.Conn, error) {
-	connection, err := c.Listener.Accept()
-	if err == nil {
-		c.taken <- struct{}{}
-	}
-	return connection, err
-}
-
 func TestEveryReplicaIsUsedAndOneMayGo(t *testing.T) {
 	told := everyday(t)
 	stores, _ := ownStores(t, told.plan)

@@ -50,7 +50,6 @@ type Session struct {
 	drainUntilMS int64
 	nextID       uint64
 
-	welcome *pb.ServerFrame // kept until the head is known
 	helloRe uint64
 	waitMS  int64             // greeting: ask the head then, subscribed or not
 	held    []*pb.ServerFrame // answers that were ready before welcome

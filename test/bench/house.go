@@ -63,7 +63,6 @@ type house struct {
 
 	running []*running
 	servers []interface{ Close() error }
-	ended   chan error
 }
 
 // running is a process of the binary.

@@ -126,11 +126,6 @@ func (d *device) jumps(session string, behind uint64) {
 	d.w.history.add(check.Event{Kind: check.Resync, User: d.user, Session: session, InboxSeq: behind})
 }
 
-// damage is an anomaly that something else than the devices has found.
-func (h *history) damage(letter check.Letter, key, got, want string) {
-	h.add(check.Event{Kind: check.Compare, What: letter, Key: key, Got: got, Want: want})
-}
-
 // verdict hands what the checker found to the findings of the campaign.
 func (w *world) verdict() *check.Report {
 	report, err := w.history.close()
