@@ -104,7 +104,7 @@ func (p *process) endInTime(ctx context.Context, ended <-chan struct{}) {
 func (s Settings) plan() topology.Plan {
 	p := topology.House()
 	p.Partitions, p.Replication = s.Partitions, s.Replication
-	p.CommandRate, p.CommandBurst = s.CommandRate, s.CommandBurst
+	p.CommandRate, p.CommandBurst, p.FanOut = s.CommandRate, s.CommandBurst, s.FanOut
 	p.MinInsync = min(p.MinInsync, max(1, s.Replication-1))
 	return p
 }

@@ -42,6 +42,7 @@ type Settings struct {
 
 	CommandRate  int `koanf:"commands-per-person" doc:"commands a second that one person may send, sustained; the same for every process and fixed for the life of the log"`
 	CommandBurst int `koanf:"commands-at-once" doc:"commands that one person may send at once; fixed in the same way"`
+	FanOut       int `koanf:"fan-out" doc:"most members of a group: every inbox of theirs gets every message; fixed in the same way"`
 
 	Connections           int     `koanf:"connections" doc:"connections of one gateway"`
 	ConnectionsPerUser    int     `koanf:"connections-per-person" doc:"connections of one person to one gateway"`
@@ -77,7 +78,7 @@ type Settings struct {
 func defaults() Settings {
 	house, limits := topology.House(), gateways.Limits{}.OrDefaults()
 	return Settings{
-		CommandRate: house.CommandRate, CommandBurst: house.CommandBurst,
+		CommandRate: house.CommandRate, CommandBurst: house.CommandBurst, FanOut: house.FanOut,
 		Connections: limits.Connections, ConnectionsPerUser: limits.ConnectionsPerUser, ConnectionsPerAddress: limits.ConnectionsPerAddress,
 		EntersPerAddress: limits.EntersPerAddress, FramesPerConnection: limits.FramesPerConnection, FramesPerUser: limits.FramesPerUser,
 		Brokers: "127.0.0.1:9092", Partitions: 64, Replication: 3, Data: ".data/parley", Session: 10 * time.Second,
