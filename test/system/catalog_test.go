@@ -13,22 +13,25 @@ type fault struct {
 	class int
 	name  string
 	times int  // in one round
-	lane  lane // the part of the house that it strikes
+	lane  lane // the parts of the house that it strikes
 	run   func(w *world) time.Time
 }
 
-// lane is a part of the house. Faults of different parts are done at once; alone stands for all parts.
-type lane string
+// lane is parts of the house. Faults of different parts are done at once.
+type lane uint16
 
 const (
-	alone      lane = ""
-	processing lane = "processors"
-	brokers    lane = "brokers"
-	memory     lane = "redis"
-	documents  lane = "documents"
-	doors      lane = "doors" // gateways, dispatchers, keys, clients
-	followers  lane = "views"
-	load       lane = "load"
+	processing lane = 1 << iota
+	brokers
+	memory
+	documents
+	doors // gateways, dispatchers, keys, clients
+	followers
+	load
+	cables
+
+	cluster = processing | brokers | doors | load | cables // what stands still without Kafka
+	alone   = cluster | memory | documents | followers
 )
 
 // overlapping is the class of faults that were done at once; every wave of more than one counts there too.
@@ -58,10 +61,11 @@ func catalog() []fault {
 		{3, "dispatcher frozen", 1, doors, freezeDispatcher}, {3, "gateway frozen", 1, doors, freezeGateway},
 		{5, "rebalance storm", 1, processing, rebalanceStorm},
 		{6, "leader killed", 2, brokers, killLeader}, {6, "coordinator killed", 1, brokers, killCoordinator}, {6, "controller killed", 1, brokers, killController},
-		{6, "brokers killed one after the other", 1, brokers, killRolling}, {6, "all brokers killed", 1, alone, killAll},
-		{7, "broker frozen", 2, brokers, freezeBroker}, {8, "two of three brokers away", 1, alone, starveReplicas},
-		{10, "offsets of a group deleted", 1, alone, deleteOffsets}, {10, "changelog made anew", 1, alone, remakeTable},
-		{11, "poison", 1, load, poisonAll}, {12, "all brokers frozen at full load", 1, alone, silence},
+		{6, "brokers killed one after the other", 1, brokers, killRolling}, {6, "all brokers killed", 1, cluster, killAll},
+		{7, "broker frozen", 2, brokers, freezeBroker}, {8, "two of three brokers away", 1, cluster, starveReplicas},
+		{10, "offsets of a group deleted", 1, processing | brokers | cables, deleteOffsets},
+		{10, "changelog made anew", 1, processing | brokers | cables, remakeTable},
+		{11, "poison", 1, load, poisonAll}, {12, "all brokers frozen at full load", 1, cluster, silence},
 		{13, "redis emptied", 1, memory, flushRedis}, {13, "redis killed", 1, memory, killRedis}, {13, "redis frozen", 1, memory, freezeRedis},
 		{14, "documents killed", 1, documents, killMongo}, {14, "documents frozen", 1, documents, freezeMongo},
 		{16, "gateway killed", 2, doors, killGateway}, {16, "half-open sockets", 1, doors, halfOpen},
@@ -77,11 +81,14 @@ func catalog() []fault {
 }
 
 // round is a round in an order of its own, in waves of faults that are done at once; names picks faults by parts of their
-// names. Of classes with many faults a small campaign does some, others each time.
+// names. A small campaign does each fault once, and of classes with many faults some, others each time.
 func (w *world) round(names string, s size) [][]fault {
 	var all, left []fault
 	for _, f := range catalog() {
 		if picked(f.name, names) && (w.net != nil || !f.wired()) {
+			if s.once {
+				f.times = 1
+			}
 			all = append(all, slices.Repeat([]fault{f}, f.times)...)
 		}
 	}
@@ -93,12 +100,23 @@ func (w *world) round(names string, s size) [][]fault {
 			left = append(left, f)
 		}
 	}
-	var waves [][]fault
+	waves := inWaves(left, s.atOnce)
+	var shuffled [][]fault
+	for _, i := range w.rand.Perm(len(waves)) {
+		shuffled = append(shuffled, waves[i])
+	}
+	return shuffled
+}
+
+// inWaves puts faults that do not clash together. Those of the busiest part lead, so that there are not many more waves
+// than such faults.
+func inWaves(left []fault, atOnce int) (waves [][]fault) {
+	slices.SortStableFunc(left, func(f, g fault) int { return int(g.lane&processing) - int(f.lane&processing) })
 	for len(left) > 0 {
 		wave := left[:1:1]
 		left = left[1:]
-		for i := 0; i < len(left) && len(wave) < s.atOnce; i++ {
-			if f := left[i]; !wave[0].clashes(f) && !slices.ContainsFunc(wave, f.clashes) {
+		for i := 0; i < len(left) && len(wave) < atOnce; i++ {
+			if f := left[i]; !slices.ContainsFunc(wave, f.clashes) {
 				wave = append(wave, f)
 				left = slices.Delete(left, i, i+1)
 				i--
@@ -110,7 +128,7 @@ func (w *world) round(names string, s size) [][]fault {
 }
 
 // clashes reports whether two faults cannot be done at once.
-func (f fault) clashes(g fault) bool { return f.lane == alone || g.lane == alone || f.lane == g.lane }
+func (f fault) clashes(g fault) bool { return f.lane&g.lane != 0 }
 
 func picked(name, names string) bool {
 	if names == "" {

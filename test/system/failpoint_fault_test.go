@@ -13,7 +13,12 @@ import (
 	"github.com/parley-im/parley/topology/wire"
 )
 
-const trapLook = 10 * time.Millisecond
+const (
+	trapLook   = 10 * time.Millisecond
+	staleTries = 6 // owners made stale, until one of them leaves a row that must be rewritten
+	tookOver   = "owning partitions"
+	rewritten  = 20 * time.Second // after which its wake has led to the takeovers that do so, or to none
+)
 
 // mortal is a point at which a process dies.
 type mortal struct {
@@ -53,7 +58,7 @@ func failpointFaults() []fault {
 			return last
 		}})
 	}
-	return append(all, fault{2, "failpoint " + string(wire.PointTakeoverRewritten), 1, processing, diesRewriting},
+	return append(all, fault{2, "failpoint " + string(wire.PointTakeoverRewritten), 1, processing | brokers | load, diesRewriting},
 		fault{2, "failpoint, frozen there", 2, processing, standsStill})
 }
 
@@ -63,7 +68,7 @@ func (p mortal) dies(w *world, victim, other *member) time.Time {
 	if p.lure != nil {
 		p.lure(w, victim, other)
 	}
-	if !sprung(victim) {
+	if !sprung(recoveryPatience, victim) {
 		w.t.Errorf("%s does not come to %s: %s", victim.name, p.point, victim.lastWords())
 	}
 	w.fell(p.point)
@@ -122,22 +127,38 @@ func lureAway(w *world, victim, other *member) {
 	other.freeze(overSession)
 }
 
-// diesRewriting makes a stale owner: it stands still when its outputs are acked, sends the rows that it held back when it
-// wakes and others own them, and whoever makes them good dies of it.
+// diesRewriting makes stale owners until somebody who makes their rows good again has died of it.
 func diesRewriting(w *world) time.Time {
+	for range staleTries {
+		if w.diesOfStaleRows() {
+			return time.Now()
+		}
+	}
+	w.t.Errorf("nobody comes to %s after %d stale owners", wire.PointTakeoverRewritten, staleTries)
+	return time.Now()
+}
+
+// diesOfStaleRows makes a stale owner: it stands still when its outputs are acked, sends the rows that it held back when it
+// wakes and others own them, and whoever makes them good dies of it. Nobody talks meanwhile: a row that is written once more
+// before the next takeover is good by that.
+func (w *world) diesOfStaleRows() bool {
 	stale, other := w.two()
 	stale.arm(wire.PointOutputsAll, "freeze", w.rand.IntN(60))
-	if !sprung(stale) {
+	if !sprung(recoveryPatience, stale) {
 		w.t.Errorf("%s does not come to %s: %s", stale.name, wire.PointOutputsAll, stale.lastWords())
 	}
+	w.crowd.still.Store(true)
+	defer w.crowd.still.Store(false)
+	frozen := time.Now()
 	time.Sleep(overSession)
+	if !w.says(tookOver, frozen, other) {
+		w.t.Errorf("%s does not take over what %s has: %s", other.name, stale.name, other.lastWords())
+	}
 	for _, m := range []*member{stale, other} {
 		m.arm(wire.PointTakeoverRewritten, "kill", 0)
 	}
 	stale.signal(syscall.SIGCONT, false)
-	if !sprung(stale, other) {
-		w.t.Errorf("nobody comes to %s: %s | %s", wire.PointTakeoverRewritten, stale.lastWords(), other.lastWords())
-	}
+	came := sprung(rewritten, stale, other)
 	for _, m := range []*member{stale, other} {
 		if m.cameThere() {
 			w.fell(wire.PointTakeoverRewritten)
@@ -145,7 +166,7 @@ func diesRewriting(w *world) time.Time {
 		}
 		m.disarm()
 	}
-	return time.Now()
+	return came
 }
 
 // standsStill freezes a process at a point until others own what it has, and wakes it.
@@ -157,7 +178,7 @@ func standsStill(w *world) time.Time {
 	if p.lure != nil {
 		p.lure(w, victim, other)
 	}
-	if !sprung(victim) {
+	if !sprung(recoveryPatience, victim) {
 		w.t.Errorf("%s does not come to %s: %s", victim.name, p.point, victim.lastWords())
 	}
 	w.fell(p.point)
@@ -188,8 +209,8 @@ func (m *member) disarm() {
 }
 
 // sprung waits until one of the processes has come to its point.
-func sprung(members ...*member) bool {
-	for end := time.Now().Add(recoveryPatience); time.Now().Before(end); time.Sleep(trapLook) {
+func sprung(within time.Duration, members ...*member) bool {
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(trapLook) {
 		for _, m := range members {
 			if m.cameThere() {
 				return true

@@ -44,6 +44,7 @@ type crowd struct {
 	pace  atomic.Int64 // nanoseconds between two bursts of a person
 	flood atomic.Bool  // everybody says as much as the window lets through
 	hot   atomic.Bool  // the hall is as loud as all others together
+	still atomic.Bool  // nobody talks but the probes
 	races atomic.Int64 // commands of people who quarrel
 
 	mu    sync.Mutex
@@ -148,11 +149,11 @@ func (c *crowd) talk(ctx context.Context, burst int) *sync.WaitGroup {
 				case <-time.After(c.pause(i)):
 				}
 				for b := range burst {
-					if d.backlog() < c.backlog() {
+					if !c.still.Load() && d.backlog() < c.backlog() {
 						c.speak(i, d, n*burst+b)
 					}
 				}
-				if n%seenEvery == 0 {
+				if n%seenEvery == 0 && !c.still.Load() {
 					d.read(c.talks[d.user][0])
 				}
 			}

@@ -30,15 +30,15 @@ const (
 // networkFaults are classes 4 and 9, and what is slow of class 7.
 func networkFaults() []fault {
 	return []fault{
-		{4, "network: processors cut from brokers", 2, processing, cutProcessors},
-		{7, "network: 100 ms away", 1, alone, slowly(network.Line{Delay: farAway})},
-		{7, "network: 1 % lost", 1, alone, slowly(network.Line{Loss: lossy})},
-		{7, "network: out of order", 1, alone, slowly(network.Line{Reorder: unordered, Delay: jitter})},
-		{7, "network: 3 Mbit/s", 1, alone, slowly(network.Line{Rate: narrow})},
-		{9, "network: broker alone", 1, brokers, aloneBroker}, {9, "network: broker deaf", 1, brokers, deafBroker},
-		{9, "network: processors deaf", 1, processing, deafProcessors},
-		{9, "network: gateway cut from brokers", 1, doors, cutGateway}, {9, "network: dispatcher mute", 1, doors, muteDispatcher},
-		{9, "network: views cut from redis", 1, followers, cutViews},
+		{4, "network: processors cut from brokers", 2, processing | cables, cutProcessors},
+		{7, "network: 100 ms away", 1, cables, slowly(network.Line{Delay: farAway})},
+		{7, "network: 1 % lost", 1, cables, slowly(network.Line{Loss: lossy})},
+		{7, "network: out of order", 1, cables, slowly(network.Line{Reorder: unordered, Delay: jitter})},
+		{7, "network: 3 Mbit/s", 1, cables, slowly(network.Line{Rate: narrow})},
+		{9, "network: broker alone", 1, brokers | cables, aloneBroker}, {9, "network: broker deaf", 1, brokers | cables, deafBroker},
+		{9, "network: processors deaf", 1, processing | cables, deafProcessors},
+		{9, "network: gateway cut from brokers", 1, doors | cables, cutGateway}, {9, "network: dispatcher mute", 1, doors | cables, muteDispatcher},
+		{9, "network: views cut from redis", 1, followers | cables, cutViews},
 	}
 }
 

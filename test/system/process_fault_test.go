@@ -4,6 +4,7 @@ package system
 
 import (
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -39,13 +40,19 @@ func freezeViews(w *world) time.Time      { return w.views.freeze(overSession) }
 func freezeGateway(w *world) time.Time    { return w.any(w.gateways).freeze(overSession) }
 func freezeDispatcher(w *world) time.Time { return w.any(w.dispatchers).freeze(overSession) }
 
-// rollingRestart ends every process in good order, the next when the last is ready again.
+// rollingRestart ends every process in good order, of each kind the next when the last is ready again.
 func rollingRestart(w *world) time.Time {
-	for _, m := range w.members() {
-		if !m.restart() {
-			w.t.Errorf("%s is not ready after a restart: %s", m.name, m.lastWords())
-		}
+	var wg sync.WaitGroup
+	for _, kind := range [][]*member{w.processors, w.gateways, w.dispatchers, {w.views}, {w.keys}} {
+		wg.Go(func() {
+			for _, m := range kind {
+				if !m.restart() {
+					w.t.Errorf("%s is not ready after a restart: %s", m.name, m.lastWords())
+				}
+			}
+		})
 	}
+	wg.Wait()
 	return time.Now()
 }
 

@@ -170,30 +170,29 @@ func flushRedis(w *world) time.Time {
 	return time.Now()
 }
 
-func killRedis(w *world) time.Time {
-	w.must("kill redis", w.redis.Kill())
+// store is Redis or the documents.
+type store interface {
+	Kill() error
+	Start() error
+	Pause() error
+	Resume() error
+}
+
+func killRedis(w *world) time.Time   { return w.killStore(w.redis) }
+func killMongo(w *world) time.Time   { return w.killStore(w.mongo) }
+func freezeRedis(w *world) time.Time { return w.freezeStore(w.redis) }
+func freezeMongo(w *world) time.Time { return w.freezeStore(w.mongo) }
+
+func (w *world) killStore(s store) time.Time {
+	w.must(fmt.Sprintf("kill the %T", s), s.Kill())
 	time.Sleep(storeAway)
-	w.must("start redis", w.redis.Start())
+	w.must(fmt.Sprintf("start the %T", s), s.Start())
 	return time.Now()
 }
 
-func freezeRedis(w *world) time.Time {
-	w.must("freeze redis", w.redis.Pause())
+func (w *world) freezeStore(s store) time.Time {
+	w.must(fmt.Sprintf("freeze the %T", s), s.Pause())
 	time.Sleep(storeFrozen)
-	w.must("wake redis", w.redis.Resume())
-	return time.Now()
-}
-
-func killMongo(w *world) time.Time {
-	w.must("kill the documents", w.mongo.Kill())
-	time.Sleep(storeAway)
-	w.must("start the documents", w.mongo.Start())
-	return time.Now()
-}
-
-func freezeMongo(w *world) time.Time {
-	w.must("freeze the documents", w.mongo.Pause())
-	time.Sleep(storeFrozen)
-	w.must("wake the documents", w.mongo.Resume())
+	w.must(fmt.Sprintf("wake the %T", s), s.Resume())
 	return time.Now()
 }

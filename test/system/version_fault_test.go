@@ -18,30 +18,32 @@ const earlier = "f61bcd2"
 
 const mixed = "two versions mixed, and rollback"
 
-// buildEarlier makes the binary of the earlier commit; it needs the repository's past.
-func (w *world) buildEarlier() {
+// buildEarlier makes the binary of the earlier commit; it needs the repository's past. It is in no hurry: what it is mixed
+// with needs the machine.
+func (w *world) buildEarlier() string {
 	if !picked(mixed, os.Getenv("FAULTS")) {
-		return
+		return ""
 	}
 	source, binary := filepath.Join(w.dir, "earlier"), filepath.Join(w.dir, "parley-"+earlier)
 	w.must("make "+source, os.MkdirAll(source, 0o755))
 	script := fmt.Sprintf(`set -o pipefail; git --git-dir "$(git rev-parse --git-dir)" archive %s | tar -xf - -C %s`, earlier, source)
 	if out, err := exec.Command("bash", "-c", script).CombinedOutput(); err != nil {
 		w.leaveOut(24, fmt.Sprintf("two versions mixed: commit %s is not to be had: %s", earlier, out))
-		return
+		return ""
 	}
-	build := exec.Command("go", "build", "-o", binary, "./cmd/parley")
+	build := exec.Command("nice", "go", "build", "-o", binary, "./cmd/parley")
 	build.Dir = source
 	if out, err := build.CombinedOutput(); err != nil {
 		w.t.Errorf("build commit %s: %v\n%s", earlier, err, out)
-		return
+		return ""
 	}
-	w.earlier = binary
+	return binary
 }
 
 // mixVersions lets one of each work with the earlier binary, then all, then none.
 func mixVersions(w *world) time.Time {
-	if w.earlier == "" {
+	before := w.earlier()
+	if before == "" {
 		return time.Now()
 	}
 	half := []*member{w.processors[0], w.gateways[0], w.dispatchers[0]}
@@ -49,7 +51,7 @@ func mixVersions(w *world) time.Time {
 	for i, step := range []struct {
 		members []*member
 		binary  string
-	}{{half, w.earlier}, {rest, w.earlier}, {half, w.h.Binary}, {rest, w.h.Binary}} {
+	}{{half, before}, {rest, before}, {half, w.h.Binary}, {rest, w.h.Binary}} {
 		w.become(step.members, step.binary)
 		if w.crowd.probe().IsZero() {
 			w.find("S", "nothing goes on with two versions mixed, step %d", i+1)

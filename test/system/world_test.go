@@ -25,13 +25,23 @@ import (
 )
 
 const (
-	partitions       = 8               // of every topic
-	sessionTimeout   = 3 * time.Second // of members of groups; a freeze lasts longer
-	recoveryPatience = 5 * time.Minute // until a fault that never heals fails the campaign; no promise
-	drain            = "3s"            // of a gateway that stops
-	tokenLife        = 48 * time.Hour
-	firstFindings    = 20 // that are told with their words
+	partitions     = 8               // of every topic
+	sessionTimeout = 3 * time.Second // of members of groups; a freeze lasts longer
+	drain          = "3s"            // of a gateway that stops
+	tokenLife      = 48 * time.Hour
+	firstFindings  = 20 // that are told with their words
 )
+
+// recoveryPatience is how long a fault may take to heal until it fails the campaign; no promise. PATIENCE changes it, for
+// houses that cannot heal.
+var recoveryPatience = patience(os.Getenv("PATIENCE"), 5*time.Minute)
+
+func patience(given string, usual time.Duration) time.Duration {
+	if d, err := time.ParseDuration(given); err == nil {
+		return d
+	}
+	return usual
+}
 
 // The roles of the processors, and of the views with their query service.
 var (
@@ -55,7 +65,7 @@ type world struct {
 	began time.Time
 	disks map[string]*disk // of their own: by what stands on them
 
-	earlier string // binary of an earlier commit
+	earlier func() string // binary of an earlier commit, as soon as it is there; "" = it is not to be had
 
 	processors, dispatchers, gateways []*member
 	views, keys, spare                *member
@@ -104,6 +114,8 @@ func (d *dice) Perm(n int) []int {
 // leaveOut says of faults that they cannot be done here: loudly, and in the report.
 func (w *world) leaveOut(class int, why string) {
 	w.t.Logf("!!! SKIPPED: class %d, %s", class, why)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.left = append(w.left, fmt.Sprintf("%d: %s", class, why))
 }
 
@@ -152,6 +164,12 @@ func newWorld(t *testing.T, seed uint64, storm int) *world {
 		disks: map[string]*disk{}, forged: map[place]bool{}, unsaid: map[string]int64{},
 	}
 	w.history = newHistory(t.TempDir())
+	w.earlier = sync.OnceValue(w.buildEarlier)
+	go func() { // while the servers start, and the other while people talk
+		_, _ = house.BuildMortal()
+		w.earlier()
+	}()
+	t.Cleanup(func() { w.earlier() })
 	w.connect()
 	w.disks[brokerDisk] = w.disk(filepath.Join(w.dir, "kafka", "broker-1"), brokerDiskMiB)
 	// Both Kafka's and the stores' data live in folders of the test, and go with it.
@@ -164,7 +182,6 @@ func newWorld(t *testing.T, seed uint64, storm int) *world {
 		Partitions: partitions, Binary: binary, Data: filepath.Join(w.dir, "data"), Kafka: strings.Join(w.kafka.Brokers, ","),
 		Redis: w.redis.Addr, Mongo: w.mongo.URI, Settings: filepath.Join(w.dir, "parley.yaml"), Strangers: map[string]bool{},
 	}
-	w.buildEarlier()
 	w.key, _, err = token.Pair(filepath.Join(w.h.Data, "token"))
 	require.NoError(t, err)
 	query, key := w.port("views"), w.port("keys")
