@@ -24,10 +24,10 @@ import (
 
 // capacityParts are the processes whose numbers `parley capacity` tells apart.
 var capacityParts = []part{
-	{"processors", []string{"processor/"}},
-	{"views", []string{"view/", "query"}},
-	{"dispatch", []string{"dispatch"}},
-	{"gateway", []string{"keys", "gateway"}},
+	{name: "processors", roles: []string{"processor/"}},
+	{name: "views", roles: []string{"view/", "query"}},
+	{name: "dispatch", roles: []string{"dispatch"}},
+	{name: "gateway", roles: []string{"keys", "gateway"}},
 }
 
 const (

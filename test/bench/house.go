@@ -24,10 +24,10 @@ import (
 )
 
 const (
-	readyWithin  = 60 * time.Second
+	readyWithin  = 5 * time.Minute // tables of a million rows are read before
 	stopWithin   = 30 * time.Second
 	lookEvery    = 50 * time.Millisecond
-	tokenLife    = time.Hour
+	tokenLife    = 12 * time.Hour
 	tailOfLog    = 2_000 // bytes of a process's log, shown when something went wrong
 	unlimited    = 1_000_000
 	manyAtOnce   = 1_000_000 // commands of one person
@@ -41,13 +41,15 @@ var brokerJVM = []string{"-Xmx1g", "-XX:TieredStopAtLevel=4"}
 type part struct {
 	name  string
 	roles []string
+	own   bool     // it has a data folder of its own
+	env   []string // beside the generator's
 }
 
 // parts are the processes of the house, by name.
 var parts = []part{
-	{"processors", []string{"processor/"}},
-	{"views", []string{"view/", "query"}},
-	{"gateway", []string{"keys", "dispatch", "gateway"}},
+	{name: "processors", roles: []string{"processor/"}},
+	{name: "views", roles: []string{"view/", "query"}},
+	{name: "gateway", roles: []string{"keys", "dispatch", "gateway"}},
 }
 
 // house is a running one.
@@ -82,24 +84,32 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	if h.dir, err = os.MkdirTemp("", "parley-bench-"); err != nil {
 		return h, err
 	}
-	if h.binary == "" {
+	if h.binary == "" && len(o.parts) > 0 {
 		h.binary = filepath.Join(h.dir, "parley")
 		if out, err := exec.CommandContext(ctx, "go", "build", "-o", h.binary, "github.com/parley-im/parley/cmd/parley").CombinedOutput(); err != nil {
 			return h, fmt.Errorf("go build: %w\n%s", err, out)
 		}
 	}
-	settings, err := h.serve(ctx)
+	settings, err := h.serve(ctx, o.setup)
 	if err != nil {
 		return h, err
+	}
+	if len(o.parts) == 0 {
+		return h, nil
 	}
 	if o.profile != "" {
 		settings = append(settings, "profile: true")
 	}
-	if err := h.furnish(ctx, settings); err != nil {
+	if err := h.furnish(ctx, append(settings, o.setup.settings...)); err != nil {
 		return h, err
 	}
+	if o.setup.filled != nil {
+		if err := o.setup.filled(ctx, h); err != nil {
+			return h, err
+		}
+	}
 	for _, p := range o.parts {
-		if err := h.start(ctx, p.name, p.roles); err != nil {
+		if err := h.start(ctx, p); err != nil {
 			return h, err
 		}
 	}
@@ -107,14 +117,14 @@ func open(ctx context.Context, o options) (h *house, err error) {
 }
 
 // serve starts the servers and says how the house reaches them. Each is the child that was not there before.
-func (h *house) serve(ctx context.Context) ([]string, error) {
+func (h *house) serve(ctx context.Context, o setup) ([]string, error) {
 	var lines []string
 	for _, s := range []struct {
 		name  string
 		start func() (interface{ Close() error }, string, error)
 	}{
 		{"kafka", func() (interface{ Close() error }, string, error) {
-			k, err := servers.StartKafka(ctx, servers.KafkaConfig{Dir: filepath.Join(h.dir, "kafka"), Own: true, JVM: brokerJVM, Log: os.Stderr})
+			k, err := servers.StartKafka(ctx, servers.KafkaConfig{Dir: filepath.Join(h.dir, "kafka"), Own: true, JVM: brokerJVM, Settings: o.broker, Log: os.Stderr})
 			if err != nil {
 				return nil, "", err
 			}
@@ -128,13 +138,16 @@ func (h *house) serve(ctx context.Context) ([]string, error) {
 			return r, "redis: " + r.Addr, nil
 		}},
 		{"mongo", func() (interface{ Close() error }, string, error) {
-			m, err := servers.StartMongo(ctx, servers.MongoConfig{Dir: filepath.Join(h.dir, "mongo"), Own: true, Log: os.Stderr})
+			m, err := servers.StartMongo(ctx, servers.MongoConfig{Dir: filepath.Join(h.dir, "mongo"), Own: true, OnDisk: o.onDisk, Log: os.Stderr})
 			if err != nil {
 				return nil, "", err
 			}
 			return m, "documents: " + m.URI + "/parley", nil
 		}},
 	} {
+		if o.servers != nil && !slices.Contains(o.servers, s.name) {
+			continue
+		}
 		before := children()
 		server, line, err := s.start()
 		if err != nil {
@@ -176,7 +189,7 @@ func (h *house) furnish(ctx context.Context, lines []string) error {
 		"frames-per-person", "commands-per-person"} {
 		lines = append(lines, fmt.Sprintf("%s: %d", limit, unlimited))
 	}
-	lines = append(lines, fmt.Sprint("commands-at-once: ", manyAtOnce))
+	lines = append(lines, fmt.Sprint("commands-at-once: ", manyAtOnce), fmt.Sprint("fan-out: ", groupLimit))
 	settings := filepath.Join(h.dir, settingsFile)
 	if err := os.WriteFile(settings, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 		return err
@@ -195,16 +208,45 @@ func (h *house) token(user string) (string, error) {
 }
 
 // start starts the binary and waits until it is ready.
-func (h *house) start(ctx context.Context, name string, roles []string) error {
+func (h *house) start(ctx context.Context, p part) error {
 	admin := freePort()
-	r := &running{name: name, log: filepath.Join(h.dir, name+".log"), over: make(chan struct{})}
-	log, err := os.Create(r.log)
+	args := []string{"run", "--settings", filepath.Join(h.dir, settingsFile), "--admin", admin, "--instance", p.name}
+	if p.own {
+		args = append(args, "--data", filepath.Join(h.dir, p.name))
+	}
+	r, err := h.spawn(p.name, h.binary, append(args, p.roles...), p.env)
 	if err != nil {
 		return err
 	}
-	args := []string{"run", "--settings", filepath.Join(h.dir, settingsFile), "--admin", admin, "--instance", name}
-	r.command = exec.Command(h.binary, append(args, roles...)...)
+	h.admins[p.name] = admin
+	for end := time.Now().Add(readyWithin); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(lookEvery) {
+		select {
+		case <-r.over:
+			return fmt.Errorf("%s ended before it was ready\n%s", p.name, h.tails())
+		default:
+		}
+		answer, err := http.Get("http://" + admin + "/readyz")
+		if err != nil {
+			continue
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not ready within %s\n%s", p.name, readyWithin, h.tails())
+}
+
+// spawn starts a program as a process of the house.
+func (h *house) spawn(name, program string, args, env []string) (*running, error) {
+	r := &running{name: name, log: filepath.Join(h.dir, name+".log"), over: make(chan struct{})}
+	log, err := os.OpenFile(r.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	r.command = exec.Command(program, args...)
 	r.command.Stderr = log
+	r.command.Env = append(os.Environ(), env...)
 	r.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go func() {
@@ -219,21 +261,32 @@ func (h *house) start(ctx context.Context, name string, roles []string) error {
 		}
 	}()
 	if err := <-started; err != nil {
-		return err
+		return nil, err
 	}
 	h.running = append(h.running, r)
-	h.pids[name], h.admins[name] = r.command.Process.Pid, admin
-	for end := time.Now().Add(readyWithin); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(lookEvery) {
-		answer, err := http.Get("http://" + admin + "/readyz")
-		if err != nil {
-			continue
-		}
-		_ = answer.Body.Close()
-		if answer.StatusCode == http.StatusOK {
-			return nil
+	h.pids[name] = r.command.Process.Pid
+	return r, nil
+}
+
+// kill ends a process with kill -9.
+func (h *house) kill(name string) {
+	for _, r := range h.running {
+		if r.name == name {
+			_ = r.command.Process.Kill()
+			<-r.over
 		}
 	}
-	return fmt.Errorf("%s is not ready within %s\n%s", name, readyWithin, h.tails())
+	h.running = slices.DeleteFunc(h.running, func(r *running) bool { return r.name == name })
+}
+
+// kafka is the address of the broker.
+func (h *house) kafka() string {
+	for _, s := range h.servers {
+		if k, ok := s.(*servers.KafkaServer); ok {
+			return k.Addr
+		}
+	}
+	return ""
 }
 
 // tails are the ends of the processes' logs.
@@ -246,8 +299,8 @@ func (h *house) tails() string {
 	return all.String()
 }
 
-// close ends everything, in the order that loses nothing.
-func (h *house) close() error {
+// leave ends the processes of the house, in the order that loses nothing; the servers stay.
+func (h *house) leave() error {
 	var all []error
 	for _, r := range slices.Backward(h.running) {
 		_ = r.command.Process.Signal(syscall.SIGTERM)
@@ -259,6 +312,13 @@ func (h *house) close() error {
 			<-r.over
 		}
 	}
+	h.running = nil
+	return errors.Join(all...)
+}
+
+// close ends everything.
+func (h *house) close() error {
+	all := []error{h.leave()}
 	for _, s := range slices.Backward(h.servers) {
 		all = append(all, s.Close())
 	}

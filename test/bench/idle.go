@@ -1,13 +1,10 @@
 // What a connection costs that says nothing: the gateway's memory before and after thousands of them.
-//
-//	go run ./test/bench idle -connections 10000
 
 package main
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,52 +28,67 @@ type memory struct {
 	resident float64 // what the kernel counts
 }
 
-func idleCommand(ctx context.Context, args []string) (err error) {
-	o := options{parts: parts}
-	flags := flag.NewFlagSet("bench idle", flag.ExitOnError)
-	n := flags.Int("connections", 10_000, "people who connect and say nothing; twice as many files must be allowed to a process")
-	flags.IntVar(&o.partitions, "partitions", 8, "partitions of every topic")
-	flags.StringVar(&o.binary, "binary", "", "a built parley (default: build it)")
-	flags.StringVar(&o.profile, "profile", os.TempDir(), "folder for a heap profile of the gateway")
-	if err := flags.Parse(args); err != nil {
-		return err
+// measureIdle opens a house for every round: memory that was taken once is not given back.
+func measureIdle(ctx context.Context, o options) error {
+	o.setup.settings = []string{"profile: true"}
+	for round := range o.rounds {
+		r, err := idleOnce(ctx, o, round)
+		if err == nil {
+			err = o.note(r)
+		}
+		if err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func idleOnce(ctx context.Context, o options, round int) (r imload.Result, err error) {
 	h, err := open(ctx, o)
 	if err != nil {
-		return err
+		return r, err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
 	before, err := h.memory("gateway", "")
 	if err != nil {
-		return err
+		return r, err
 	}
-	show, done := progress("accounts and connections", int64(*n))
+	n := o.connections
+	show, done := progress(fmt.Sprintf("idle %d/%d: accounts and connections", round+1, o.rounds), int64(n))
 	peer := &imload.Parley{Addr: h.http, Token: h.token, Tag: fmt.Sprintf("idle-%x", time.Now().UnixMilli())}
-	plan := imload.Plan{Users: *n}
+	plan := imload.Plan{Users: n}
 	if err := peer.Prepare(plan); err != nil {
-		return fmt.Errorf("%w\n%s", err, h.tails())
+		return r, fmt.Errorf("%w\n%s", err, h.tails())
 	}
-	conns := make([]imload.Conn, *n)
-	err = imload.Each(*n, func(i int) (err error) {
+	conns := make([]imload.Conn, n)
+	err = imload.Each(n, func(i int) (err error) {
 		conns[i], err = peer.Dial(i, plan, deaf{})
 		show(int64(i))
 		return err
 	})
 	done()
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, h.tails())
+		return r, fmt.Errorf("%w\n%s", err, h.tails())
 	}
 	time.Sleep(idleSettle)
-	after, err := h.memory("gateway", filepath.Join(o.profile, "idle-heap.pprof"))
+	heap := ""
+	if o.profile != "" {
+		heap = filepath.Join(o.profile, "idle-heap.pprof")
+	}
+	after, err := h.memory("gateway", heap)
 	if err != nil {
-		return err
+		return r, err
 	}
 	for _, c := range conns {
-		c.Close()
+		_ = c.Close()
 	}
-	fmt.Printf("%d idle WebSocket connections: %.1f KiB each alive in the gateway (heap and stacks), %.1f KiB each resident\n",
-		*n, (after.live-before.live)/kibibyte/float64(*n), (after.resident-before.resident)/kibibyte/float64(*n))
-	return nil
+	each := func(of func(memory) float64) float64 { return (of(after) - of(before)) / kibibyte / float64(n) }
+	r = imload.Result{Peer: "parley", Scenario: "idle", Label: fmt.Sprintf("idle/%d", round+1), Conns: n, Figures: map[string]float64{
+		"live_kib": each(func(m memory) float64 { return m.live }), "resident_kib": each(func(m memory) float64 { return m.resident }),
+	}}
+	fmt.Fprintf(os.Stderr, "idle: %d connections, each %.1f KiB alive in the gateway (heap and stacks), %.1f KiB resident\n",
+		n, r.Figures["live_kib"], r.Figures["resident_kib"])
+	return r, nil
 }
 
 // memory lets a process collect its garbage, keeps the profile of what is alive in a file if one is named, and reads both

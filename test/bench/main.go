@@ -1,19 +1,26 @@
 // This command measures the house: it starts real servers and the binary, lets people talk, and writes down what it cost.
 //
-//	go run ./test/bench                      every scenario once
-//	go run ./test/bench -rounds 5            for the record
-//	go run ./test/bench -only full -profile .data/profiles
+//	go run ./test/bench                          the whole table once; BENCH.md is made anew after each measurement
+//	go run ./test/bench -rounds 5                for the record
+//	go run ./test/bench -only 'full|limit'       some of it; the rest of BENCH.md is what was measured last
+//	go run ./test/bench soak -for 1h             an hour at a share of the maximum
+//	go run ./test/bench report                   only makes BENCH.md and its charts anew, from results.jsonl
+//
+// Every run adds a line to results.jsonl, and BENCH.md is made from these lines alone.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -22,24 +29,6 @@ import (
 
 	"github.com/parley-im/parley/test/bench/imload"
 )
-
-// scenario is one way in which people talk.
-type scenario struct {
-	name  string
-	says  string // for the summary
-	asked imload.Config
-}
-
-// groupSize is how many are online in a group: 64 is the house's limit of members.
-const groupSize = 60
-
-var scenarios = []scenario{
-	{"full", "200 connections, 400 messages in flight, 1:1", imload.Config{Scenario: "pairs", Conns: 200, Window: 4}},
-	{"calm", "200 connections, 300 messages a second, 1:1", imload.Config{Scenario: "pairs", Conns: 200, Rate: 300}},
-	{"many", "1,000 connections, 500 messages a second, 1:1", imload.Config{Scenario: "pairs", Conns: 1000, Rate: 500}},
-	{"rest", "200 connections, 2 messages a second, 1:1: what a house costs that has nothing to do", imload.Config{Scenario: "pairs", Conns: 200, Rate: 2}},
-	{"group", "2 groups of 60 online, one sender each, 2 in flight", imload.Config{Scenario: "group", Conns: 2 * groupSize, Members: groupSize, Window: 2}},
-}
 
 // options of the command line.
 type options struct {
@@ -52,16 +41,55 @@ type options struct {
 	results, report string
 	profile         string
 	binary          string
-	parts           []part
+
+	connections int   // idle ones
+	commands    int   // in the filled topic of the sequencer
+	rows        int   // of the table that is restored
+	sizes       []int // of growing houses: users, and as many conversations
+	spreads     []int // partitions of growing houses
+	session     time.Duration
+
+	parts []part
+	setup setup
+	stamp imload.Stamp
 }
 
-// others are measurements with flags of their own.
-var others = map[string]func(ctx context.Context, args []string) error{"peers": peersCommand, "capacity": capacityCommand, "idle": idleCommand}
+// setup is what a measurement's house has that others have not.
+type setup struct {
+	servers  []string                                  // kafka, redis, mongo; nil = all
+	broker   map[string]string                         // settings of Kafka
+	settings []string                                  // lines of the binary's settings
+	onDisk   bool                                      // documents are kept in a file
+	filled   func(ctx context.Context, h *house) error // called when there are topics, before anybody reads them; may be nil
+}
+
+// measurement is a part of the table that needs servers of its own.
+type measurement struct {
+	names   []string // each can be chosen with -only
+	measure func(ctx context.Context, o options) error
+}
+
+// measurements are the whole table, in the order in which it is measured.
+func measurements() []measurement {
+	return []measurement{
+		{append(talkNames(), "limit"), measureTalks},
+		{[]string{"processor"}, measureAlone},
+		{[]string{"restore"}, measureRestore},
+		{[]string{"takeover"}, measureTakeover},
+		{[]string{"growth"}, measureGrowth},
+		{[]string{"idle"}, measureIdle},
+	}
+}
+
+// others are measurements with flags of their own, and what is started by them.
+var others = map[string]func(ctx context.Context, args []string) error{
+	"peers": peersCommand, "capacity": capacityCommand, "soak": soakCommand, "report": reportCommand, aloneChild: aloneCommand,
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	measure, args := houseCommand, os.Args[1:]
+	measure, args := benchCommand, os.Args[1:]
 	if len(args) > 0 && others[args[0]] != nil {
 		measure, args = others[args[0]], args[1:]
 	}
@@ -71,107 +99,105 @@ func main() {
 	}
 }
 
-func houseCommand(ctx context.Context, args []string) error {
-	o := options{parts: parts}
+// allNames are what -only is matched with. "recovery" means restore and takeover.
+func allNames() (all []string) {
+	for _, m := range measurements() {
+		all = append(all, m.names...)
+	}
+	return all
+}
+
+func benchCommand(ctx context.Context, args []string) error {
+	o := options{parts: parts, stamp: newStamp("", args)}
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
-	only := flags.String("only", ".", "regular expression of the scenarios: full, calm, many, rest, group")
+	only := flags.String("only", ".", "regular expression of what is measured: "+strings.Join(allNames(), ", ")+"; recovery = restore and takeover")
 	flags.IntVar(&o.rounds, "rounds", 1, "rounds of each scenario; 5 for the record")
 	flags.IntVar(&o.partitions, "partitions", 8, "partitions of every topic")
 	flags.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")
 	flags.DurationVar(&o.warm, "warm", 3*time.Second, "time before it")
 	flags.DurationVar(&o.heat, "heat", 40*time.Second, "time of talking for nothing before the first run: Java compiles what it runs for that long")
 	flags.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")
-	flags.StringVar(&o.results, "results", filepath.Join("test", "bench", "results.jsonl"), "file to which a line is added for each run")
-	flags.StringVar(&o.report, "report", "BENCH.md", "file of the summary; - = standard output")
+	flags.IntVar(&o.connections, "connections", 10_000, "idle: people who connect and say nothing; twice as many files must be allowed to a process")
+	flags.IntVar(&o.commands, "commands", 400_000, "processor: commands in the filled topic")
+	flags.IntVar(&o.rows, "rows", 1_000_000, "restore: rows of the table")
+	numbers(flags, &o.sizes, "sizes", []int{1_000, 100_000, 1_000_000}, "growth: users, and as many conversations")
+	numbers(flags, &o.spreads, "spreads", []int{4, 16, 64}, "growth: partitions of every topic, with the fewest users")
+	flags.DurationVar(&o.session, "session", time.Second, "takeover: a member that is not heard of for this long loses its partitions")
+	o.files(flags)
 	flags.StringVar(&o.profile, "profile", "", "folder for a CPU profile of each process and scenario; it costs the processes something")
-	flags.StringVar(&o.binary, "binary", "", "a built parley (default: build it)")
 	_ = flags.Parse(args) // it ends the process itself
 	err := error(nil)
-	if o.only, err = regexp.Compile(*only); err == nil {
-		err = bench(ctx, o)
+	if o.only, err = regexp.Compile(strings.ReplaceAll(*only, "recovery", "restore|takeover")); err != nil {
+		return fmt.Errorf("-only: %w", err)
 	}
-	return err
+	if !slices.ContainsFunc(allNames(), o.only.MatchString) {
+		return fmt.Errorf("-only %s means nothing that can be measured: there are %s", *only, strings.Join(allNames(), ", "))
+	}
+	for _, m := range measurements() {
+		if !slices.ContainsFunc(m.names, o.only.MatchString) || ctx.Err() != nil {
+			continue
+		}
+		if e := m.measure(ctx, o); e != nil { // the others are worth having
+			err = errors.Join(err, fmt.Errorf("%s: %w", strings.Join(m.names, ", "), e))
+		}
+		err = errors.Join(err, writeReport(o))
+	}
+	return errors.Join(err, ctx.Err())
 }
 
-func bench(ctx context.Context, o options) (err error) {
-	before := load()
-	h, err := open(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if e := h.close(); err == nil {
-			err = e
-		}
-	}()
-	if o.heat > 0 {
-		hot := o
-		hot.measure, hot.warm, hot.profile = o.heat, 0, ""
-		if _, err := h.measure(hot, scenario{name: "heat", asked: scenarios[0].asked}, 0); err != nil {
-			return err
-		}
-	}
-	var found []imload.Result
-	for round := range o.rounds {
-		for _, s := range scenarios {
-			if !o.only.MatchString(s.name) {
-				continue
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			r, err := h.measure(o, s, round)
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
-			}
-			if err := add(o.results, r); err != nil {
-				return err
-			}
-			found = append(found, r)
-		}
-	}
-	return report(o, found, before)
+// files are the flags that every measurement of the house has.
+func (o *options) files(flags *flag.FlagSet) {
+	flags.StringVar(&o.results, "results", filepath.Join("test", "bench", "results.jsonl"), "file to which a line is added for each run")
+	flags.StringVar(&o.report, "report", "BENCH.md", "file of the report, its charts in "+chartsFolder+" beside the results; - = standard output, without charts")
+	flags.StringVar(&o.binary, "binary", "", "a built parley (default: build it)")
 }
 
-// measure runs one scenario once, with people of its own.
-func (h *house) measure(o options, s scenario, round int) (imload.Result, error) {
-	c := s.asked
-	c.Peer, c.Label = "parley", fmt.Sprintf("%s/%d", s.name, round+1)
-	c.Measure, c.Warm, c.Drain = o.measure, o.warm, o.drain
-	c.System = imload.NewSystem(h.pids)
-	profiled := make(chan error, 1)
-	profiled <- nil
-	if o.profile != "" {
-		<-profiled
-		c.Measuring = func() { profiled <- h.profiles(filepath.Join(o.profile, s.name), o.measure) }
-	}
-	expected := int64(c.Rate * (o.measure + o.warm).Seconds())
-	show, done := progress(fmt.Sprintf("%s %d/%d", s.name, round+1, o.rounds), expected)
-	c.Progress = show
-	tag := fmt.Sprintf("%s%d-%x", s.name, round, time.Now().UnixMilli())
-	r, err := imload.Run(&imload.Parley{Addr: h.http, Token: h.token, Tag: tag}, c)
-	done()
-	if err != nil {
-		return r, fmt.Errorf("%w\n%s", err, h.tails())
-	}
-	fmt.Fprintf(os.Stderr, "%-7s %8.0f delivered/s  %6.3f CPU s/1,000  p50 %.1f ms  p99 %.1f ms  accepted %.1f ms  lost %d  duplicate %d  reordered %d  refused %d %s\n",
-		s.name, r.DeliveredPerS, r.CPUPer1k, r.E2E50, r.E2E99, r.Ack50, r.Lost, r.Dup, r.Reorder, r.AckErr, r.FirstErr)
-	return r, <-profiled
+// numbers is a flag of numbers with commas between them.
+func numbers(flags *flag.FlagSet, into *[]int, name string, preset []int, usage string) {
+	*into = preset
+	flags.Func(name, fmt.Sprintf("%s (default %v)", usage, strings.Trim(fmt.Sprint(preset), "[]")), func(said string) error {
+		*into = nil
+		for word := range strings.SplitSeq(said, ",") {
+			n := 0
+			if _, err := fmt.Sscan(word, &n); err != nil || n < 1 {
+				return fmt.Errorf("%q: want numbers above 0 with commas between them", said)
+			}
+			*into = append(*into, n)
+		}
+		return nil
+	})
 }
 
-// progress shows how many messages were sent, to whoever sits at a terminal.
-func progress(what string, expected int64) (show func(sent int64), done func()) {
+// newStamp is of a command that begins now.
+func newStamp(name string, args []string) imload.Stamp {
+	words := append(strings.Fields("go run ./test/bench "+name), args...)
+	return imload.Stamp{Run: time.Now().UTC().Format(time.RFC3339), Revision: revision(), Command: strings.Join(words, " ")}
+}
+
+// note stamps a line of the house and adds it to the results.
+func (o options) note(r imload.Result) error {
+	r.Stamp = o.stamp
+	r.Load = load()
+	if r.At == "" {
+		r.At = time.Now().UTC().Format(time.RFC3339)
+	}
+	return add(o.results, r)
+}
+
+// progress shows how far something is, to whoever sits at a terminal.
+func progress(what string, expected int64) (show func(done int64), over func()) {
 	if info, err := os.Stderr.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		fmt.Fprintln(os.Stderr, what)
 		return func(int64) {}, func() {}
 	}
 	all := mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(60))
 	bar := all.AddBar(expected, mpb.BarRemoveOnComplete(), mpb.PrependDecorators(decor.Name(what+" ")),
-		mpb.AppendDecorators(decor.CountersNoUnit("%d of %d sent")))
-	show = func(sent int64) {
+		mpb.AppendDecorators(decor.CountersNoUnit("%d of %d")))
+	show = func(done int64) {
 		if expected == 0 {
-			bar.SetTotal(sent+1, false) // nobody knows how many there will be
+			bar.SetTotal(done+1, false) // nobody knows how many there will be
 		}
-		bar.SetCurrent(sent)
+		bar.SetCurrent(done)
 	}
 	return show, func() {
 		bar.SetTotal(-1, true)

@@ -30,8 +30,8 @@ const (
 	atRest = 5 * time.Second // of watching the systems while nobody talks
 )
 
-// alone are scenarios that say nothing about a system's speed.
-var alone = []string{"rest"}
+// quiet are scenarios that say nothing about a system's speed.
+var quiet = []string{"rest"}
 
 // side is a system in the comparison: the house, or a peer.
 type side struct {
@@ -160,7 +160,7 @@ func total(seconds map[string]float64) float64 {
 func takeTurns(ctx context.Context, o options, sides []*side) error {
 	for round := range o.rounds {
 		for _, s := range scenarios {
-			if !o.only.MatchString(s.name) || slices.Contains(alone, s.name) {
+			if !o.only.MatchString(s.name) || slices.Contains(quiet, s.name) {
 				continue
 			}
 			named := s

@@ -1,19 +1,29 @@
-// The summary: medians of each scenario, what each process cost, and on what machine, under which load, by which command.
+// The report: what was aimed at and what was found, each measurement's table, on what machine, under which load, by which
+// command. It is made from the results alone, from the newest lines of each measurement, so that one may be measured
+// without the others. What explains the figures is written by hand in WHY.md, which is taken in as it is.
 
 package main
 
 import (
 	"bufio"
 	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"github.com/parley-im/parley/test/bench/imload"
 )
@@ -78,28 +88,133 @@ func toReport(path string, text func(io.Writer) error) error {
 	return w.Flush()
 }
 
-func report(o options, found []imload.Result, before string) error {
+// book is the newest lines of every measurement, by its name.
+type book map[string][]imload.Result
+
+// readBook reads the results. Lines of older commands, and of other commands than these, are left out.
+func readBook(path string) (book, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := book{}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, maxLine)
+	for n := 1; lines.Scan(); n++ {
+		var r imload.Result
+		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+			return nil, fmt.Errorf("%s, line %d: %w", path, n, err)
+		}
+		name, _, _ := strings.Cut(r.Label, "/")
+		if all := b[name]; r.Run == "" || len(all) > 0 && r.Run < all[0].Run {
+			continue
+		} else if len(all) > 0 && r.Run > all[0].Run {
+			b[name] = nil
+		}
+		b[name] = append(b[name], r)
+	}
+	return b, lines.Err()
+}
+
+// talks are the lines of people who talk.
+func (b book) talks() (found []imload.Result) {
+	for _, s := range scenarios {
+		found = append(found, b[s.name]...)
+	}
+	return found
+}
+
+func reportCommand(_ context.Context, args []string) error {
+	o := options{}
+	flags := flag.NewFlagSet("report", flag.ExitOnError)
+	o.files(flags)
+	_ = flags.Parse(args) // it ends the process itself
+	return writeReport(o)
+}
+
+// whyFile explains; nobody generates it.
+const whyFile = "WHY.md"
+
+// writeReport makes BENCH.md anew, and its charts.
+func writeReport(o options) error {
+	b, err := readBook(o.results)
+	if err != nil {
+		return err
+	}
+	folder := filepath.Dir(o.results)
+	var drawn []drawing
+	if o.report != "-" {
+		if drawn, err = draw(b, folder); err != nil {
+			return err
+		}
+	}
+	why, err := os.ReadFile(filepath.Join(folder, whyFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	return toReport(o.report, func(w io.Writer) error {
-		head(w, o, before)
-		figures(w, found)
-		costs(w, found)
-		return nil
+		head(w)
+		aimed(w, b)
+		for _, d := range drawn {
+			path, err := filepath.Rel(filepath.Dir(o.report), d.path)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(w, "![%s](%s)\n\n", d.says, filepath.ToSlash(path))
+		}
+		if talks := b.talks(); len(talks) > 0 {
+			fmt.Fprint(w, "## Talks\n\n")
+			figures(w, talks)
+			costs(w, talks)
+		}
+		for _, section := range []func(io.Writer, book){sequencers, limits, recoveries, growths, idles, soaks, runs} {
+			section(w, b)
+		}
+		_, err := fmt.Fprintf(w, "\n%s", why)
+		return err
 	})
 }
 
-func head(w io.Writer, o options, before string) {
+func head(w io.Writer) {
 	fmt.Fprintf(w, `# What Parley does under load
 
-Measured %s, revision %s, %s, %d processors (%s).
-Load average before: %s; after: %s. On a machine that others use too, these are figures of that hour and no more.
+Made from the newest lines of [test/bench/results.jsonl](test/bench/results.jsonl) by `+"`make bench`"+`; nobody edits it by hand. Machine:
+%s, %s, Go %s; [the last table](#what-was-run) says when each part was measured, of which revision, by which command
+and under which load. Texts of %d bytes; everything on one machine, the generator too; one Kafka broker without replicas, Redis with
+its append-only file, mongo-java-server in memory in MongoDB's place; limits of a person and of an address lifted; groups may have
+%d members, and each has an inbox. CPU is of all processes, servers included. Medians of the rounds; lost, duplicate, reordered and
+refused are the worst of them.
 
-`, time.Now().UTC().Format(time.DateOnly), revision(), runtime.Version(), runtime.NumCPU(), processor(), before, load())
-	fmt.Fprintf(w, "`go run ./test/bench -rounds %d -measure %s -warm %s -heat %s`: texts of %d bytes; everything on one machine, the generator too;\n",
-		o.rounds, o.measure, o.warm, o.heat, imload.TextSize)
-	fmt.Fprintf(w, `one Kafka broker without replicas, Redis with its append-only file, mongo-java-server in memory in MongoDB's place;
-%d partitions; limits of a person and of an address lifted. Medians of %d round(s). Times in milliseconds, CPU in seconds.
+`, machine(), runtime.GOOS, strings.TrimPrefix(runtime.Version(), "go"), imload.TextSize, groupLimit)
+}
 
-`, o.partitions, o.rounds)
+// aimed is the table of targets.
+func aimed(w io.Writer, b book) {
+	fmt.Fprint(w, "## Targets\n\n| scenario | figure | target | measured | | best of those that store messages |\n|---|---|---|---|---|---|\n")
+	for _, t := range targets {
+		found := math.NaN()
+		if all := b[t.name]; len(all) > 0 || t.name == "growth" {
+			found = t.of(b, all)
+		}
+		sign, said := "at most", "-"
+		if t.least {
+			sign = "at least"
+		}
+		if !math.IsNaN(found) {
+			said = strings.TrimSpace(written(found) + " " + t.unit)
+		}
+		fmt.Fprintf(w, "| %s | %s | %s %s | %s | %s | %s |\n", t.row, t.figure, sign, strings.TrimSpace(written(t.want)+" "+t.unit), said, t.verdict(found), t.peer)
+	}
+	fmt.Fprintln(w)
+}
+
+// written is a number with three digits that count, and thousands set apart.
+func written(x float64) string {
+	if math.Abs(x) < 1_000 {
+		return strconv.FormatFloat(x, 'g', 3, 64)
+	}
+	return humanize.Comma(int64(math.Round(x)))
 }
 
 // of are the results of a scenario.
@@ -128,7 +243,7 @@ func figures(w io.Writer, found []imload.Result) {
 			worst(func(r imload.Result) int64 { return r.Lost }), worst(func(r imload.Result) int64 { return r.Dup }),
 			worst(func(r imload.Result) int64 { return r.Reorder }), worst(func(r imload.Result) int64 { return r.AckErr }))
 	}
-	fmt.Fprint(w, "\nLost, duplicate, reordered and refused are the worst of the rounds.\n\n")
+	fmt.Fprintln(w)
 }
 
 func costs(w io.Writer, found []imload.Result) {
@@ -149,4 +264,5 @@ func costs(w io.Writer, found []imload.Result) {
 		}
 		fmt.Fprintf(w, " %.3f |\n", median(all, func(r imload.Result) float64 { return r.SelfCPUPer1k }))
 	}
+	fmt.Fprintln(w)
 }

@@ -55,13 +55,16 @@ func (p *Parley) Prepare(plan Plan) error {
 	return err
 }
 
+// createdWith is how many members a group may be created with; the house asks that many accounts at once.
+const createdWith = 60
+
 func (p *Parley) arrangeGroup(plan Plan, g int) error {
 	owner, joined := g*plan.Members, 0
 	create := &pb.SendCreateGroup{Title: "load"}
-	for i := 1; i < plan.Members; i++ {
+	for i := 1; i < min(plan.Members, createdWith); i++ {
 		create.Members = append(create.Members, p.user(owner+i))
 	}
-	return p.arrange(owner, &pb.Send{Word: &pb.Send_CreateGroup{CreateGroup: create}}, func(e *pb.Event) bool {
+	err := p.arrange(owner, &pb.Send{Word: &pb.Send_CreateGroup{CreateGroup: create}}, func(e *pb.Event) bool {
 		if e.GetCreated() != nil {
 			p.groups[g] = e.Conversation
 		}
@@ -70,6 +73,11 @@ func (p *Parley) arrangeGroup(plan Plan, g int) error {
 		}
 		return joined == len(create.Members)
 	})
+	for i := createdWith; i < plan.Members && err == nil; i++ {
+		add := &pb.Send{Conversation: p.groups[g], Word: &pb.Send_AddMember{AddMember: &pb.SendUser{User: p.user(owner + i)}}}
+		err = p.arrange(owner, add, func(e *pb.Event) bool { return e.GetJoined() != nil })
+	}
+	return err
 }
 
 // arrange sends one command of a user and waits for an event.
@@ -148,6 +156,9 @@ func (p *Parley) Joined(_ Plan, conns []Conn) error {
 	}()
 	return nil
 }
+
+// Sent says that a person's connection has sent so many messages, and that another one will follow.
+func (p *Parley) Sent(user int, messages uint64) { p.numbers[user] += messages }
 
 // parleyConn is one device of one person.
 type parleyConn struct {

@@ -146,8 +146,8 @@ func (s *System) peaks(r *Result) {
 	r.PeakRSSMiB, r.PeakPSSMiB = float64(s.peakRSS)/mib, float64(s.peakPSS)/mib
 }
 
-// selfCPU is the generator's own use in seconds.
-func selfCPU() float64 {
+// SelfCPU is the generator's own use in seconds.
+func SelfCPU() float64 {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
 		return 0

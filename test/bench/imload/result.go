@@ -33,6 +33,17 @@ type Result struct {
 	Records map[string]float64 `json:",omitempty"` // for each message sent, by topic
 	Bytes   map[string]float64 `json:",omitempty"` // for each message sent, by topic and store
 	Held    map[string]float64 `json:",omitempty"` // by process: KiB for each idle connection, or MiB under load
+
+	Figures map[string]float64 `json:",omitempty"` // what else was measured; its names say the unit
+	Stamp
+}
+
+// Stamp says what a line belongs to: the lines of one command have the same Run.
+type Stamp struct {
+	Run      string `json:",omitempty"` // when the command began
+	Revision string `json:",omitempty"`
+	Command  string `json:",omitempty"`
+	Load     string `json:",omitempty"` // of the machine when the line was written: averages of 1, 5 and 15 minutes
 }
 
 // reading is what the counters say at one time.
@@ -43,7 +54,7 @@ type reading struct {
 }
 
 func (r *run) reading(s *System) reading {
-	now := reading{at: now(), sent: r.sent.Load(), delivered: r.delivered.Load(), self: selfCPU()}
+	now := reading{at: now(), sent: r.sent.Load(), delivered: r.delivered.Load(), self: SelfCPU()}
 	if s != nil {
 		now.cpu = s.CPU()
 	}

@@ -36,6 +36,9 @@ type Config struct {
 	Measuring func()           // called when the measured time begins; may be nil
 	Progress  func(sent int64) // called now and then while messages are sent; may be nil
 	Heard     func()           // called when everything has come, while people are still connected; may be nil
+
+	Every  time.Duration // of the measured time, Lately is called with what was heard in it; 0 = never
+	Lately func(Lately)
 }
 
 // run is a run in the works.
@@ -204,7 +207,9 @@ func (r *run) measure(c Config, result *Result) {
 	}
 	before := r.reading(c.System)
 	r.recordFrom.Store(before.at)
+	over := r.tellLately(c)
 	time.Sleep(time.Duration(end - now()))
+	over()
 	ended := r.reading(nil)
 	r.drain(from, &sending, c)
 	after := r.reading(c.System)

@@ -1,0 +1,120 @@
+// People who talk in several ways, measured round by round in one house, and a bare chain through the same broker.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/parley-im/parley/test/bench/imload"
+)
+
+// scenario is one way in which people talk.
+type scenario struct {
+	name  string
+	says  string // for the report
+	asked imload.Config
+}
+
+const (
+	groupSize   = 100 // people online in a group
+	groupLimit  = 128 // the house's limit of members while it is measured: every one of them has an inbox
+	fullWindow  = 4   // messages in flight of each of 100 senders
+	fullSenders = 100
+)
+
+var scenarios = []scenario{
+	{"full", "200 connections, 400 messages in flight, 1:1", imload.Config{Scenario: "pairs", Conns: 2 * fullSenders, Window: fullWindow}},
+	{"calm", "200 connections, 300 messages a second, 1:1", imload.Config{Scenario: "pairs", Conns: 200, Rate: 300}},
+	{"many", "1,000 connections, 500 messages a second, 1:1", imload.Config{Scenario: "pairs", Conns: 1000, Rate: 500}},
+	{"rest", "200 connections, 2 messages a second, 1:1: what a house costs that has nothing to do", imload.Config{Scenario: "pairs", Conns: 200, Rate: 2}},
+	{"group", "2 groups of 100 online, one sender each, 2 in flight", imload.Config{Scenario: "group", Conns: 2 * groupSize, Members: groupSize, Window: 2}},
+}
+
+func talkNames() (names []string) {
+	for _, s := range scenarios {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// measureTalks measures every chosen scenario in every round, then the chain with nobody else at the broker.
+func measureTalks(ctx context.Context, o options) (err error) {
+	h, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+	if err := h.heat(o); err != nil {
+		return err
+	}
+	limited := o.only.MatchString("limit")
+	for round := range o.rounds {
+		for _, s := range scenarios {
+			if !o.only.MatchString(s.name) && !(limited && s.name == scenarios[0].name) { // the limit is a share of the first
+				continue
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			r, err := h.measure(o, s, round)
+			if err == nil {
+				err = o.note(r)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+		}
+	}
+	if !limited {
+		return nil
+	}
+	if err := h.leave(); err != nil { // a house at rest would take from the chain
+		return err
+	}
+	return measureChain(ctx, o, h)
+}
+
+// heat lets people talk for nothing.
+func (h *house) heat(o options) error {
+	if o.heat == 0 {
+		return nil
+	}
+	o.measure, o.warm, o.profile, o.rounds = o.heat, 0, "", 1
+	_, err := h.measure(o, scenario{name: "heat", asked: scenarios[0].asked}, 0)
+	return err
+}
+
+// measure runs one scenario once, with people of its own.
+func (h *house) measure(o options, s scenario, round int) (imload.Result, error) {
+	tag := fmt.Sprintf("%s%d-%x", s.name, round, time.Now().UnixMilli())
+	return h.measureWith(o, s, round, &imload.Parley{Addr: h.http, Token: h.token, Tag: tag})
+}
+
+// measureWith does it with people of somebody's choice.
+func (h *house) measureWith(o options, s scenario, round int, peer imload.Peer) (imload.Result, error) {
+	c := s.asked
+	c.Peer, c.Label = "parley", fmt.Sprintf("%s/%d", s.name, round+1)
+	c.Measure, c.Warm, c.Drain = o.measure, o.warm, o.drain
+	c.System = imload.NewSystem(h.pids)
+	profiled := make(chan error, 1)
+	profiled <- nil
+	if o.profile != "" {
+		<-profiled
+		c.Measuring = func() { profiled <- h.profiles(filepath.Join(o.profile, s.name), o.measure) }
+	}
+	show, done := progress(fmt.Sprintf("%s %d/%d", s.name, round+1, o.rounds), int64(c.Rate*(o.measure+o.warm).Seconds()))
+	c.Progress = show
+	r, err := imload.Run(peer, c)
+	done()
+	if err != nil {
+		return r, fmt.Errorf("%w\n%s", err, h.tails())
+	}
+	fmt.Fprintf(os.Stderr, "%-7s %8.0f delivered/s  %6.3f CPU s/1,000  p50 %.1f ms  p99 %.1f ms  accepted %.1f ms  lost %d  duplicate %d  reordered %d  refused %d %s\n",
+		s.name, r.DeliveredPerS, r.CPUPer1k, r.E2E50, r.E2E99, r.Ack50, r.Lost, r.Dup, r.Reorder, r.AckErr, r.FirstErr)
+	return r, <-profiled
+}
