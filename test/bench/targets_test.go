@@ -1,0 +1,113 @@
+// Targets are judged from the newest lines: of each measurement those of its last command, whatever else was measured then.
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/parley-im/parley/test/bench/imload"
+)
+
+// bookOf writes lines as results and reads them back.
+func bookOf(t *testing.T, lines ...imload.Result) (b book, path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "results.jsonl")
+	for _, l := range lines {
+		require.NoError(t, add(path, l))
+	}
+	b, err := readBook(path)
+	require.NoError(t, err)
+	return b, path
+}
+
+func lineOf(run, label string, perSecond float64) imload.Result {
+	return imload.Result{Peer: "parley", Label: label, DeliveredPerS: perSecond, CPUPer1k: 1, Stamp: imload.Stamp{Run: run}, Processes: map[string]float64{"kafka": 1}}
+}
+
+func TestNewestLinesCount(t *testing.T) {
+	b, _ := bookOf(t, lineOf("1", "full/1", 10), lineOf("1", "full/2", 20), lineOf("1", "calm/1", 30), lineOf("2", "full/1", 40),
+		lineOf("", "full/3", 50), lineOf("1", "full/3", 60))
+	require.Len(t, b["full"], 1)
+	require.Equal(t, 40.0, b["full"][0].DeliveredPerS)
+	require.Len(t, b["calm"], 1)
+}
+
+func TestVerdicts(t *testing.T) {
+	least, most, none := target{want: 100, least: true}, target{want: 4}, target{want: 0}
+	require.Equal(t, "met", least.verdict(100))
+	require.Equal(t, "**0.25 of it**", least.verdict(25))
+	require.Equal(t, "met", most.verdict(4))
+	require.Equal(t, "**2.5 times it**", most.verdict(10))
+	require.Equal(t, "met", none.verdict(0))
+	require.Equal(t, "**3**", none.verdict(3))
+	require.Equal(t, "not measured", most.verdict(math.NaN()))
+}
+
+func grownLine(name string, users, partitions, cost float64) imload.Result {
+	r := lineOf("1", name+"/1", 300)
+	r.CPUPer1k, r.Figures = cost, map[string]float64{"users": users, "partitions": partitions}
+	return r
+}
+
+func TestFiguresOfTheTable(t *testing.T) {
+	limit, wrong := lineOf("2", "limit/1", 120), lineOf("2", "full/2", 60)
+	wrong.Lost, wrong.Reorder = 2, 1
+	restore := lineOf("1", "restore/1", 0)
+	restore.Figures = map[string]float64{"seconds": 2, "rows": 100_000}
+	b, _ := bookOf(t, lineOf("2", "full/1", 40), wrong, limit, restore,
+		grownLine("growth-1000x8", 1000, 8, 2), grownLine("growth-100000x8", 100_000, 8, 3), grownLine("growth-1000x64", 1000, 64, 8), grownLine("growth-1000x4", 1000, 4, 2))
+	found := map[string]float64{}
+	for _, x := range targets {
+		if all := b[x.name]; len(all) > 0 || x.name == "growth" {
+			found[x.name+": "+x.figure] = x.of(b, all)
+		}
+	}
+	require.Equal(t, 40.0, found["full: delivered/s"])
+	require.Equal(t, 3.0, found["full: lost, duplicate, reordered, refused"])
+	require.Equal(t, 3.0, found["limit: bare chain / house, delivered/s"])
+	require.Equal(t, 20.0, found["restore: a table of 1,000,000 rows restored"])
+	require.Equal(t, 1.5, found["growth: CPU, dearest / cheapest, by users"])
+	require.Equal(t, 4.0, found["growth: CPU, dearest / cheapest, by partitions"])
+}
+
+func TestReportIsMadeOfWhatThereIs(t *testing.T) {
+	goka, ours := lineOf("1", "processor-goka/1", 0), lineOf("1", "processor-parley/1", 0)
+	goka.Figures, ours.Figures = map[string]float64{"commands_per_s": 20_000}, map[string]float64{"commands_per_s": 90_000}
+	soak, look := lineOf("1", "soak/1", 100), lineOf("1", "soaking/1", 100)
+	soak.Figures, look.Figures = map[string]float64{"lasts_s": 60, "maximum_per_s": 200, "share": 0.5}, map[string]float64{"rss_mib_views": 50, "lag_records_views": 1}
+	_, path := bookOf(t, lineOf("1", "full/1", 40), goka, ours, soak, look, look)
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), whyFile), []byte("## Why\n\nBecause.\n"), 0o600))
+	to := filepath.Join(t.TempDir(), "BENCH.md")
+	require.NoError(t, writeReport(options{results: path, report: to}))
+	text, err := os.ReadFile(to)
+	require.NoError(t, err)
+	for _, says := range []string{"| at least 12,000 | 40 | **0.00 of it** |", "| goka | 20,000 |", "| parley | 90,000 |", "Because.", "full_cpu.svg", "soak_memory.svg",
+		"| rss mib views | 50 | 50 | 50 | +0.0 % | flat |", "not measured"} {
+		require.Contains(t, string(text), says)
+	}
+	require.NotContains(t, string(text), "NaN")
+	require.NotContains(t, string(text), "## Recovery")
+	drawn, err := filepath.Glob(filepath.Join(filepath.Dir(path), chartsFolder, "*.svg"))
+	require.NoError(t, err)
+	require.NotEmpty(t, drawn)
+	for _, d := range drawn {
+		svg, err := os.ReadFile(d)
+		require.NoError(t, err)
+		require.True(t, bytes.HasPrefix(svg, []byte("<svg")), d)
+		require.True(t, strings.HasSuffix(string(svg), "</svg>\n"), d)
+	}
+}
+
+func TestStampIsFlat(t *testing.T) {
+	b, err := json.Marshal(lineOf("then", "full/1", 1))
+	require.NoError(t, err)
+	require.Contains(t, string(b), `"Run":"then"`)
+}
