@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/parley-im/parley/deploy"
 	"github.com/parley-im/parley/gateways"
 	"github.com/parley-im/parley/gateways/session"
 	"github.com/parley-im/parley/topology"
@@ -193,8 +194,8 @@ func (n *planner) count() {
 	for _, g := range topology.House().Groups {
 		table := topology.House().Table(g.Name)
 		bytes, records := n.costs.Bytes[table], n.costs.Records[table]
-		for _, pick := range []func(account) float64{func(a account) float64 { return a.Pairs[len(a.Pairs)-1] },
-			func(a account) float64 { return a.Receipt }, func(a account) float64 { return a.Connect }} { // whichever writes the table
+		for _, pick := range []func(deploy.Cost) float64{func(a deploy.Cost) float64 { return a.Pairs[len(a.Pairs)-1] },
+			func(a deploy.Cost) float64 { return a.Receipt }, func(a deploy.Cost) float64 { return a.Connect }} { // whichever writes the table
 			if len(records.Pairs) > 0 && pick(records) > 0 {
 				n.table[g.Name] = pick(bytes) / pick(records)
 				break

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/parley-im/parley/deploy"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -59,19 +60,15 @@ func TestMeasuredCostsAreComplete(t *testing.T) {
 	require.Positive(t, c.Person[inRedis])
 }
 
-func TestCostsOfARate(t *testing.T) {
+func TestCostsOfAMessageInCompany(t *testing.T) {
 	rates, paid := []float64{10, 1000}, []float64{8, 2}
-	for _, c := range []struct{ rate, want float64 }{{1, 8}, {10, 8}, {100, 4}, {1000, 2}, {1e6, 2}} {
-		require.InDelta(t, c.want, priceAt(rates, paid, c.rate), 1e-9, "at %g", c.rate)
-	}
-	require.InDelta(t, 1, priceAt(rates, []float64{0, 2}, 100), 1e-9, "nothing has no logarithm")
-	a := account{Pairs: paid, Inbox: []float64{0.5, 0.1}, Receipt: 0.25, Connect: 3, Renewal: 7}
-	require.InDelta(t, 8+3*0.5+2*0.25+3+2*7, costs{Rates: rates, InboxRates: []float64{30, 90}}.of(a, 10, company{inboxes: 5, receipts: 2, connects: 1, renewals: 2}), 1e-9)
+	a := deploy.Cost{Pairs: paid, Inbox: []float64{0.5, 0.1}, Receipt: 0.25, Connect: 3, Renewal: 7}
+	require.InDelta(t, 8+3*0.5+2*0.25+3+2*7, costs{deploy.Costs{Rates: rates, InboxRates: []float64{30, 90}}}.of(a, 10, company{inboxes: 5, receipts: 2, connects: 1, renewals: 2}), 1e-9)
 }
 
 func TestCostsOfABusyHouseAreTheLastMeasured(t *testing.T) {
-	c := costs{Rates: []float64{10, 1000}, InboxRates: []float64{30, 90}}
-	a := account{Pairs: []float64{8, 2}, Inbox: []float64{0.5, 0.1}}
+	c := costs{deploy.Costs{Rates: []float64{10, 1000}, InboxRates: []float64{30, 90}}}
+	a := deploy.Cost{Pairs: []float64{8, 2}, Inbox: []float64{0.5, 0.1}}
 	require.InDelta(t, 2+3*0.1, c.of(a, busy, company{inboxes: 5}), 1e-9)
 	require.InDelta(t, 2, c.of(a, busy, company{inboxes: 2}), 1e-9, "of nothing there is no rate")
 }

@@ -1,8 +1,8 @@
 // The coefficients of `parley capacity`, made from the newest measured lines.
 //
 // Everything that is paid (CPU of a process, bytes and records in a place) is an account: what a 1:1 message costs at each
-// measured rate, what each further inbox adds at each measured rate, what a receipt adds, what coming and going adds, what renewing a presence adds. A cost at a rate is read off
-// the first with the same rule as in `parley capacity`: see cmd/parley/capacity_cost.go.
+// measured rate, what each further inbox adds at each measured rate, what a receipt adds, what coming and going adds, what
+// renewing a presence adds. deploy.Costs is their form, and has the rule by which a cost at a rate is read off them.
 
 package main
 
@@ -16,39 +16,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/parley-im/parley/deploy"
 	"github.com/parley-im/parley/test/bench/imload"
 )
 
 // maxLine is the longest line of the results that is read, in bytes.
 const maxLine = 1 << 20
-
-// coefficients are what the file holds.
-type coefficients struct {
-	Measured string   `json:"measured"` // date
-	Revision string   `json:"revision"`
-	Command  string   `json:"command"`
-	Machine  string   `json:"machine"`
-	Notes    []string `json:"notes"`
-
-	TextBytes  int                `json:"text_bytes"`
-	Rates      []float64          `json:"rates"`       // messages a second at which 1:1 messages were measured
-	InboxRates []float64          `json:"inbox_rates"` // inboxes a second, beyond two for each message, at which groups were measured
-	CPU        map[string]account `json:"cpu"`         // seconds for 1,000, by process
-	Bytes      map[string]account `json:"bytes"`       // by topic and store
-	Records    map[string]account `json:"records"`
-	Connection map[string]float64 `json:"connection_kib"` // held for an idle connection, by process
-	Process    map[string]float64 `json:"process_mib"`    // held under load, by process
-	Person     map[string]float64 `json:"person_bytes"`   // of somebody with one conversation in which nothing was said, by store
-}
-
-// account is what something costs, for each message, inbox, receipt, connection and renewal of its presence.
-type account struct {
-	Pairs   []float64 `json:"pairs"` // a 1:1 message, at each rate
-	Inbox   []float64 `json:"inbox"` // each inbox beyond two, at each rate of inboxes
-	Receipt float64   `json:"receipt"`
-	Connect float64   `json:"connect"` // and go
-	Renewal float64   `json:"renewal"` // of a presence
-}
 
 var capacityNotes = []string{
 	"everything on one machine with two cores that others used too, the generator on it; one Kafka broker without replicas",
@@ -97,10 +70,10 @@ func newest(path string) (map[string]imload.Result, error) {
 }
 
 // fit makes the coefficients.
-func fit(lines map[string]imload.Result) (coefficients, error) {
-	c := coefficients{
+func fit(lines map[string]imload.Result) (deploy.Costs, error) {
+	c := deploy.Costs{
 		Revision: revision(), Command: "go run ./test/bench capacity", Machine: machine(), Notes: capacityNotes, TextBytes: imload.TextSize,
-		CPU: map[string]account{}, Bytes: map[string]account{}, Records: map[string]account{},
+		CPU: map[string]deploy.Cost{}, Bytes: map[string]deploy.Cost{}, Records: map[string]deploy.Cost{},
 		Connection: map[string]float64{}, Process: map[string]float64{}, Person: map[string]float64{},
 	}
 	for _, name := range append(namesOf(learnt), "come", "renew") {
@@ -116,14 +89,14 @@ func fit(lines map[string]imload.Result) (coefficients, error) {
 		c.InboxRates = append(c.InboxRates, round(perSecond(r)*float64(r.Members-2)))
 	}
 	for _, kind := range []struct {
-		into map[string]account
+		into map[string]deploy.Cost
 		of   func(imload.Result) map[string]float64
 	}{
 		{c.CPU, func(r imload.Result) map[string]float64 { return r.Processes }},
 		{c.Bytes, func(r imload.Result) map[string]float64 { return r.Bytes }},
 		{c.Records, func(r imload.Result) map[string]float64 { return r.Records }},
 	} {
-		c.accounts(kind.into, kind.of, pairs, groups, lines)
+		accounts(c, kind.into, kind.of, pairs, groups, lines)
 	}
 	busiest, idle := pairs[len(pairs)-1], lines["come"]
 	c.Measured = strings.Split(idle.At, "T")[0]
@@ -148,7 +121,7 @@ func risen(lines map[string]imload.Result, prefix string) []imload.Result {
 }
 
 // accounts fills the accounts of one kind.
-func (c coefficients) accounts(into map[string]account, of func(imload.Result) map[string]float64, pairs, groups []imload.Result, lines map[string]imload.Result) {
+func accounts(c deploy.Costs, into map[string]deploy.Cost, of func(imload.Result) map[string]float64, pairs, groups []imload.Result, lines map[string]imload.Result) {
 	reads, come, renew := lines["reads"], lines["come"], lines["renew"]
 	receipts := reads.Records["bookmark.commands"]
 	names := map[string]bool{}
@@ -161,7 +134,7 @@ func (c coefficients) accounts(into map[string]account, of func(imload.Result) m
 		if !names[name] {
 			continue
 		}
-		a := account{Connect: round(max(0, of(come)[name])), Renewal: round(max(0, of(renew)[name]))}
+		a := deploy.Cost{Connect: round(max(0, of(come)[name])), Renewal: round(max(0, of(renew)[name]))}
 		for _, r := range pairs {
 			if name == inRedis {
 				r = pairs[len(pairs)-1] // Redis takes memory in steps: of few messages one learns the step
@@ -169,9 +142,9 @@ func (c coefficients) accounts(into map[string]account, of func(imload.Result) m
 			a.Pairs = append(a.Pairs, round(of(r)[name]))
 		}
 		for _, r := range groups {
-			a.Inbox = append(a.Inbox, round(max(0, of(r)[name]-at(c.Rates, a.Pairs, perSecond(r)))/float64(r.Members-2)))
+			a.Inbox = append(a.Inbox, round(max(0, of(r)[name]-deploy.CostAt(c.Rates, a.Pairs, perSecond(r)))/float64(r.Members-2)))
 		}
-		a.Receipt = round(max(0, of(reads)[name]-at(c.Rates, a.Pairs, perSecond(reads))) / max(receipts, 1e-9))
+		a.Receipt = round(max(0, of(reads)[name]-deploy.CostAt(c.Rates, a.Pairs, perSecond(reads))) / max(receipts, 1e-9))
 		into[name] = a
 	}
 }
@@ -179,22 +152,6 @@ func (c coefficients) accounts(into map[string]account, of func(imload.Result) m
 // perSecond is how many messages were said a second.
 func perSecond(r imload.Result) float64 {
 	return r.DeliveredPerS * float64(r.Sent) / float64(max(r.Delivered, 1))
-}
-
-// at reads a cost off its measured points: a straight line between the logarithms, flat outside.
-func at(rates, costs []float64, rate float64) float64 {
-	i, _ := slices.BinarySearch(rates, rate)
-	switch {
-	case i == 0:
-		return costs[0]
-	case i == len(rates):
-		return costs[i-1]
-	}
-	way := math.Log(rate/rates[i-1]) / math.Log(rates[i]/rates[i-1])
-	if costs[i-1] <= 0 || costs[i] <= 0 {
-		return costs[i-1] + way*(costs[i]-costs[i-1])
-	}
-	return costs[i-1] * math.Pow(costs[i]/costs[i-1], way)
 }
 
 func namesOf(talks []talk) []string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/parley-im/parley/deploy"
 	"github.com/parley-im/parley/test/bench/imload"
 )
 
@@ -50,7 +51,7 @@ func TestFit(t *testing.T) {
 	require.InDelta(t, 0.5, kafka.Inbox[0], 1e-3)
 	require.InDelta(t, 4, kafka.Receipt, 1e-3)
 	require.Equal(t, []float64{7, 3}, []float64{kafka.Connect, kafka.Renewal})
-	require.Equal(t, account{Pairs: []float64{1000, 1000, 1000, 1000, 1000}, Inbox: []float64{0, 0}}, c.Bytes["inbox.events"])
+	require.Equal(t, deploy.Cost{Pairs: []float64{1000, 1000, 1000, 1000, 1000}, Inbox: []float64{0, 0}}, c.Bytes["inbox.events"])
 	require.NotContains(t, c.Bytes, inRedis+forPerson)
 	require.Equal(t, map[string]float64{inRedis: 77}, c.Person)
 	require.Equal(t, "2026-01-31", c.Measured)
