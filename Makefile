@@ -44,10 +44,13 @@ sim: ## Simulate the house with faults: 5,000 seeds (SEEDS=n), or replay one ste
 	@go test -c -o bin/sim.test ./test/sim
 	@bin/sim.test -test.v -test.timeout 60m $(if $(SEED),-test.run TestReplay -seed=$(SEED) -commands=400,-test.run TestSeeds -seeds=$(or $(SEEDS),5000))
 
-.PHONY: bench
-bench: ## Measure the house on real servers; writes BENCH.md (ARGS="-rounds 5" for the record)
+.PHONY: bench bench-soak
+bench: ## Measure the whole table on real servers; writes BENCH.md (ARGS="-rounds 5" for the record, "-only recovery" for a part)
 	@bash test/scripts/need.sh go cc
 	go run ./test/bench $(ARGS)
+bench-soak: ## An hour at 70 % of the maximum, and whether anything grew; adds to BENCH.md (ARGS="-for 5m")
+	@bash test/scripts/need.sh go cc
+	go run ./test/bench soak $(ARGS)
 
 .PHONY: bench-peers
 bench-peers: ## Measure Mosquitto, NATS, ejabberd (installs them) beside the house; writes test/bench/PEERS.md (ARGS="-rounds 5")
@@ -63,6 +66,11 @@ bench-capacity: ## Measure what `parley capacity` counts with (ARGS=-check compa
 campaign: ## Faults of every kind on real servers, half an hour; CAMPAIGN=slice (as make test), HOURS=8, FAULTS=redis,gateway, SEED=n
 	@bash test/scripts/need.sh go cc
 	PARLEY_REAL=required CAMPAIGN=$(CAMPAIGN) HOURS=$(HOURS) go test ./test/system -run TestCampaign -v -count=1 -timeout 0 -args $(ARGS)
+
+.PHONY: teeth
+teeth: ## Break a law of the log and see the campaign fail for it (five minutes)
+	@bash test/scripts/need.sh go cc
+	PARLEY_REAL=required TEETH=1 go test ./test/system -run TestBrokenLawsAreCaught -v -count=1 -timeout 30m
 
 .PHONY: kafka-faults stock
 kafka-faults: ## Faults at groups on real Kafka, the long form of test/kafka (a quarter of an hour)
