@@ -1,5 +1,5 @@
 // What must not happen to a log (class 10): offsets of a group deleted, topics made anew, records deleted ahead of a group,
-// partitions added. The house must stop and say so, or fold everything again and say so, and go on when an operator has
+// partitions added; election_fault_test.go has one more. The house must stop and say so, or fold everything again and say so, and go on when an operator has
 // done what the alarm says; it never skips anything silently.
 
 package system
@@ -57,7 +57,10 @@ func (w *world) outOfModel() []injury {
 	}
 	w.backProcessors()
 	var all []injury
-	for _, f := range []fault{{10, "records deleted ahead of the group", 1, alone, deleteAhead}, {10, "partitions added, then the topic made anew", 1, alone, addPartitions}} {
+	for _, f := range []fault{
+		{10, "unclean election", 1, alone, electUnclean}, {10, "records deleted ahead of the group", 1, alone, deleteAhead},
+		{10, "partitions added, then the topic made anew", 1, alone, addPartitions},
+	} {
 		if picked(f.name, os.Getenv("FAULTS")) && !w.t.Failed() {
 			all = append(all, w.injure([]fault{f})...)
 		}
@@ -126,12 +129,14 @@ func addPartitions(w *world) time.Time {
 		w.find("S", "partitions were added to %s, and nobody says so", g.Input)
 	}
 	w.restProcessors()
+	w.doorsShut() // a client keeps to the topic that it knew
 	w.remake(g.Input)
 	w.alarms(g.Input+" was made anew", madeAnew, otherTable)
 	w.remake(w.plan().Table(g.Name))
 	w.forget(g)
 	from := time.Now()
 	w.backProcessors()
+	w.doorsOpen()
 	return from
 }
 
