@@ -3,6 +3,9 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,4 +48,17 @@ func TestSoakIsJudged(t *testing.T) {
 	for _, v := range judged(seriesOf(looks), 50) {
 		require.True(t, v.series != "lag_records_views" || v.flat(), "90 records are two seconds at 50 a second")
 	}
+}
+
+func TestMetricsOfAProcess(t *testing.T) {
+	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("# HELP go_goroutines Number of goroutines.\ngo_goroutines 42\n" +
+			"lag{partition=\"0\",topic=\"a b\"} 3\nlag{partition=\"1\",topic=\"a b\"} 4\nheap 1.5e+06\n"))
+	}))
+	defer door.Close()
+	told, err := metricsOf(strings.TrimPrefix(door.URL, "http://"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]float64{"go_goroutines": 42, "lag": 7, "heap": 1.5e6}, told)
+	_, err = metricsOf("127.0.0.1:1")
+	require.Error(t, err)
 }

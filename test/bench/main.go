@@ -99,7 +99,7 @@ func main() {
 	}
 }
 
-// allNames are what -only is matched with. "recovery" means restore and takeover.
+// allNames are what -only is matched with, as a whole: rest is not restore. "recovery" means restore and takeover.
 func allNames() (all []string) {
 	for _, m := range measurements() {
 		all = append(all, m.names...)
@@ -110,7 +110,7 @@ func allNames() (all []string) {
 func benchCommand(ctx context.Context, args []string) error {
 	o := options{parts: parts, stamp: newStamp("", args)}
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
-	only := flags.String("only", ".", "regular expression of what is measured: "+strings.Join(allNames(), ", ")+"; recovery = restore and takeover")
+	only := flags.String("only", ".*", "regular expression of what is measured: "+strings.Join(allNames(), ", ")+"; recovery = restore and takeover")
 	flags.IntVar(&o.rounds, "rounds", 1, "rounds of each scenario; 5 for the record")
 	flags.IntVar(&o.partitions, "partitions", 8, "partitions of every topic")
 	flags.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")
@@ -127,7 +127,7 @@ func benchCommand(ctx context.Context, args []string) error {
 	flags.StringVar(&o.profile, "profile", "", "folder for a CPU profile of each process and scenario; it costs the processes something")
 	_ = flags.Parse(args) // it ends the process itself
 	err := error(nil)
-	if o.only, err = regexp.Compile(strings.ReplaceAll(*only, "recovery", "restore|takeover")); err != nil {
+	if o.only, err = regexp.Compile("^(" + strings.ReplaceAll(*only, "recovery", "restore|takeover") + ")$"); err != nil {
 		return fmt.Errorf("-only: %w", err)
 	}
 	if !slices.ContainsFunc(allNames(), o.only.MatchString) {
