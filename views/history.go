@@ -16,16 +16,14 @@ type chapter struct {
 	events       []*v1.ConversationEvent
 }
 
-// foldHistory reads the conversations that the batch touches, folds, and writes them before their messages.
+// foldHistory reads the conversations that the batch touches and nobody remembers, folds, and writes them before their
+// messages.
 func foldHistory(documents Documents, skip skip) fold {
 	return func(ctx context.Context, b batch) (int64, error) {
 		chapters := readChapters(b, skip)
-		place, err := documents.Place(ctx, b.span.View, b.span.Partition)
+		place, err := readDocuments(ctx, documents, b, chapters)
 		if err != nil || place < b.span.FromOffset {
 			return place, err
-		}
-		if err := readDocuments(ctx, documents, chapters); err != nil {
-			return 0, err
 		}
 		var changed []*v1.ConversationDocument
 		var messages []*v1.ConversationMessages
@@ -50,6 +48,9 @@ func foldHistory(documents Documents, skip skip) fold {
 		}
 		if err := documents.PutMessages(ctx, messages); err != nil {
 			return 0, err
+		}
+		for _, document := range changed {
+			b.memory.documents.Add(document.Conversation, document)
 		}
 		return documents.Advance(ctx, b.span)
 	}
@@ -80,19 +81,33 @@ func readChapters(b batch, skip skip) []*chapter {
 	return chapters
 }
 
-func readDocuments(ctx context.Context, documents Documents, chapters []*chapter) error {
-	keys := make([]string, len(chapters))
-	for i, c := range chapters {
-		keys[i] = c.conversation
+// readDocuments finds the documents before the batch, and answers the place that the store has if it was asked. A store that
+// is not asked may have lost its place: then what is written now is there already when all is folded again.
+func readDocuments(ctx context.Context, documents Documents, b batch, chapters []*chapter) (int64, error) {
+	var unknown []*chapter
+	var keys []string
+	for _, c := range chapters {
+		known := false
+		if c.before, known = b.memory.documents.Get(c.conversation); !known {
+			unknown, keys = append(unknown, c), append(keys, c.conversation)
+		}
+	}
+	if len(unknown) == 0 && len(chapters) > 0 {
+		return b.span.FromOffset, nil
+	}
+	place, err := documents.Place(ctx, b.span.View, b.span.Partition)
+	if err != nil || place < b.span.FromOffset {
+		return place, err
 	}
 	before, err := documents.Conversations(ctx, keys)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for i, c := range chapters {
+	for i, c := range unknown {
 		c.before = before[i]
+		b.memory.documents.Add(c.conversation, c.before)
 	}
-	return nil
+	return place, nil
 }
 
 // fold answers the document after the chapter, and whether nothing was missing before any of its events.

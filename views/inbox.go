@@ -9,16 +9,48 @@ import (
 	"github.com/parley-im/parley/views/inbox"
 )
 
-// foldInbox reads the lines that the batch touches, folds, and writes streams and lines in one go.
+// foldInbox reads the lines that the batch touches and nobody remembers, folds, and writes streams and lines in one go.
 func foldInbox(lists Lists, skip skip) fold {
 	return func(ctx context.Context, b batch) (int64, error) {
 		entries, touched := readInbox(b, skip)
-		place, lines, err := lists.Lines(ctx, b.span, touched)
+		place, lines, err := readLines(ctx, lists, b, touched)
 		if err != nil || place < b.span.FromOffset {
 			return place, err
 		}
-		return lists.PutInbox(ctx, b.span, entries, foldLines(entries, touched, lines))
+		changed := foldLines(entries, touched, lines)
+		place, err = lists.PutInbox(ctx, b.span, entries, changed)
+		if err == nil && place >= b.span.ToOffset {
+			for _, line := range changed {
+				b.memory.lines.Add(keyOf(line), line.Summary)
+			}
+		}
+		return place, err
 	}
+}
+
+// readLines answers lines, nil where there is none, and the place that the store has if it was asked.
+func readLines(ctx context.Context, lists Lists, b batch, touched []*v1.InboxLine) (int64, []*v1.ConversationSummary, error) {
+	lines := make([]*v1.ConversationSummary, len(touched))
+	var unknown []*v1.InboxLine
+	var at []int
+	for i, line := range touched {
+		known := false
+		if lines[i], known = b.memory.lines.Get(keyOf(line)); !known {
+			unknown, at = append(unknown, line), append(at, i)
+		}
+	}
+	if len(unknown) == 0 {
+		return b.span.FromOffset, lines, nil // the write looks at the place too
+	}
+	place, read, err := lists.Lines(ctx, b.span, unknown)
+	if err != nil || place < b.span.FromOffset {
+		return place, nil, err
+	}
+	for i, line := range unknown {
+		lines[at[i]] = read[i]
+		b.memory.lines.Add(keyOf(line), read[i])
+	}
+	return place, lines, nil
 }
 
 // readInbox opens the records, and names each line that they touch once.
@@ -49,11 +81,13 @@ func readInbox(b batch, skip skip) (entries []*v1.InboxEntry, touched []*v1.Inbo
 
 type lineKey struct{ user, conversation string }
 
+func keyOf(line *v1.InboxLine) lineKey { return lineKey{line.User, line.Summary.Conversation} }
+
 // foldLines folds the events into the lines that were read, and answers those that changed.
 func foldLines(entries []*v1.InboxEntry, touched []*v1.InboxLine, lines []*v1.ConversationSummary) []*v1.InboxLine {
 	now := make(map[lineKey]*v1.ConversationSummary, len(touched))
 	for i, line := range touched {
-		now[lineKey{line.User, line.Summary.Conversation}] = lines[i]
+		now[keyOf(line)] = lines[i]
 	}
 	for _, entry := range entries {
 		key := lineKey{entry.User, inbox.Conversation(entry.Event)}
@@ -63,7 +97,7 @@ func foldLines(entries []*v1.InboxEntry, touched []*v1.InboxLine, lines []*v1.Co
 	}
 	var changed []*v1.InboxLine
 	for i, line := range touched {
-		summary := now[lineKey{line.User, line.Summary.Conversation}]
+		summary := now[keyOf(line)]
 		if summary != lines[i] {
 			changed = append(changed, &v1.InboxLine{User: line.User, Summary: summary})
 		}

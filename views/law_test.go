@@ -4,7 +4,10 @@ package views
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -185,6 +188,48 @@ func TestPartOfABulkFailsInMongo(t *testing.T) {
 	messages, err = documents.Messages(t.Context(), "g-1/main", 1, 1)
 	require.NoError(t, err)
 	require.Len(t, messages, 1)
+}
+
+// Batches that are written at the same moment share bulks: what one of them does wrong is told to it alone, and a place that
+// does not move, because the store lacks what comes before, holds up nobody else's.
+func TestBatchesOfOneBulkFailAlone(t *testing.T) {
+	uri := servers.Mongo(t, servers.Own()).URI
+	documents := openSome(t, StoreSettings{Documents: Mongo, MongoURI: uri})
+	direct, err := mongo.Connect(options.Client().ApplyURI(uri))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, direct.Disconnect(context.Background())) })
+	_, err = direct.Database("parley").Collection("pages").InsertOne(t.Context(), bson.M{"_id": "g-0/main#000000", "m": "no place for messages"})
+	require.NoError(t, err)
+
+	const batches, bad = 16, 0
+	failed, places := make([]error, batches), make([]int64, batches)
+	var all sync.WaitGroup
+	for i := range batches {
+		all.Go(func() {
+			failed[i] = documents.PutMessages(t.Context(), []*v1.ConversationMessages{
+				{Conversation: fmt.Sprintf("g-%d/main", i), Messages: []*v1.HistoryMessage{{Number: 1}}}})
+			span := &v1.Span{View: "history@1", Partition: int32(i), ToOffset: 5}
+			_, first := documents.Advance(t.Context(), span)
+			if span.FromOffset, span.ToOffset = 5, 9; i == bad {
+				span.FromOffset = 7
+			}
+			place, err := documents.Advance(t.Context(), span)
+			places[i] = place
+			if i != bad {
+				failed[i] = errors.Join(failed[i], first, err)
+			}
+		})
+	}
+	all.Wait()
+	for i := range batches {
+		if i == bad {
+			require.ErrorAs(t, failed[i], &mongo.BulkWriteException{})
+			require.EqualValues(t, 5, places[i])
+			continue
+		}
+		require.NoError(t, failed[i])
+		require.EqualValues(t, 9, places[i])
+	}
 }
 
 func TestStoresMayBeKilledAndFrozenUnderway(t *testing.T) {

@@ -19,6 +19,7 @@ type batch struct {
 	records []topology.Record
 	whole   bool             // folded since the log's beginning: what is missing now is missing in the log
 	hole    func(key string) // is told of a key whose events are missing in the log
+	memory  *memory          // of the partition
 }
 
 // fold writes what comes of a batch and answers the store's place. Below the span's end the store took nothing for good:

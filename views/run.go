@@ -85,6 +85,7 @@ type progress struct {
 	next       int64 // every record below is in the store
 	whole      bool  // folded since the log's beginning: what is missing now is missing in the log
 	generation int   // of the view that this is about
+	memory     *memory
 }
 
 func newRunner(config Config, view topology.View) (*runner, error) {
@@ -134,7 +135,7 @@ func (r *runner) start(ctx context.Context, partition int32) (int64, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.partitions[partition] = &progress{next: place, whole: place == 0, generation: m.generation}
+	r.partitions[partition] = &progress{next: place, whole: place == 0, generation: m.generation, memory: newMemory()}
 	return place, nil
 }
 
@@ -156,7 +157,7 @@ func (r *runner) handle(ctx context.Context, partition int32, records []topology
 	if len(records) == 0 {
 		return r.look(ctx, partition, p, m)
 	}
-	b := batch{records: records, whole: p.whole, hole: r.hole, span: &v1.Span{
+	b := batch{records: records, whole: p.whole, hole: r.hole, memory: p.memory, span: &v1.Span{
 		View: r.name, Partition: partition, FromOffset: p.next, ToOffset: records[len(records)-1].Offset + 1,
 	}}
 	if p.next > 0 && records[0].Offset > p.next {
@@ -195,7 +196,7 @@ func (r *runner) turn(ctx context.Context, partition int32, p *progress, m marri
 		return err
 	}
 	r.log.Info("the view was switched to another generation", "partition", partition, "generation", m.generation, "place", p.next, "store", place)
-	p.generation, p.whole = m.generation, false
+	p.generation, p.whole, p.memory = m.generation, false, newMemory()
 	if place >= p.next {
 		return nil
 	}
@@ -207,7 +208,7 @@ func (r *runner) rewind(partition int32, p *progress, place int64) error {
 	r.meter.rewinds.Inc()
 	r.log.Error("the store has lost what this view wrote; it is folded again from the log",
 		"partition", partition, "place", p.next, "store", place)
-	p.next, p.whole = place, place == 0
+	p.next, p.whole, p.memory = place, place == 0, newMemory()
 	return &Rewind{Offset: place}
 }
 

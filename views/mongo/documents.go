@@ -32,7 +32,7 @@ func databaseOf(uri string) string {
 // Place is the offset below which everything is in the store, 0 when the store knows of nothing.
 func (s *Store) Place(ctx context.Context, view string, partition int32) (int64, error) {
 	var place valued
-	err := s.places.FindOne(ctx, bson.D{{Key: "_id", Value: s.placeID(view, partition)}}).Decode(&place)
+	err := s.places.into.FindOne(ctx, bson.D{{Key: "_id", Value: s.placeID(view, partition)}}).Decode(&place)
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return 0, nil
 	}
@@ -43,36 +43,35 @@ func (s *Store) Place(ctx context.Context, view string, partition int32) (int64,
 // because the store does not hold what comes before the span.
 func (s *Store) Advance(ctx context.Context, span *v1.Span) (int64, error) {
 	id := s.placeID(span.View, span.Partition)
+	var to mongo.WriteModel
 	if span.FromOffset == 0 {
 		// The first place is made; when one is there already this changes nothing unless it is older.
-		first := []mongo.WriteModel{replace(valued{ID: id, Position: span.ToOffset})}
-		if _, err := write(ctx, s.places, first); err != nil {
-			return 0, err
-		}
+		to = replace(valued{ID: id, Position: span.ToOffset})
 	} else {
 		within := bson.D{{Key: "_id", Value: id}, {Key: "position", Value: bson.D{
 			{Key: "$gte", Value: span.FromOffset}, {Key: "$lt", Value: span.ToOffset}}}}
-		to := bson.D{{Key: "$set", Value: bson.D{{Key: "position", Value: span.ToOffset}}}}
-		moved, err := s.places.UpdateOne(ctx, within, to)
-		if err != nil {
-			return 0, err
-		}
-		if moved.MatchedCount == 1 {
-			return span.ToOffset, nil
-		}
+		to = mongo.NewUpdateOneModel().SetFilter(within).SetUpdate(
+			bson.D{{Key: "$set", Value: bson.D{{Key: "position", Value: span.ToOffset}}}})
+	}
+	moved := s.places.write(ctx, []mongo.WriteModel{to})
+	if moved.err != nil {
+		return 0, moved.err
+	}
+	if moved.all && span.FromOffset > 0 {
+		return span.ToOffset, nil
 	}
 	return s.Place(ctx, span.View, span.Partition)
 }
 
 // Forget makes the view fold the partition again from the log's beginning. What is there stays and is compared.
 func (s *Store) Forget(ctx context.Context, view string, partition int32) error {
-	_, err := s.places.DeleteOne(ctx, bson.D{{Key: "_id", Value: s.placeID(view, partition)}})
+	_, err := s.places.into.DeleteOne(ctx, bson.D{{Key: "_id", Value: s.placeID(view, partition)}})
 	return err
 }
 
 // Conversations reads conversations, in the order of the question; nil where there is none.
 func (s *Store) Conversations(ctx context.Context, keys []string) ([]*v1.ConversationDocument, error) {
-	return read[v1.ConversationDocument](ctx, s.conversations, conversationShape, keys)
+	return read[v1.ConversationDocument](ctx, s.conversations.into, conversationShape, keys)
 }
 
 // PutConversations writes conversations that are newer than what is there.
@@ -86,7 +85,7 @@ func (s *Store) PutConversations(ctx context.Context, documents []*v1.Conversati
 
 // People reads profiles, in the order of the question; nil where there is none.
 func (s *Store) People(ctx context.Context, users []string) ([]*v1.Person, error) {
-	return read[v1.Person](ctx, s.people, personShape, users)
+	return read[v1.Person](ctx, s.people.into, personShape, users)
 }
 
 // PutPeople writes profiles that are newer than what is there.
@@ -100,12 +99,12 @@ func (s *Store) PutPeople(ctx context.Context, people []*v1.Person) error {
 
 // putNewer writes twice what met a document: the first time another writer, with an older one, may have been making it
 // at the same moment. What meets it again has met a newer one, for the document is there now and the filter decided.
-func (s *Store) putNewer(ctx context.Context, into *mongo.Collection, writes []mongo.WriteModel) error {
-	met, err := write(ctx, into, writes)
-	if err == nil {
-		_, err = write(ctx, into, met)
+func (s *Store) putNewer(ctx context.Context, into *gate, writes []mongo.WriteModel) error {
+	first := into.write(ctx, writes)
+	if first.err != nil {
+		return first.err
 	}
-	return err
+	return into.write(ctx, first.met).err
 }
 
 // page is 25 messages of a conversation by number.
@@ -123,7 +122,7 @@ func (s *Store) Messages(ctx context.Context, conversation string, from, to uint
 	for p := pageOf(from); p <= pageOf(to); p++ {
 		ids = append(ids, pageID(conversation, p))
 	}
-	pages, err := find[page](ctx, s.pages, ids)
+	pages, err := find[page](ctx, s.pages.into, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -162,11 +161,11 @@ func (s *Store) PutMessages(ctx context.Context, conversations []*v1.Conversatio
 		}
 	}
 	for range pageAttempts {
-		met, err := write(ctx, s.pages, writes)
-		if err != nil || len(met) == 0 {
-			return err
+		written := s.pages.write(ctx, writes)
+		if written.err != nil || len(written.met) == 0 {
+			return written.err
 		}
-		writes = met
+		writes = written.met
 	}
 	return fmt.Errorf("%d pages of messages are being made by others at the same moment; write the batch again", len(writes))
 }

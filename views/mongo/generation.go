@@ -21,10 +21,10 @@ var collectionsOf = map[string][]string{"history": {"conversations", "pages"}, "
 func (s *Store) At(generations map[string]int) *Store {
 	at := *s
 	at.generations = generations
-	db := s.places.Database()
-	at.conversations = db.Collection("conversations" + at.suffix("history"))
-	at.pages = db.Collection("pages" + at.suffix("history"))
-	at.people = db.Collection("people" + at.suffix("people"))
+	db := s.places.into.Database()
+	at.conversations = newGate(db.Collection("conversations" + at.suffix("history")))
+	at.pages = newGate(db.Collection("pages" + at.suffix("history")))
+	at.people = newGate(db.Collection("people" + at.suffix("people")))
 	return &at
 }
 
@@ -68,7 +68,7 @@ func (s *Store) SetPointer(ctx context.Context, view string, version int64, valu
 // Drop deletes a generation of a view: its places first, so that whoever still writes to it is refused.
 func (s *Store) Drop(ctx context.Context, view string, generation int) error {
 	var places []string
-	if err := eachID(ctx, s.places, func(id string) error {
+	if err := eachID(ctx, s.places.into, func(id string) error {
 		name, rest, _ := strings.Cut(id, "@")
 		_, behind, later := strings.Cut(rest, "_g")
 		if name == view && (later && behind == strconv.Itoa(generation) || !later && generation == 1) {
@@ -79,12 +79,12 @@ func (s *Store) Drop(ctx context.Context, view string, generation int) error {
 		return err
 	}
 	for _, id := range places {
-		if _, err := s.places.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}}); err != nil {
+		if _, err := s.places.into.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}}); err != nil {
 			return fmt.Errorf("delete the place %s: %w", id, err)
 		}
 	}
 	for _, name := range collectionsOf[view] {
-		if err := s.places.Database().Collection(name + suffixOf(generation)).Drop(ctx); err != nil {
+		if err := s.places.into.Database().Collection(name + suffixOf(generation)).Drop(ctx); err != nil {
 			return fmt.Errorf("drop generation %d of %s: %w", generation, name, err)
 		}
 	}

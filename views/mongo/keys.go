@@ -13,12 +13,12 @@ import (
 
 // EachConversation gives the key of every conversation.
 func (s *Store) EachConversation(ctx context.Context, each func(key string) error) error {
-	return eachID(ctx, s.conversations, each)
+	return eachID(ctx, s.conversations.into, each)
 }
 
 // EachPerson gives every user who has a profile.
 func (s *Store) EachPerson(ctx context.Context, each func(user string) error) error {
-	return eachID(ctx, s.people, each)
+	return eachID(ctx, s.people.into, each)
 }
 
 func eachID(ctx context.Context, from *mongo.Collection, each func(string) error) error {

@@ -36,7 +36,6 @@ const (
 	electionLimit  = 5 * time.Second // for a primary to be found
 	dialLimit      = 2 * time.Second
 	connections    = 64 // at most, for each process and server
-	bulkWrites     = 500
 )
 
 // database is used when the URI names none.
@@ -45,10 +44,10 @@ const database = "parley"
 // Store is one database.
 type Store struct {
 	client        *mongo.Client
-	conversations *mongo.Collection
-	pages         *mongo.Collection
-	people        *mongo.Collection
-	places        *mongo.Collection
+	conversations *gate
+	pages         *gate
+	people        *gate
+	places        *gate
 	pointers      *mongo.Collection
 	generations   map[string]int // of views, by short name; none = 1
 }
@@ -75,7 +74,7 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 			settings.Hosts, err), client.Disconnect(ctx))
 	}
 	db := client.Database(databaseOf(uri))
-	store := &Store{client: client, places: db.Collection("places"), pointers: db.Collection("generations")}
+	store := &Store{client: client, places: newGate(db.Collection("places")), pointers: db.Collection("generations")}
 	return store.At(nil), nil
 }
 
@@ -147,24 +146,4 @@ func replace(document valued) mongo.WriteModel {
 func renew(id string, position int64, as *shape, m protoreflect.Message) mongo.WriteModel {
 	older := bson.D{{Key: "_id", Value: id}, {Key: "position", Value: bson.D{{Key: "$lt", Value: position}}}}
 	return mongo.NewReplaceOneModel().SetFilter(older).SetReplacement(as.at(position, m)).SetUpsert(true)
-}
-
-// write sends bulks without order and answers the writes that met a document that is there already (E11000). Whatever
-// else fails fails the whole: the caller repeats all of it, which changes nothing where it went well.
-func write(ctx context.Context, into *mongo.Collection, writes []mongo.WriteModel) (met []mongo.WriteModel, err error) {
-	for begin := 0; begin < len(writes); begin += bulkWrites {
-		bulk := writes[begin:min(begin+bulkWrites, len(writes))]
-		_, err := into.BulkWrite(ctx, bulk, options.BulkWrite().SetOrdered(false))
-		var partly mongo.BulkWriteException
-		if err != nil && (!errors.As(err, &partly) || partly.WriteConcernError != nil) {
-			return nil, err
-		}
-		for _, failed := range partly.WriteErrors {
-			if !mongo.IsDuplicateKeyError(failed) {
-				return nil, err
-			}
-			met = append(met, bulk[failed.Index])
-		}
-	}
-	return met, nil
 }

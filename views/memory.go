@@ -1,0 +1,28 @@
+// What a view wrote last, so that it need not read it again: talk goes on where it went on just now.
+//
+// A fold gives the same whoever folds it, and a write loses to what is newer, so what stands here may be older than the store
+// without harm. What it may never do is survive a loss in the store: it belongs to the progress in a partition and is
+// forgotten whenever that goes back, turns to another generation, or begins.
+
+package views
+
+import (
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// memorySize is how many lines, or conversations, are kept for each partition: at least those of a batch.
+const memorySize = 2 * batchRecords
+
+// memory is of one partition and one generation; nil keeps nothing.
+type memory struct {
+	lines     *simplelru.LRU[lineKey, *v1.ConversationSummary]
+	documents *simplelru.LRU[string, *v1.ConversationDocument]
+}
+
+func newMemory() *memory {
+	lines, _ := simplelru.NewLRU[lineKey, *v1.ConversationSummary](memorySize, nil) // only a size below 1 is an error
+	documents, _ := simplelru.NewLRU[string, *v1.ConversationDocument](memorySize, nil)
+	return &memory{lines, documents}
+}
