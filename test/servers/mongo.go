@@ -32,6 +32,7 @@ type MongoConfig struct {
 	Keep   bool          // Close shuts down in good order, for the data are to be used again
 	OnDisk bool          // documents in a file: what was acknowledged survives a kill, at a quarter of the speed
 	Own    bool          // even when PARLEY_TEST_MONGO names one
+	JVM    []string      // further flags of Java
 	Log    io.Writer     // what is being installed; nil means nobody wants to know
 }
 
@@ -158,7 +159,8 @@ func (m *MongoServer) prepare(cfg MongoConfig, home, javaPath string) error {
 		return err
 	}
 	path := filepath.Join(home, "classes") + string(os.PathListSeparator) + filepath.Join(home, "lib", "*")
-	args := append(quickJVM(""), "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", path, "MongoStandIn", ipOf(cfg.Host), strconv.Itoa(port))
+	args := append(append(quickJVM(""), "-Xmx512m"), cfg.JVM...)
+	args = append(args, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", path, "MongoStandIn", ipOf(cfg.Host), strconv.Itoa(port))
 	if cfg.OnDisk {
 		args = append(args, filepath.Join(dir, "documents.mv"))
 	}

@@ -21,13 +21,11 @@ import (
 
 // Limits of rounds.
 const (
-	rowLinger    = 20 * time.Millisecond // how long a row waits for outputs to travel with: nobody waits for rows but commits
-	rowsAtOnce   = 2_000                 // rows that wait for nothing any more
-	roundRecords = 20_000                // of one round; more waits for the next
-	roundWait    = 50 * time.Millisecond // for all of a round's records; those that are late hold their partitions back alone
-	busyRound    = 16                    // records in a round that say: more will come at once
-	busyPause    = 2 * time.Millisecond  // from the begin of such a round to the next: a request costs as much as its records
-	closeLimit   = time.Second           // from the client's end to the last answer about what it gave up
+	roundRecords = 20_000                 // of one round; more waits for the next
+	roundWait    = 50 * time.Millisecond  // for all of a round's records; those that are late hold their partitions back alone
+	restOfRecord = 500 * time.Microsecond // from the begin of a round to the next, for each of its records: more come soon
+	restMost     = 12 * time.Millisecond  // and a request costs the broker as much as its records
+	closeLimit   = time.Second            // from the client's end to the last answer about what it gave up
 )
 
 var errPurged = errors.New("the producer is stopped")
@@ -52,8 +50,6 @@ type franz struct {
 
 	mu      sync.Mutex
 	waiting []*shipment // in the order of send
-	since   time.Time   // that the first of them waits
-	urgent  bool        // one of them is no row
 	broken  bool        // a record failed, or purge: no round begins
 	closing bool
 }
@@ -75,15 +71,10 @@ func (f *franz) send(s *shipment) error {
 		f.mu.Unlock()
 		return errPurged
 	}
-	first, was := len(f.waiting) == 0, f.urgent
-	if first {
-		f.since = time.Now()
-	}
+	first := len(f.waiting) == 0
 	f.waiting = append(f.waiting, s)
-	f.urgent = f.urgent || s.kind != rowState || len(f.waiting) >= rowsAtOnce
-	look := first || f.urgent != was
 	f.mu.Unlock()
-	if look {
+	if first {
 		f.look()
 	}
 	return nil
@@ -141,29 +132,18 @@ func (f *franz) next() []*shipment {
 	time.Sleep(time.Until(f.rest))
 	for {
 		f.mu.Lock()
-		n := len(f.waiting)
-		wait := rowLinger - time.Since(f.since)
 		switch {
 		case f.broken:
 			f.mu.Unlock()
 			return nil
-		case len(f.late) > 0 || f.urgent || n > 0 && wait <= 0:
+		case len(f.late) > 0 || len(f.waiting) > 0:
 			round := f.cut()
 			f.mu.Unlock()
-			if len(round) >= busyRound {
-				f.rest = time.Now().Add(busyPause)
-			}
+			f.rest = time.Now().Add(min(time.Duration(len(round))*restOfRecord, restMost))
 			return round
 		}
 		f.mu.Unlock()
-		var due <-chan time.Time
-		if n > 0 {
-			due = time.After(wait)
-		}
-		select {
-		case <-f.wake:
-		case <-due:
-		}
+		<-f.wake
 	}
 }
 
@@ -184,7 +164,7 @@ func (f *franz) cut() []*shipment {
 			left = append(left, s)
 		}
 	}
-	f.waiting, f.urgent = left, len(left) > 0
+	f.waiting = left
 	return round
 }
 

@@ -3,13 +3,16 @@
 package wire
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/parley-im/parley/topology"
 )
 
 // lane is the order of one partition's outputs and changelog records. Outputs leave at once and are acked in any order,
-// because they go to many partitions; changelog records are held until all outputs handed in before them are acked.
+// because they go to many partitions. Changelog records are held until all outputs handed in before them are acked, and
+// rows for their pace besides: nobody waits for a row but commits, and of a key that is folded again meanwhile only the
+// newest row is sent. That is the log as compaction would leave it.
 type lane struct {
 	send func(*shipment) error
 
@@ -18,14 +21,18 @@ type lane struct {
 	mu       sync.Mutex
 	outputs  counter // outputs handed in, and the number up to which all are acked
 	states   counter // changelog records likewise
-	early    map[uint64]struct{}
 	held     []*shipment
+	due      int                  // so many of the first held ones leave as soon as their outputs are acked
+	newest   map[string]*shipment // held rows that are not due
 	barriers []barrier
 	broken   error
 }
 
 // counter counts what was handed in and what is acked without a gap.
-type counter struct{ in, acked uint64 }
+type counter struct {
+	in, acked uint64
+	early     map[uint64]struct{} // acked behind a gap
+}
 
 // barrier is a function that waits for everything before it.
 type barrier struct {
@@ -34,7 +41,31 @@ type barrier struct {
 }
 
 func newLane(send func(*shipment) error) *lane {
-	return &lane{send: send, early: map[uint64]struct{}{}}
+	return &lane{
+		send: send, newest: map[string]*shipment{},
+		outputs: counter{early: map[uint64]struct{}{}}, states: counter{early: map[uint64]struct{}{}},
+	}
+}
+
+func (c *counter) next() uint64 {
+	c.in++
+	return c.in
+}
+
+// ack moves the gapless prefix of what is acked forward.
+func (c *counter) ack(number uint64) {
+	if number != c.acked+1 {
+		c.early[number] = struct{}{}
+		return
+	}
+	for {
+		c.acked++
+		next := c.acked + 1
+		if _, ok := c.early[next]; !ok {
+			return
+		}
+		delete(c.early, next)
+	}
 }
 
 // put hands a shipment in: it is sent now, or held. An error is final, and the shipment will not be finished by the lane.
@@ -46,18 +77,35 @@ func (l *lane) put(s *shipment) error {
 	}
 	s.lane = l
 	if s.kind == output {
-		l.outputs.in++
-		s.need = l.outputs.in
+		s.number = l.outputs.next()
 		return l.send(s)
 	}
-	l.states.in++
-	s.need = l.outputs.in
-	// Behind a held record everything is held: the changelog has one order.
-	if l.outputs.acked < s.need || len(l.held) > 0 {
-		l.held = append(l.held, s)
+	s.number, s.need = l.states.next(), l.outputs.in
+	l.held = append(l.held, s)
+	if s.kind == takeover {
+		return l.hurry() // rows from before a takeover do not merge with rows from behind it
+	}
+	if older := l.newest[s.key]; older != nil {
+		older.superseded, s.older = true, older
+	}
+	l.newest[s.key] = s
+	return nil
+}
+
+// pace lets everything that is held leave as soon as its outputs are acked: the other rows' time is over.
+func (l *lane) pace() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.broken != nil {
 		return nil
 	}
-	return l.send(s)
+	return l.hurry()
+}
+
+func (l *lane) hurry() error {
+	l.due = len(l.held)
+	clear(l.newest) // who is due is not superseded any more, or a busy key's row would never leave
+	return l.release()
 }
 
 // acked notes an ack, sends what waited for it, and runs the barriers that it opened.
@@ -68,10 +116,11 @@ func (l *lane) acked(s *shipment) error {
 		return nil
 	}
 	if s.kind == output {
-		l.ackOutput(s.need)
+		l.outputs.ack(s.number)
 		failOutputAcked(l)
-	} else {
-		l.states.acked++ // one partition: acked in order
+	}
+	for row := s; row != nil && s.kind != output; row = row.older {
+		l.states.ack(row.number)
 	}
 	err := l.release()
 	open := l.openBarriers()
@@ -82,30 +131,20 @@ func (l *lane) acked(s *shipment) error {
 	return err
 }
 
-// ackOutput moves the gapless prefix of acked outputs forward.
-func (l *lane) ackOutput(number uint64) {
-	if number != l.outputs.acked+1 {
-		l.early[number] = struct{}{}
-		return
-	}
-	for {
-		l.outputs.acked++
-		next := l.outputs.acked + 1
-		if _, ok := l.early[next]; !ok {
-			return
-		}
-		delete(l.early, next)
-	}
-}
-
-// release sends the held records whose outputs are acked. One that cannot be sent stays held, for fail to find.
+// release sends the due records whose outputs are acked. One that cannot be sent stays held, for fail to find.
 func (l *lane) release() error {
-	for len(l.held) > 0 && l.held[0].need <= l.outputs.acked {
-		if err := l.send(l.held[0]); err != nil {
-			return err
+	for l.due > 0 {
+		first := l.held[0]
+		if !first.superseded {
+			if first.need > l.outputs.acked {
+				return nil
+			}
+			if err := l.send(first); err != nil {
+				return err
+			}
 		}
 		l.held[0] = nil
-		l.held = l.held[1:]
+		l.held, l.due = l.held[1:], l.due-1
 	}
 	return nil
 }
@@ -139,8 +178,8 @@ func (l *lane) fail(err error) []*shipment {
 	if l.broken == nil {
 		l.broken = err
 	}
-	held, barriers := l.held, l.barriers
-	l.held, l.barriers = nil, nil
+	held, barriers := slices.DeleteFunc(l.held, func(s *shipment) bool { return s.superseded }), l.barriers
+	l.held, l.due, l.barriers = nil, 0, nil
 	l.mu.Unlock()
 	for _, b := range barriers {
 		b.run(err)

@@ -46,10 +46,12 @@ func TestLaneHoldsStateUntilItsOutputsAreAcked(t *testing.T) {
 	o1, o2, s2, o3, s3 := out("o1"), out("o2"), state("s2"), out("o3"), state("s3")
 	free := state("free")
 	require.NoError(t, l.put(free))
-	require.Equal(t, []string{"free"}, s.keys(), "nothing before it: it leaves at once")
+	require.NoError(t, l.pace())
+	require.Equal(t, []string{"free"}, s.keys(), "nothing before it")
 	for _, r := range []*shipment{o1, o2, s2, o3, s3} {
 		require.NoError(t, l.put(r))
 	}
+	require.NoError(t, l.pace())
 	require.Equal(t, []string{"free", "o1", "o2", "o3"}, s.keys())
 	require.NoError(t, l.acked(o2))
 	require.NoError(t, l.acked(o3))
@@ -65,9 +67,56 @@ func TestLaneHoldsStateBehindHeldState(t *testing.T) {
 	for _, r := range []*shipment{o1, s1, s2} {
 		require.NoError(t, l.put(r))
 	}
+	require.NoError(t, l.pace())
 	require.Equal(t, []string{"o1"}, s.keys())
 	require.NoError(t, l.acked(o1))
 	require.Equal(t, []string{"o1", "s1", "s2"}, s.keys())
+}
+
+func TestRowsWaitForTheirPaceAndTheNewestOfAKeyLeaves(t *testing.T) {
+	var s sent
+	l := newLane(s.send)
+	ann1, bob, ann2, o1, ann3, ann4 := state("ann"), state("bob"), state("ann"), out("o1"), state("ann"), state("ann")
+	ran := false
+	for _, r := range []*shipment{ann1, bob, ann2, o1, ann3} {
+		require.NoError(t, l.put(r))
+	}
+	l.barrier(func(error) { ran = true })
+	require.NoError(t, l.acked(o1))
+	require.Equal(t, []*shipment{o1}, s.list, "no row's time has come")
+	require.NoError(t, l.pace())
+	require.Equal(t, []*shipment{o1, bob, ann3}, s.list)
+	require.NoError(t, l.put(ann4))
+	require.NoError(t, l.acked(bob))
+	require.False(t, ran)
+	require.NoError(t, l.acked(ann3))
+	require.True(t, ran, "the rows that it stands for are done with it")
+	require.Equal(t, []*shipment{o1, bob, ann3}, s.list, "the next row waits for its own pace")
+}
+
+func TestABusyKeysRowLeavesAtLast(t *testing.T) {
+	var s sent
+	l := newLane(s.send)
+	o1, first, o2, second := out("o1"), state("ann"), out("o2"), state("ann")
+	for _, r := range []*shipment{o1, first} {
+		require.NoError(t, l.put(r))
+	}
+	require.NoError(t, l.pace())
+	for _, r := range []*shipment{o2, second} {
+		require.NoError(t, l.put(r))
+	}
+	require.NoError(t, l.acked(o1))
+	require.Equal(t, []*shipment{o1, o2, first}, s.list, "its time had come before a newer one was there")
+}
+
+func TestRowsDoNotMergeAcrossATakeover(t *testing.T) {
+	var s sent
+	l := newLane(s.send)
+	before, tombstone, behind := state("ann"), &shipment{kind: takeover, key: "t"}, state("ann")
+	for _, r := range []*shipment{before, tombstone, behind} {
+		require.NoError(t, l.put(r))
+	}
+	require.Equal(t, []*shipment{before, tombstone}, s.list, "a takeover waits for no pace")
 }
 
 func TestBarrierWaitsForOutputsAndStates(t *testing.T) {
@@ -81,6 +130,7 @@ func TestBarrierWaitsForOutputsAndStates(t *testing.T) {
 	require.NoError(t, l.put(s1))
 	l.barrier(note("behind"))
 	require.NoError(t, l.put(out("o2")))
+	require.NoError(t, l.pace())
 	require.NoError(t, l.acked(o1))
 	require.Equal(t, []string{"idle<nil>"}, ran, "s1 is not acked")
 	require.NoError(t, l.acked(s1))
@@ -112,6 +162,7 @@ func TestRecordThatCannotBeReleasedIsNotForgotten(t *testing.T) {
 	o1, s1 := out("o1"), state("s1")
 	require.NoError(t, l.put(o1))
 	require.NoError(t, l.put(s1))
+	require.NoError(t, l.pace())
 	s.err = errors.New("the producer failed")
 	require.ErrorIs(t, l.acked(o1), s.err)
 	require.Equal(t, []*shipment{s1}, l.fail(s.err), "whoever waits for it must be told")
@@ -125,6 +176,7 @@ func TestNoStateBeforeItsOutputs(t *testing.T) {
 		before := map[*shipment][]*shipment{} // state -> outputs put before it
 		acked := map[*shipment]bool{}
 		var outputs, states []*shipment
+		paced := 0 // states whose time had come
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			var flying []*shipment // what Kafka may ack next: any output, the first state
 			firstState := true
@@ -135,7 +187,7 @@ func TestNoStateBeforeItsOutputs(t *testing.T) {
 				firstState = firstState && r.kind == output
 				flying = append(flying, r)
 			}
-			switch kind := rapid.IntRange(0, 2).Draw(t, "kind"); {
+			switch kind := rapid.IntRange(0, 3).Draw(t, "kind"); {
 			case kind == 0:
 				r := out("o")
 				outputs = append(outputs, r)
@@ -143,10 +195,15 @@ func TestNoStateBeforeItsOutputs(t *testing.T) {
 					t.Fatal("refused")
 				}
 			case kind == 1:
-				r := state(fmt.Sprint(len(states)))
+				r := state(fmt.Sprint(rapid.IntRange(0, 3).Draw(t, "key")))
 				states = append(states, r)
 				before[r] = slices.Clone(outputs)
 				if l.put(r) != nil {
+					t.Fatal("refused")
+				}
+			case kind == 2:
+				paced = len(states)
+				if l.pace() != nil {
 					t.Fatal("refused")
 				}
 			case len(flying) > 0:
@@ -156,26 +213,38 @@ func TestNoStateBeforeItsOutputs(t *testing.T) {
 					t.Fatal("refused")
 				}
 			}
-			n := 0
-			for _, r := range s.list {
-				if r.kind != rowState {
-					continue
-				}
-				if r != states[n] {
-					t.Fatal("states changed their order")
-				}
-				n++
-				for _, o := range before[r] {
-					if !acked[o] {
-						t.Fatal("a state left before an output that stands before it was acked")
-					}
-				}
-			}
-			if n < len(states) && !slices.ContainsFunc(before[states[n]], func(o *shipment) bool { return !acked[o] }) {
-				t.Fatal("a state is held for nothing")
-			}
+			checkStates(t, s.list, states, paced, func(r *shipment) bool {
+				return !slices.ContainsFunc(before[r], func(o *shipment) bool { return !acked[o] })
+			})
 		}
 	})
+}
+
+// checkStates holds the states that were sent against those that were put: in order, without those that another one stands
+// for, and none before or long after it may leave.
+func checkStates(t *rapid.T, sent, put []*shipment, paced int, free func(*shipment) bool) {
+	next := 0 // in put
+	for _, r := range sent {
+		if r.kind != rowState {
+			continue
+		}
+		for next < len(put) && put[next] != r {
+			newer := slices.IndexFunc(put[next+1:], func(o *shipment) bool { return o.older == put[next] })
+			if newer < 0 || put[next+1+newer].key != put[next].key {
+				t.Fatal("states changed their order, or one is lost")
+			}
+			next++
+		}
+		if next++; !free(r) {
+			t.Fatal("a state left before an output that stands before it was acked")
+		}
+	}
+	for next < paced && put[next].superseded {
+		next++
+	}
+	if next < paced && free(put[next]) {
+		t.Fatal("a state is held for nothing")
+	}
 }
 
 func TestHeadersOfAnOutputAreSortedAndTheirCauseIsNew(t *testing.T) {
@@ -197,7 +266,7 @@ func TestBudgetBoundsAndEnds(t *testing.T) {
 	require.NoError(t, b.take(500), "a record larger than the budget goes alone")
 	waiting := make(chan error)
 	go func() { waiting <- b.take(1) }()
-	b.give(500)
+	b.giveAll(&shipment{value: make([]byte, 500)})
 	require.NoError(t, <-waiting)
 	require.NoError(t, b.take(1))
 	go func() { waiting <- b.take(1) }()

@@ -27,7 +27,7 @@ type partitionStore struct {
 	mu       sync.Mutex
 	memory   map[string]storeEntry // newest value of rows that are not on disk yet
 	cache    rowCache              // some rows as they are on disk
-	unacked  []storeEntry          // set by folds, in the order of their changelog records
+	set      *storeEntry           // the row that is set and has no shipment yet
 	ready    []storeEntry          // to be written with the next flush, in order
 	sequence uint64
 	next     int64 // changelog offset after the last record read or acked
@@ -207,22 +207,21 @@ func (s *partitionStore) acked(r *shipment, offset int64) error {
 		}
 		return nil
 	}
-	return s.ackRow(r.key)
+	return s.ackRow(r)
 }
 
-func (s *partitionStore) ackRow(key string) error {
-	if len(s.unacked) == 0 || s.unacked[0].key != key {
-		return fmt.Errorf("the changelog acked a row of %q, but the store waits for another: this is a bug in the wire", key)
+func (s *partitionStore) ackRow(r *shipment) error {
+	fresh := r.fresh
+	for older := r.older; older != nil; older = older.older {
+		fresh = fresh || older.fresh
 	}
-	if err := s.census.take(s.unacked[0].value, s.unacked[0].fresh); err != nil {
+	if err := s.census.take(r.value, fresh); err != nil {
 		return err
 	}
-	s.ready = append(s.ready, s.unacked[0])
-	s.unacked[0] = storeEntry{}
-	s.unacked = s.unacked[1:]
-	if _, suspect := s.suspects[key]; suspect && !s.frozen {
-		delete(s.suspects, key)
-		s.ready = append(s.ready, storeEntry{kind: kindSuspect, key: key})
+	s.ready = append(s.ready, storeEntry{kind: kindRow, key: r.key, value: r.value, sequence: r.sequence})
+	if _, suspect := s.suspects[r.key]; suspect && !s.frozen {
+		delete(s.suspects, r.key)
+		s.ready = append(s.ready, storeEntry{kind: kindSuspect, key: r.key})
 	}
 	if len(s.ready) >= storeFlushRows {
 		return s.flushLocked()
@@ -384,7 +383,19 @@ func (s *partitionStore) Set(key string, value []byte) error {
 	s.sequence++
 	e := storeEntry{kind: kindRow, key: key, value: value, sequence: s.sequence, fresh: fresh}
 	s.memory[key] = e
-	s.unacked = append(s.unacked, e)
+	s.set = &e
+	return nil
+}
+
+// ship tells a row's changelog record which row it is.
+func (s *partitionStore) ship(r *shipment) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.set == nil || s.set.key != r.key {
+		return fmt.Errorf("a record says the row of %q, but another was set: this is a bug in the wire", r.key)
+	}
+	r.sequence, r.fresh = s.set.sequence, s.set.fresh
+	s.set = nil
 	return nil
 }
 

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -35,6 +36,9 @@ type producer struct {
 	broken     func(error) // ends the process; called on any failure
 
 	generations []atomic.Int64 // offset of this owner's takeover record in each changelog partition
+
+	stopPacing context.CancelFunc
+	pacing     sync.WaitGroup
 }
 
 func newProducer(partitions int32, table string, b *budget, store func(int32) *partitionStore, broken func(error)) *producer {
@@ -52,6 +56,23 @@ func newProducer(partitions int32, table string, b *budget, store func(int32) *p
 // Emit is a part of goka.Producer that nothing calls: without headers there is no lane.
 func (p *producer) Emit(topic, key string, value []byte) *goka.Promise {
 	return p.EmitWithHeaders(topic, key, value, nil)
+}
+
+// start begins to carry records.
+func (p *producer) start(out sender) {
+	ctx, stop := context.WithCancel(context.Background())
+	p.out, p.stopPacing = out, stop
+	p.pacing.Go(func() { every(ctx, rowPace, p.pace) })
+}
+
+// pace lets the rows leave that are held for a newer one.
+func (p *producer) pace() {
+	for _, l := range p.lanes {
+		if err := l.pace(); err != nil {
+			p.broken(fmt.Errorf("hand over the rows: %w", err))
+			return
+		}
+	}
 }
 
 // EmitWithHeaders puts an output or a row's changelog record into its lane.
@@ -89,6 +110,9 @@ func (p *producer) change(kind shipmentKind, partition int32, store *partitionSt
 
 func (p *producer) put(lane int32, s *shipment) {
 	err := p.budget.take(s.size())
+	if err == nil && s.kind == rowState && s.store != nil {
+		err = s.store.ship(s)
+	}
 	if err == nil {
 		err = p.lanes[lane].put(s)
 	}
@@ -96,9 +120,7 @@ func (p *producer) put(lane int32, s *shipment) {
 		return
 	}
 	p.broken(fmt.Errorf("hand over a record for %s/%d: %w", s.topic, s.partition, err))
-	if s.finish != nil {
-		s.finish(nil, err)
-	}
+	s.tell(nil, err)
 }
 
 func (p *producer) generation(partition int32) []topology.Header {
@@ -116,10 +138,8 @@ func (p *producer) acked(s *shipment, offset int64) {
 		failpoint(PointChangelogAcked)
 		err = s.store.acked(s, offset)
 	}
-	p.budget.give(s.size())
-	if s.finish != nil {
-		s.finish(&sarama.ProducerMessage{Topic: s.topic, Partition: s.partition, Offset: offset}, nil)
-	}
+	p.budget.giveAll(s)
+	s.tell(&sarama.ProducerMessage{Topic: s.topic, Partition: s.partition, Offset: offset}, nil)
 	if e := s.lane.acked(s); err == nil {
 		err = e
 	}
@@ -135,10 +155,8 @@ func (p *producer) failed(s *shipment, err error) {
 		return
 	}
 	p.broken(fmt.Errorf("deliver a record to %s/%d: %w", s.topic, s.partition, err))
-	p.budget.give(s.size())
-	if s.finish != nil {
-		s.finish(nil, err)
-	}
+	p.budget.giveAll(s)
+	s.tell(nil, err)
 }
 
 // stop gives up everything that is not acked, for ever. The lanes are closed before the purge: a record sent after it
@@ -153,9 +171,7 @@ func (p *producer) stop(err error) {
 		p.out.purge()
 	}
 	for _, s := range held {
-		if s.finish != nil {
-			s.finish(nil, err)
-		}
+		s.tell(nil, err)
 	}
 }
 
@@ -165,6 +181,8 @@ func (p *producer) Close() error {
 	if err != nil {
 		p.stop(err)
 	}
+	p.stopPacing()
+	p.pacing.Wait()
 	p.out.close()
 	return err
 }
@@ -206,10 +224,13 @@ func (b *budget) take(size int64) error {
 	return nil
 }
 
-func (b *budget) give(size int64) {
+// giveAll gives back what a shipment took, and those that it stands for.
+func (b *budget) giveAll(s *shipment) {
 	b.mu.Lock()
-	b.records--
-	b.bytes -= size
+	for ; s != nil; s = s.older {
+		b.records--
+		b.bytes -= s.size()
+	}
 	b.mu.Unlock()
 	b.room.Broadcast()
 }
@@ -259,6 +280,6 @@ func (g *group) buildProducer([]string, string, func() hash.Hash32) (goka.Produc
 	if err != nil {
 		return nil, err
 	}
-	g.producer.out = out
+	g.producer.start(out)
 	return g.producer, nil
 }

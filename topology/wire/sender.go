@@ -5,6 +5,7 @@ package wire
 import (
 	"sync/atomic"
 
+	"github.com/IBM/sarama"
 	"github.com/lovoo/goka"
 
 	"github.com/parley-im/parley/topology"
@@ -33,8 +34,8 @@ type shipmentKind uint8
 
 const (
 	output   shipmentKind = iota // leaves at once
-	rowState                     // a changelog record of a row: waits for the outputs before it
-	takeover                     // a takeover record or its tombstone: waits likewise
+	rowState                     // a changelog record of a row: waits for the outputs before it, and for its pace
+	takeover                     // a takeover record or its tombstone: waits for the outputs and the rows before it
 )
 
 // shipment is a record on its way to Kafka, with what must happen when it is there.
@@ -47,9 +48,15 @@ type shipment struct {
 
 	kind   shipmentKind
 	lane   *lane
-	need   uint64 // output: its number in the lane; else: the outputs that must be acked before it leaves
+	number uint64 // in the lane, among its outputs or its changelog records
+	need   uint64 // changelog record: the outputs that must be acked before it leaves
 	store  *partitionStore
 	finish goka.PromiseFinisher // nil = nobody waits
+
+	older      *shipment // row: the one that it supersedes, which is done when this one is
+	superseded bool      // row: another one leaves in its place
+	sequence   uint64    // row: its number in the store
+	fresh      bool      // row: the key had none before
 
 	answered atomic.Bool // by the sender: acked or failed
 	pending  *pending    // whoever waits at an emitter
@@ -61,4 +68,13 @@ func (s *shipment) size() int64 {
 		n += len(h.Key) + len(h.Value)
 	}
 	return int64(n)
+}
+
+// tell finishes a shipment, and those that it stands for.
+func (s *shipment) tell(m *sarama.ProducerMessage, err error) {
+	for ; s != nil; s = s.older {
+		if s.finish != nil {
+			s.finish(m, err)
+		}
+	}
 }

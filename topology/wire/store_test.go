@@ -74,13 +74,21 @@ func (t *storeTest) suspects(s *partitionStore) map[string]int64 {
 	return list
 }
 
+// set is a fold that sets a row, and its changelog record.
+func (x *storeTest) set(s *partitionStore, key string, row []byte) *shipment {
+	require.NoError(x.T, s.Set(key, row))
+	r := &shipment{kind: rowState, key: key, value: row}
+	require.NoError(x.T, s.ship(r))
+	return r
+}
+
 func TestRowReachesDiskWhenItsRecordIsAcked(t *testing.T) {
 	x := newStoreTest(t)
 	s := x.open(0)
-	require.NoError(t, s.Set("ann", row(1, "first")))
-	require.NoError(t, s.Set("bob", row(2, "second")))
+	first := x.set(s, "ann", row(1, "first"))
+	x.set(s, "bob", row(2, "second"))
 	x.has(s, "ann", row(1, "first"))
-	require.NoError(t, s.acked(&shipment{kind: rowState, key: "ann"}, 0))
+	require.NoError(t, s.acked(first, 0))
 	s = x.reopen(0)
 	x.has(s, "ann", row(1, "first"))
 	x.has(s, "bob", nil)
@@ -93,26 +101,36 @@ func TestRowReachesDiskWhenItsRecordIsAcked(t *testing.T) {
 func TestNewerUnackedRowStaysVisibleWhenAnOlderIsFlushed(t *testing.T) {
 	x := newStoreTest(t)
 	s := x.open(0)
-	require.NoError(t, s.Set("ann", row(1, "first")))
-	require.NoError(t, s.Set("ann", row(2, "second")))
-	require.NoError(t, s.acked(&shipment{kind: rowState, key: "ann"}, 0))
+	first := x.set(s, "ann", row(1, "first"))
+	x.set(s, "ann", row(2, "second"))
+	require.NoError(t, s.acked(first, 0))
 	require.NoError(t, s.flush())
 	x.has(s, "ann", row(2, "second"))
 }
 
-func TestAckOfAnotherRowIsABug(t *testing.T) {
+func TestRowThatStandsForOlderOnesIsCountedOnce(t *testing.T) {
+	x := newStoreTest(t)
+	s := x.open(0)
+	first, second := x.set(s, "ann", row(1, "first")), x.set(s, "ann", row(2, "second"))
+	second.older = first
+	require.NoError(t, s.acked(second, 0))
+	require.EqualValues(t, 1, s.counted().rows, "the key had no row before the older one")
+	s = x.reopen(0)
+	x.has(s, "ann", row(2, "second"))
+}
+
+func TestRecordOfAnotherRowIsABug(t *testing.T) {
 	x := newStoreTest(t)
 	s := x.open(0)
 	require.NoError(t, s.Set("ann", row(1, "first")))
-	require.Error(t, s.acked(&shipment{kind: rowState, key: "bob"}, 0))
+	require.Error(t, s.ship(&shipment{kind: rowState, key: "bob"}))
 }
 
 func TestSavedOffsetStopsAtAForeignRecord(t *testing.T) {
 	x := newStoreTest(t)
 	s := x.open(0)
 	for i, offset := range []int64{0, 1, 3, 4} { // 2 is somebody else's
-		require.NoError(t, s.Set("ann", row(int64(i+1), "x")))
-		require.NoError(t, s.acked(&shipment{kind: rowState, key: "ann"}, offset))
+		require.NoError(t, s.acked(x.set(s, "ann", row(int64(i+1), "x")), offset))
 	}
 	require.EqualValues(t, 5, s.position())
 	s = x.reopen(0)
@@ -168,8 +186,7 @@ func TestKeyIsSuspectWhileTheLogEndsBehindItsBestRow(t *testing.T) {
 	x.fold(s, "ann", row(9, "caught up"), 4, 1)
 	require.Empty(t, x.suspects(s))
 	// The stale owner comes back with a store that has its own rows, and an offset before its successor's.
-	require.NoError(t, s.Set("bob", row(5, "own")))
-	require.NoError(t, s.acked(&shipment{kind: rowState, key: "bob"}, 6)) // 5 is foreign
+	require.NoError(t, s.acked(x.set(s, "bob", row(5, "own")), 6)) // 5 is foreign
 	s = x.reopen(0)
 	x.fold(s, "bob", row(4, "slow"), 7, 1)
 	x.has(s, "bob", row(5, "own"))
@@ -182,8 +199,7 @@ func TestFrozenStoreForgetsNoSuspectAndNoTakeover(t *testing.T) {
 	x.takeover(s, "t0", 0)
 	x.takeover(s, "t1", 1)
 	x.fold(s, "ann", row(5, "late"), 2, 0)
-	require.NoError(t, s.Set("ann", row(6, "x")))
-	require.NoError(t, s.acked(&shipment{kind: rowState, key: "ann"}, 9)) // foreign records stand between
+	require.NoError(t, s.acked(x.set(s, "ann", row(6, "x")), 9)) // foreign records stand between
 	require.NoError(t, s.acked(&shipment{kind: takeover, key: "t0"}, 10))
 	s = x.reopen(0)
 	require.Contains(t, x.suspects(s), "ann")
