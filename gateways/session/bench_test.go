@@ -118,7 +118,7 @@ func BenchmarkPush(b *testing.B) {
 				if len(ready.Frames) != 1 || ready.Frames[0].GetEvents() == nil {
 					b.Fatalf("the client was told %v", ready.Frames)
 				}
-				if _, err := format.Encode(ready.Frames[0]); err != nil {
+				if _, err := format.Append(nil, ready.Frames[0]); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -4,6 +4,7 @@ package session
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -53,10 +54,14 @@ func (f Format) Read(b []byte, into proto.Message) error {
 	return nil
 }
 
-// Encode writes a frame for a client.
-func (f Format) Encode(frame *pb.ServerFrame) ([]byte, error) {
-	if f == Protobuf {
-		return frame.MarshalVT()
+// Append writes a frame for a client behind what is there.
+func (f Format) Append(to []byte, frame *pb.ServerFrame) ([]byte, error) {
+	if f == JSON {
+		return writeJSON.MarshalAppend(to, frame)
 	}
-	return writeJSON.Marshal(frame)
+	size := frame.SizeVT()
+	to = slices.Grow(to, size)
+	whole := to[:len(to)+size]
+	_, err := frame.MarshalToSizedBufferVT(whole[len(to):])
+	return whole, err
 }

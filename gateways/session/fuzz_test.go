@@ -56,7 +56,7 @@ func FuzzFrame(f *testing.F) {
 			}
 			for _, answer := range ready.Frames {
 				for _, format := range []Format{JSON, Protobuf} {
-					if _, err := format.Encode(answer); err != nil {
+					if _, err := format.Append(nil, answer); err != nil {
 						t.Fatalf("an answer that cannot be written: %v", err)
 					}
 				}

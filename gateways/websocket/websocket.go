@@ -1,8 +1,9 @@
 // Package websocket carries sessions over WebSocket: subprotocols parley.v1.json and parley.v1.proto, one frame a message.
 //
 // A connection costs one small goroutine while it is idle: the reader, in a goroutine of its own so that the handler's
-// memory is given back. A writer exists only while something waits. Nobody ever waits for a slow client: what waits for
-// it is bounded, and when that is full it is cut with a code that tells it to come back and repair.
+// memory is given back. What is said is written at once by whoever says it; a writer exists only while the kernel takes no
+// more. Nobody ever waits for a slow client: what waits for it is bounded, and when that is full it is cut with a code that
+// tells it to come back and repair.
 package websocket
 
 import (
@@ -44,7 +45,7 @@ const (
 const (
 	bufferSize    = 1 << 10          // bytes; the read buffer stays for the life of a connection
 	upgradeWithin = 5 * time.Second  // for the handshake
-	writeWithin   = 10 * time.Second // for one message to be taken by the kernel
+	writeWithin   = 10 * time.Second // for a piece of what waits to be taken by the kernel
 	closeWithin   = time.Second      // for the close frame, and for what is still waiting
 	silentFor     = 75 * time.Second // a client of which nothing is heard for so long is gone
 	pingEvery     = 20 * time.Second // between pings; they ride behind other frames

@@ -1,0 +1,9 @@
+//go:build !unix
+
+// Elsewhere every write gets a goroutine that waits for it.
+
+package websocket
+
+import "syscall"
+
+func try(syscall.RawConn, []byte) int { return 0 }

@@ -1,0 +1,164 @@
+// Writing: frames are encoded one behind another and leave in one call of the kernel, from whoever said them. Only when the
+// kernel takes no more a writer begins, waits for it, and goes.
+
+package websocket
+
+import (
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/parley-im/parley/gateways/session"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+const (
+	bufferBytes = 2 << 10  // of a new buffer
+	bufferKept  = 64 << 10 // bytes of the largest buffer that is kept for others
+	chunkBytes  = 16 << 10 // of one write that waits for the kernel
+	detailMost  = 120      // bytes of a reason in a close frame; RFC 6455 allows 123
+)
+
+// buffer is borrowed by whoever reads or has something to write; an idle connection has none.
+type buffer struct{ bytes []byte }
+
+var buffers = sync.Pool{New: func() any { return &buffer{make([]byte, 0, bufferBytes)} }}
+
+func borrow() *buffer { return buffers.Get().(*buffer) }
+
+func (b *buffer) giveBack() {
+	if cap(b.bytes) <= bufferKept {
+		b.bytes = b.bytes[:0]
+		buffers.Put(b)
+	}
+}
+
+// add encodes a frame behind what waits.
+func (c *conn) add(frame *pb.ServerFrame) error {
+	kind := websocket.TextMessage
+	if c.format == session.Protobuf {
+		kind = websocket.BinaryMessage
+	}
+	message := borrow()
+	defer message.giveBack()
+	var err error
+	if message.bytes, err = c.format.Append(message.bytes, frame); err != nil {
+		return err
+	}
+	c.frame(kind, message.bytes)
+	c.frames++
+	return nil
+}
+
+// control lets a control frame wait.
+func (c *conn) control(kind int, data []byte) { c.frame(kind, data) }
+
+// frame lets one WebSocket frame wait, whole and unmasked, as servers send them (RFC 6455, 5.2).
+func (c *conn) frame(kind int, payload []byte) {
+	if c.waiting == nil {
+		c.waiting = borrow()
+	}
+	const final, len16, len64 = 0x80, 126, 127
+	to := append(c.waiting.bytes, final|byte(kind))
+	switch n := len(payload); {
+	case n < len16:
+		to = append(to, byte(n))
+	case n < 1<<16:
+		to = binary.BigEndian.AppendUint16(append(to, len16), uint16(n))
+	default:
+		to = binary.BigEndian.AppendUint64(append(to, len64), uint64(n))
+	}
+	c.waiting.bytes = append(to, payload...)
+}
+
+// forget throws away what waits.
+func (c *conn) forget() {
+	if c.waiting != nil {
+		c.waiting.giveBack()
+	}
+	c.waiting, c.frames = nil, 0
+}
+
+// flush writes what waits, without ever waiting for the kernel.
+func (c *conn) flush() {
+	if c.socket == nil || c.writing || c.dead {
+		return
+	}
+	if c.closing != nil && !c.closing.said {
+		c.closing.said = true
+		c.control(websocket.CloseMessage, websocket.FormatCloseMessage(c.closing.code, c.closing.detail))
+	}
+	if c.waiting == nil {
+		return
+	}
+	batch := c.waiting
+	c.waiting, c.frames = nil, 0
+	if n := try(c.raw, batch.bytes); n < len(batch.bytes) {
+		c.writing = true
+		go c.write(batch, n)
+		return
+	}
+	batch.giveBack()
+	c.emptied()
+}
+
+// emptied: nothing waits. Behind a close frame the reader ends, when the client answered or did not.
+func (c *conn) emptied() {
+	c.release()
+	if c.closing != nil {
+		c.leaving.Store(true)
+		c.bury()
+		_ = c.net.SetReadDeadline(time.Now().Add(closeWithin))
+	}
+}
+
+// write waits for the kernel to take what is left of a batch and what came meanwhile, and goes.
+func (c *conn) write(batch *buffer, from int) {
+	for {
+		err := c.push(batch.bytes[from:])
+		batch.giveBack()
+		c.mu.Lock()
+		if err != nil {
+			c.bury()
+			c.mu.Unlock()
+			c.socket.Close() // the reader notices
+			return
+		}
+		c.writing = false
+		if c.dead || c.waiting == nil && (c.closing == nil || c.closing.said) {
+			if !c.dead {
+				_ = c.net.SetWriteDeadline(time.Time{})
+				c.emptied()
+			}
+			c.mu.Unlock()
+			return
+		}
+		if c.closing != nil && !c.closing.said {
+			c.closing.said = true
+			c.control(websocket.CloseMessage, websocket.FormatCloseMessage(c.closing.code, c.closing.detail))
+		}
+		batch, from = c.waiting, 0
+		c.waiting, c.frames, c.writing = nil, 0, true
+		c.mu.Unlock()
+	}
+}
+
+// push writes in pieces, each of which must be taken in time: who takes a little now and then is not cut in the middle.
+func (c *conn) push(bytes []byte) error {
+	for len(bytes) > 0 {
+		c.mu.Lock()
+		if !c.slow { // who is cut has its deadline
+			_ = c.net.SetWriteDeadline(time.Now().Add(writeWithin))
+		}
+		c.mu.Unlock()
+		n, err := c.net.Write(bytes[:min(len(bytes), chunkBytes)])
+		if err != nil {
+			return err
+		}
+		bytes = bytes[n:]
+	}
+	return nil
+}
