@@ -4,6 +4,7 @@ package gateways
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -11,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-im/parley/gateways/session"
@@ -45,6 +46,7 @@ func (g *Gateway) Enter(carrier session.Carrier, who session.Caller) (session.Li
 	now := time.Now().UnixMilli()
 	c.session = session.New(session.Config{
 		ID: uuid.Must(uuid.NewV7()).String(), Verify: g.cfg.Verifier.Verify, Quiet: who.Quiet, FromHead: who.FromHead,
+		LeaseMS: g.cfg.Limits.PresenceLease.Milliseconds(),
 	}, now)
 	c.deadline.Store(now + session.HelloWithinMS)
 	if err := g.admit(c); err != nil {
@@ -56,9 +58,8 @@ func (g *Gateway) Enter(carrier session.Carrier, who session.Caller) (session.Li
 
 // Said takes a frame of the client. The keys that it needs are fetched before the step.
 func (c *connection) Said(frame *pb.ClientFrame) {
-	word := wordOf(frame)
 	if refused := c.overRate(frame); refused != nil {
-		c.gate.meter.frames.WithLabelValues(word, "throttled").Inc()
+		c.gate.meter.heard(frame, "throttled")
 		c.step(*refused)
 		return
 	}
@@ -71,7 +72,7 @@ func (c *connection) Said(frame *pb.ClientFrame) {
 			c.gate.cfg.Logger.Warn("no sealing key", "error", err)
 		}
 	}
-	c.gate.meter.frames.WithLabelValues(word, "taken").Inc()
+	c.gate.meter.heard(frame, "taken")
 	c.step(said)
 	if frame.GetHello() != nil {
 		c.known()
@@ -104,7 +105,7 @@ func (c *connection) known() {
 
 // Garbled takes what could not be read.
 func (c *connection) Garbled(why session.Garbled) {
-	c.gate.meter.frames.WithLabelValues("none", "garbled").Inc()
+	c.gate.meter.heard(nil, "garbled")
 	c.step(why)
 }
 
@@ -163,35 +164,44 @@ func (c *connection) produce(command session.Command) *session.Failed {
 	done := func(err error) {
 		switch {
 		case err != nil:
-			c.gate.meter.produced.WithLabelValues(command.Topic, "failed").Inc()
+			c.gate.meter.produced(command.Topic, "failed")
 			c.step(session.Failed{ID: command.ID, RetryAfterMS: retryMS})
 		default:
-			c.gate.meter.produced.WithLabelValues(command.Topic, "kept").Inc()
+			c.gate.meter.produced(command.Topic, "kept")
 			if command.ID != 0 {
 				c.step(session.Acked{ID: command.ID})
 			}
 		}
 	}
 	if err := c.gate.cfg.Emit(command.Topic, command.Key, value, headers(), done); err != nil {
-		c.gate.meter.produced.WithLabelValues(command.Topic, "overloaded").Inc()
+		c.gate.meter.produced(command.Topic, "overloaded")
 		return &session.Failed{ID: command.ID, Overloaded: true, RetryAfterMS: retryMS}
 	}
 	return nil
 }
 
+// tracer is of whoever records spans in this process; of nobody, as a rule.
+var tracer = otel.Tracer("parley/gateways")
+
 // headers begins a walk through the house: everything that this command causes carries the same correlation id.
 func headers() []topology.Header {
 	id := uuid.Must(uuid.NewV7())
-	ctx, span := otel.Tracer("parley/gateways").Start(context.Background(), "command")
+	_, span := tracer.Start(context.Background(), "command")
 	defer span.End()
-	out := []topology.Header{{Key: topology.HeaderCorrelation, Value: id[:]}}
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, carrier)
-	trace := carrier.Get("traceparent")
-	if trace == "" { // nobody records spans here: the id still binds the walk together
-		trace = fmt.Sprintf("00-%x-%x-00", id[:], id[8:])
+	at := span.SpanContext()
+	if !at.IsValid() { // nobody records spans here: the id still binds the walk together
+		at = trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID(id), SpanID: trace.SpanID(id[8:])})
 	}
-	return append(out, topology.Header{Key: topology.HeaderTrace, Value: []byte(trace)})
+	return []topology.Header{{Key: topology.HeaderCorrelation, Value: id[:]}, {Key: topology.HeaderTrace, Value: traceparent(at)}}
+}
+
+// traceparent is how W3C's Trace Context says a span: version, trace, span, flags.
+func traceparent(at trace.SpanContext) []byte {
+	traceID, spanID, flags := at.TraceID(), at.SpanID(), at.TraceFlags()
+	out := append(make([]byte, 0, len("00-")+2*len(traceID)+len("-")+2*len(spanID)+len("-00")), "00-"...)
+	out = append(hex.AppendEncode(out, traceID[:]), '-')
+	out = append(hex.AppendEncode(out, spanID[:]), '-')
+	return hex.AppendEncode(out, []byte{byte(flags & trace.FlagsSampled)})
 }
 
 // ask puts a question to the views and steps with the answer; without one the session hears that too.
@@ -246,60 +256,4 @@ func (g *Gateway) question(ctx context.Context, query proto.Message) (answer pro
 		return nil, nil, err
 	}
 	return answer, opener, nil
-}
-
-// push lets news wait for the session. What has no room is dropped: the session notices the gap and repairs.
-func (c *connection) push(in ...session.Input) {
-	c.pushMu.Lock()
-	defer c.pushMu.Unlock()
-	room := maxPushes - len(c.pushes)
-	if room < len(in) {
-		c.gate.meter.dropped.Add(float64(len(in) - max(room, 0)))
-		in = in[:max(room, 0)]
-	}
-	c.pushes = append(c.pushes, in...)
-	if !c.pushing && len(c.pushes) > 0 {
-		c.pushing = true
-		go c.pump()
-	}
-}
-
-// pump steps the session with what waits, and ends. It may wait for keys; nobody waits for it.
-func (c *connection) pump() {
-	for {
-		c.pushMu.Lock()
-		batch := c.pushes
-		c.pushes = nil
-		if len(batch) == 0 {
-			c.pushing = false
-			c.pushMu.Unlock()
-			return
-		}
-		c.pushMu.Unlock()
-		for _, in := range batch {
-			if pushed, ok := in.(session.Pushed); ok && len(pushed.Inbox) > 0 {
-				if in = c.opened(pushed); in == nil {
-					continue
-				}
-			}
-			c.step(in)
-		}
-	}
-}
-
-// opened adds the keys to a push. Without them the push is dropped: the repair tries again, and nothing is called erased
-// that is not.
-func (c *connection) opened(pushed session.Pushed) session.Input {
-	var keys []string
-	for _, event := range pushed.Inbox {
-		keys = append(keys, session.Needs(event)...)
-	}
-	opener, err := c.gate.ring.Opener(c.gate.ctx, keys)
-	if err != nil {
-		c.gate.meter.dropped.Inc()
-		c.gate.cfg.Logger.Warn("a push could not be opened", "error", err)
-		return nil
-	}
-	pushed.Open = opener
-	return pushed
 }

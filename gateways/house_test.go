@@ -193,7 +193,7 @@ func (m *memory) People(_ context.Context, q *pb.PeopleQuery, _ ...callopt.Optio
 // house is the small house.
 type house struct {
 	*memory
-	t        *testing.T
+	t        testing.TB
 	gate     *Gateway
 	url      string
 	signer   ed25519.PrivateKey
@@ -202,7 +202,7 @@ type house struct {
 	stop     context.CancelFunc // of the dispatcher
 }
 
-func newHouse(t *testing.T, change func(*Config)) *house {
+func newHouse(t testing.TB, change func(*Config)) *house {
 	t.Helper()
 	h := &house{t: t, memory: &memory{inboxes: map[string][]*pb.InboxEvent{}, numbers: map[string]uint64{}}}
 	private, public, err := token.Pair(t.TempDir())
@@ -276,7 +276,7 @@ func (h *house) token(user string) string {
 
 // device is a client of the Protobuf subprotocol. It complains about gaps and repeats.
 type device struct {
-	t      *testing.T
+	t      testing.TB
 	socket *websocket.Conn
 	next   uint64
 	cursor *pb.Cursor

@@ -35,6 +35,7 @@ type Limits struct {
 	FramesPerConnection   float64       // frames a second; default 20, in bursts of four seconds
 	FramesPerUser         float64       // frames a second over all connections; default 40, in bursts of four seconds
 	ReturnWithin          time.Duration // after a drain people come back spread over this time; default 10 s
+	PresenceLease         time.Duration // for which somebody is shown as there after a gateway crashed; default 15 min, most 1 h
 }
 
 const burstSeconds = 4
@@ -57,6 +58,9 @@ func (l Limits) OrDefaults() Limits {
 	orRate(&l.EntersPerAddress, 50)
 	orRate(&l.FramesPerConnection, 20)
 	orRate(&l.FramesPerUser, 40)
+	if l.PresenceLease == 0 {
+		l.PresenceLease = session.LeaseMS * time.Millisecond
+	}
 	if l.ReturnWithin == 0 {
 		l.ReturnWithin = 10 * time.Second
 	}

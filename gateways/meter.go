@@ -16,7 +16,7 @@ type meter struct {
 	frames      *prometheus.CounterVec // word, outcome
 	answers     *prometheus.CounterVec // word
 	closed      *prometheus.CounterVec // reason
-	produced    *prometheus.CounterVec // topic, outcome
+	commands    *prometheus.CounterVec // topic, outcome
 	pushed      prometheus.Counter
 	dropped     prometheus.Counter
 	repairs     prometheus.Counter
@@ -40,7 +40,7 @@ func newMeter(r prometheus.Registerer) *meter {
 		frames:      counters("client_frames_total", "Frames of clients, by word and what became of them.", "word", "outcome"),
 		answers:     counters("server_frames_total", "Frames to clients, by word.", "word"),
 		closed:      counters("closed_total", "Sessions that ended, by reason.", "reason"),
-		produced:    counters("commands_total", "Commands handed to the log, by topic and outcome.", "topic", "outcome"),
+		commands:    counters("commands_total", "Commands handed to the log, by topic and outcome.", "topic", "outcome"),
 		pushed:      counter("pushes_total", "Records that dispatchers pushed."),
 		dropped:     counter("pushes_dropped_total", "Pushes that were dropped, and are repaired."),
 		repairs:     counter("repairs_total", "Differences asked for sessions."),
@@ -48,19 +48,25 @@ func newMeter(r prometheus.Registerer) *meter {
 		links:       gauge("dispatchers", "Dispatchers that this gateway is attached to."),
 	}
 	if r != nil {
-		r.MustRegister(m.connections, m.turnedAway, m.frames, m.answers, m.closed, m.produced, m.pushed, m.dropped, m.repairs, m.cut, m.links)
+		r.MustRegister(m.connections, m.turnedAway, m.frames, m.answers, m.closed, m.commands, m.pushed, m.dropped, m.repairs, m.cut, m.links)
 	}
 	return m
 }
 
+// said counts frames to clients.
 func (m *meter) said(frames []*pb.ServerFrame) {
 	for _, frame := range frames {
-		m.answers.WithLabelValues(oneofWord(frame.ProtoReflect())).Inc()
+		m.answers.WithLabelValues(serverWords.of(frame.GetWord())).Inc()
 	}
 }
 
-// wordOf is the name of a frame's word; "none" when there is none.
-func wordOf(frame *pb.ClientFrame) string { return oneofWord(frame.ProtoReflect()) }
+// heard counts a frame of a client; nil when it could not be read.
+func (m *meter) heard(frame *pb.ClientFrame, outcome string) {
+	m.frames.WithLabelValues(clientWords.of(frame.GetWord()), outcome).Inc()
+}
+
+// produced counts a command.
+func (m *meter) produced(topic, outcome string) { m.commands.WithLabelValues(topic, outcome).Inc() }
 
 func closeWord(reason session.Reason) string {
 	words := [...]string{"ended", "misused", "unauthenticated", "hello_late", "restarting", "overwhelmed"}

@@ -221,18 +221,54 @@ func (b *switchboard) repairReturned(ctx context.Context) {
 	}
 }
 
-// records tells sessions of records that came.
+// delivery is news for one session.
+type delivery struct {
+	to *connection
+	in session.Pushed
+}
+
+// records tells sessions of records that came. What came for one inbox at once is told at once.
 func (b *switchboard) records(records []*pb.PushedRecord) {
 	b.gate.meter.pushed.Add(float64(len(records)))
+	news := gather(records)
+	deliveries := make([]delivery, 0, len(news))
+	b.mu.Lock()
+	for _, n := range news {
+		for c := range b.wanted[n.sub] {
+			deliveries = append(deliveries, delivery{c, n.in})
+		}
+	}
+	b.mu.Unlock()
+	for _, d := range deliveries {
+		d.to.deliver(d.in)
+	}
+}
+
+// heard is what records said under one key.
+type heard struct {
+	sub session.Subscription
+	in  session.Pushed
+}
+
+// gather reads records, in the order in which each inbox, or another record, is met first.
+func gather(records []*pb.PushedRecord) []heard {
+	news := make([]heard, 0, len(records))
+	at := make(map[string]int, len(records)) // of an inbox in news
 	for _, r := range records {
 		in, ok := decode(r)
 		if !ok {
 			continue // whatever it is, the numbers show that something is missing
 		}
-		for _, c := range b.listeners(session.Subscription{Topic: r.GetTopic(), Key: r.GetKey()}) {
-			c.push(in)
+		if i, again := at[in.Key]; again && len(in.Inbox) > 0 {
+			news[i].in.Inbox = append(news[i].in.Inbox, in.Inbox...)
+			continue
 		}
+		if len(in.Inbox) > 0 {
+			at[in.Key] = len(news)
+		}
+		news = append(news, heard{session.Subscription{Topic: r.GetTopic(), Key: r.GetKey()}, in})
 	}
+	return news
 }
 
 // decode reads a record once for all sessions that want it.
@@ -280,6 +316,6 @@ func (b *switchboard) whispered(w *pb.Whisper) {
 		return
 	}
 	for _, c := range b.listeners(session.Subscription{Topic: session.InboxEvents, Key: w.GetUser()}) {
-		c.push(session.Whispered{Frame: frame})
+		c.deliver(session.Whispered{Frame: frame})
 	}
 }

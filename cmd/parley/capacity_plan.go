@@ -39,7 +39,7 @@ const (
 	frameBytes       = 70    // around an event: envelope, WebSocket, TCP and IP
 	redisCopies      = 2     // a primary and a replica
 	month            = 30    // days
-	renewsEvery      = session.LeaseMS / 2 * time.Millisecond
+	renewsEvery      = session.RenewMS * time.Millisecond
 )
 
 // inRedis and inDocuments are the names of the stores among the places of the costs.

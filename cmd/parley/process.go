@@ -113,7 +113,7 @@ func (s Settings) plan() topology.Plan {
 func (s Settings) limits() gateways.Limits {
 	return gateways.Limits{
 		Connections: s.Connections, ConnectionsPerUser: s.ConnectionsPerUser, ConnectionsPerAddress: s.ConnectionsPerAddress,
-		EntersPerAddress: s.EntersPerAddress, FramesPerConnection: s.FramesPerConnection, FramesPerUser: s.FramesPerUser,
+		EntersPerAddress: s.EntersPerAddress, FramesPerConnection: s.FramesPerConnection, FramesPerUser: s.FramesPerUser, PresenceLease: s.PresenceLease,
 	}
 }
 

@@ -51,6 +51,8 @@ type Settings struct {
 	FramesPerConnection   float64 `koanf:"frames-per-connection" doc:"frames a second of one connection, in bursts of four seconds"`
 	FramesPerUser         float64 `koanf:"frames-per-person" doc:"frames a second of one person over all connections, in bursts of four seconds"`
 
+	PresenceLease time.Duration `koanf:"presence-lease" doc:"for which somebody is shown as there after a gateway crashed; renewed after two thirds of it; at most 1h"`
+
 	Redis     string `koanf:"redis" doc:"Redis address, host:port or redis:// URL"`
 	Documents string `koanf:"documents" doc:"where documents are kept: mongodb://... or pebble (under data; one process only)"`
 
@@ -81,7 +83,8 @@ func defaults() Settings {
 		CommandRate: house.CommandRate, CommandBurst: house.CommandBurst, FanOut: house.FanOut,
 		Connections: limits.Connections, ConnectionsPerUser: limits.ConnectionsPerUser, ConnectionsPerAddress: limits.ConnectionsPerAddress,
 		EntersPerAddress: limits.EntersPerAddress, FramesPerConnection: limits.FramesPerConnection, FramesPerUser: limits.FramesPerUser,
-		Brokers: "127.0.0.1:9092", Partitions: 64, Replication: 3, Data: ".data/parley", Session: 10 * time.Second,
+		PresenceLease: limits.PresenceLease,
+		Brokers:       "127.0.0.1:9092", Partitions: 64, Replication: 3, Data: ".data/parley", Session: 10 * time.Second,
 		Redis: "127.0.0.1:6379", Documents: "mongodb://127.0.0.1:27017/parley",
 		HTTP: "127.0.0.1:8080", Admin: "127.0.0.1:9100",
 		QueryBind: "127.0.0.1:9101", PushBind: "127.0.0.1:9102", KeyBind: "127.0.0.1:9103",

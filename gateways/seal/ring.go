@@ -13,6 +13,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/expirable"
@@ -72,12 +74,32 @@ func (s *Sealer) Seal(text string) (*pb.Sealed, error) {
 	return &pb.Sealed{KeyId: s.id, Nonce: nonce, Ciphertext: s.aead.Seal(nil, nonce, []byte(text), []byte(s.id))}, nil
 }
 
-// Opener opens with the keys that were fetched for it. A key that is not among them is gone.
-type Opener map[string]cipher.AEAD
+// Opener opens with the keys that were fetched for it, which stand in order. A key that is not among them is gone.
+type Opener []opening
+
+type opening struct {
+	id   string
+	aead cipher.AEAD // nil = destroyed or unknown
+}
+
+// with adds a key; sort is called behind the last.
+func (o Opener) with(id string, aead cipher.AEAD) Opener { return append(o, opening{id, aead}) }
+
+func (o Opener) sort() {
+	slices.SortFunc(o, func(a, b opening) int { return strings.Compare(a.id, b.id) })
+}
+
+func (o Opener) aead(id string) cipher.AEAD {
+	i, ok := slices.BinarySearchFunc(o, id, func(a opening, id string) int { return strings.Compare(a.id, id) })
+	if !ok {
+		return nil
+	}
+	return o[i].aead
+}
 
 // Open opens text; ok is false when its key is gone or it was tampered with.
 func (o Opener) Open(sealed *pb.Sealed) (string, bool) {
-	aead := o[sealed.GetKeyId()]
+	aead := o.aead(sealed.GetKeyId())
 	if aead == nil || len(sealed.GetNonce()) != nonceSize {
 		return "", false
 	}
@@ -116,27 +138,47 @@ func (r *Ring) Sealer(ctx context.Context, user string) (*Sealer, error) {
 	return made.(*Sealer), nil
 }
 
-// Opener fetches keys, those that are not kept in as few questions as may be. An error means that nobody knows whether
-// they are gone: then nothing may be shown as erased.
-func (r *Ring) Opener(ctx context.Context, ids []string) (Opener, error) {
-	found := make(Opener, len(ids))
-	var missing []string
+// Kept is an opener with keys that are all in memory, or none.
+func (r *Ring) Kept(ids []string) (Opener, bool) {
+	found := make(Opener, 0, len(ids))
 	for _, id := range ids {
 		aead, ok := r.opening.Get(id)
 		if !ok {
-			missing = append(missing, id)
-			continue
+			return nil, false
 		}
-		found[id] = aead
+		found = found.with(id, aead)
 	}
-	if len(missing) == 0 {
-		return found, nil
+	found.sort()
+	return found, true
+}
+
+// Opener fetches keys, those that are not kept in as few questions as may be. An error means that nobody knows whether
+// they are gone: then nothing may be shown as erased.
+func (r *Ring) Opener(ctx context.Context, ids []string) (Opener, error) {
+	found := make(Opener, 0, len(ids))
+	var missing []string
+	for _, id := range ids {
+		if aead, ok := r.opening.Get(id); ok {
+			found = found.with(id, aead)
+		} else {
+			missing = append(missing, id)
+		}
 	}
+	if len(missing) > 0 {
+		var err error
+		if found, err = r.fetch(ctx, found, missing); err != nil {
+			return nil, err
+		}
+	}
+	found.sort()
+	return found, nil
+}
+
+// fetch adds keys that are not kept.
+func (r *Ring) fetch(ctx context.Context, found Opener, missing []string) (Opener, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWait)
 	defer cancel()
-	for len(missing) > 0 {
-		page := missing[:min(len(missing), FetchLimit)]
-		missing = missing[len(page):]
+	for page := range slices.Chunk(missing, FetchLimit) {
 		answer, err := r.source.OpeningKeys(ctx, &pb.OpeningKeysQuery{KeyIds: page})
 		if err != nil {
 			return nil, fmt.Errorf("seal: the key service opens nothing: %w", err)
@@ -150,7 +192,7 @@ func (r *Ring) Opener(ctx context.Context, ids []string) (Opener, error) {
 				return nil, err
 			}
 			r.opening.Add(page[i], aead)
-			found[page[i]] = aead
+			found = found.with(page[i], aead)
 		}
 	}
 	return found, nil

@@ -216,6 +216,11 @@ func openMembers(now int64, conversation string, answer *pb.MembersAnswer, open 
 
 // Needs says which keys open an answer or a push.
 func Needs(message proto.Message) []string {
+	if event, ok := message.(*pb.InboxEvent); ok { // most of what is pushed: a message has its text and nothing else sealed
+		if body := event.GetConversation().GetEvent().GetMessageSent().GetBody(); body != nil {
+			return []string{body.GetKeyId()}
+		}
+	}
 	var c Collector
 	switch m := message.(type) {
 	case *pb.InboxEvent:

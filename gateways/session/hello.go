@@ -3,6 +3,8 @@
 package session
 
 import (
+	"hash/fnv"
+
 	"github.com/parley-im/parley/schemas/name"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
@@ -40,8 +42,7 @@ func (s *Session) hello(now int64, frame *pb.ClientFrame) {
 		s.askHead()
 	}
 	if !s.cfg.Quiet {
-		s.setPresence(now + LeaseMS)
-		s.renewMS = now + LeaseMS/2
+		s.lease(now)
 	}
 }
 
@@ -86,17 +87,25 @@ func (s *Session) greet(now int64) {
 	}
 }
 
+// lease says that the person is there for a while, and when to say it again: between a half and five sixths of the lease, at
+// a place of each session's own, because after a restart everybody comes within seconds.
+func (s *Session) lease(now int64) {
+	s.setPresence(now + s.cfg.LeaseMS)
+	own := fnv.New32a()
+	_, _ = own.Write([]byte(s.cfg.ID)) // it cannot fail
+	s.renewMS = now + s.cfg.LeaseMS/2 + s.cfg.LeaseMS/3*int64(own.Sum32())>>32
+}
+
 // setPresence leases the person's presence; 0 ends it.
 func (s *Session) setPresence(untilMS int64) {
 	s.produce(0, AccountCommands, s.user, &pb.AccountCommand{Word: &pb.AccountCommand_SetPresence{
 		SetPresence: &pb.SetPresence{SessionId: s.cfg.ID, UntilMs: untilMS}}})
 }
 
-// tickPresence renews the lease at half of its life.
+// tickPresence renews the lease.
 func (s *Session) tickPresence(now int64) {
 	if s.renewMS != 0 && now >= s.renewMS {
-		s.setPresence(now + LeaseMS)
-		s.renewMS = now + LeaseMS/2
+		s.lease(now)
 	}
 }
 

@@ -6,13 +6,18 @@ package session
 const (
 	HelloWithinMS = 5_000  // milliseconds from connection to hello
 	HeartbeatMS   = 20_000 // milliseconds of silence after which each side says something
-	LeaseMS       = 60_000 // milliseconds that a presence lives without renewal
 	SeenEveryMS   = 1_000  // milliseconds between two marks of one conversation
 	ViewsBehindMS = 60_000 // milliseconds for which an event that says "no member" outweighs answers of the views, which may be behind it
 	TypingEveryMS = 1_000  // milliseconds between two signs of typing in one conversation
 	TypingKnowMS  = 30_000 // milliseconds for which the members of a conversation are kept, for typing only
 	DrainWithinMS = 2_000  // milliseconds for which a leaving gateway waits for commands that are out
 	SubscribeMS   = 1_000  // milliseconds for which a difference waits for the subscription to be confirmed
+
+	// Who comes and goes says so; a renewal only keeps somebody present whose gateway could not say the end. So leases are
+	// long: renewals of everybody who is there are records for ever, and nobody reads them.
+	LeaseMS   = 15 * 60_000     // milliseconds that a presence lives without renewal, and after the crash of a gateway
+	LeaseMost = 60 * 60_000     // milliseconds that accounts grant at most
+	RenewMS   = LeaseMS * 2 / 3 // milliseconds between renewals on average
 
 	GapWaitMS    = 200   // milliseconds for which a gap may close by itself
 	RepairMS     = 200   // milliseconds before the first repeat of a repair; doubled each time

@@ -7,6 +7,7 @@
 package session
 
 import (
+	"cmp"
 	"slices"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
@@ -21,6 +22,8 @@ type Config struct {
 	Verify Verify
 	// Quiet sessions announce no presence: they are made for one request.
 	Quiet bool
+	// LeaseMS is how many milliseconds a presence lives without renewal; 0 = LeaseMS of the limits.
+	LeaseMS int64
 	// FromHead makes a client without cursor live from the head of its inbox, instead of waiting for its snapshot.
 	FromHead bool
 }
@@ -69,6 +72,7 @@ type continuation func(now int64, a Answered)
 
 // New makes a session that waits for its hello.
 func New(cfg Config, nowMS int64) *Session {
+	cfg.LeaseMS = min(cmp.Or(cfg.LeaseMS, LeaseMS), LeaseMost)
 	return &Session{cfg: cfg, beganMS: nowMS, spokeMS: nowMS}
 }
 

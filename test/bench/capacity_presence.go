@@ -8,14 +8,15 @@ import (
 	"os"
 	"time"
 
-	"github.com/parley-im/parley/gateways/session"
 	"github.com/parley-im/parley/test/bench/imload"
 )
 
 const (
 	idleConns = 1_000
-	// renewsAfter is when a connection renews its presence for the first time; everybody has come long before.
-	renewsAfter = session.LeaseMS / 2 * time.Millisecond
+	// benchLease is a short one: nobody waits a quarter of an hour. Each is renewed between a half and five sixths of it.
+	benchLease  = time.Minute
+	renewsAfter = benchLease / 2
+	renewsFor   = benchLease / 3
 	renewsAhead = 4 * time.Second // of the first renewal
 )
 
@@ -67,7 +68,7 @@ func (h *house) presence(ctx context.Context, o options, eye *eye) (err error) {
 	came := time.Since(began) // as long as it took them to come, it takes them to renew
 	there := look(settles)
 	waiting := look(time.Until(began.Add(renewsAfter - renewsAhead)))
-	renewed := look(came + 2*renewsAhead)
+	renewed := look(came + renewsAhead + renewsFor + renewsAhead/2)
 	for _, c := range conns {
 		_ = c.Close()
 	}
