@@ -10,7 +10,7 @@ import (
 )
 
 // Most that a series may grow by over a soak, as a share of its middle. Memory is judged of our processes alone: stores
-// grow by what they store.
+// grow by what they store. A heap at any moment is half garbage; judged is at what size its collector means to run next.
 const (
 	flatMemory     = 0.10
 	flatGoroutines = 0.05
@@ -64,7 +64,7 @@ func judged(series map[string][]float64, rate float64) (all []verdict) {
 		v := verdict{series: name, middle: middleOf(s), first: s[0], last: s[len(s)-1], grew: growth(s), most: slices.Max(s)}
 		ours := slices.ContainsFunc(parts, func(p part) bool { return strings.HasSuffix(name, "_"+p.name) })
 		switch {
-		case ours && (strings.HasPrefix(name, "rss_") || strings.HasPrefix(name, "heap_")):
+		case ours && (strings.HasPrefix(name, "rss_") || strings.HasPrefix(name, "heap_goal_")):
 			v.limit = flatMemory
 		case ours && strings.HasPrefix(name, "goroutines_"):
 			v.limit = flatGoroutines

@@ -134,7 +134,8 @@ func soaks(w io.Writer, b book) {
 	}
 	fmt.Fprintf(w, `: %s sent, p50 %.1f ms, p99 %.1f ms; %d lost, %d duplicate, %d reordered, %d refused.
 %d looks. A series has grown by its median slope (Theil and Sen) times the length of the soak, as a share of its median; memory of our
-processes may grow by %.0f %%, goroutines by %.0f %%, latency by %.0f %%; views may be %.0f s of messages behind. Stores grow by what they store.
+processes may grow by %.0f %%, goroutines by %.0f %%, latency by %.0f %%; views may be %.0f s of messages behind. Stores grow by what they store; a heap
+at any moment is half garbage, so it is judged by the size at which its collector runs next.
 
 | series | first | last | highest | grew | |
 |---|---|---|---|---|---|

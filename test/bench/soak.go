@@ -47,7 +47,7 @@ func soakCommand(ctx context.Context, args []string) error {
 	flags.Float64Var(&s.rate, "rate", 0, "messages a second instead of a share of the maximum; 0 = measure the maximum first")
 	flags.DurationVar(&s.every, "every", time.Minute, "between two looks")
 	flags.DurationVar(&s.find, "find", 20*time.Second, "measured time of each run that looks for the maximum")
-	flags.BoolVar(&s.disk, "documents-on-disk", false, "the documents' server keeps a file: slower, and its memory does not grow")
+	flags.BoolVar(&s.disk, "documents-on-disk", true, "the documents' server keeps a file: slower, but an hour of everything would not fit into its memory")
 	flags.IntVar(&o.partitions, "partitions", 8, "partitions of every topic")
 	flags.DurationVar(&o.warm, "warm", 10*time.Second, "time before the first look, and before each run that looks for the maximum")
 	flags.DurationVar(&o.heat, "heat", 40*time.Second, "time of talking for nothing before anything is measured")
@@ -157,6 +157,7 @@ func (s soak) look(h *house, l imload.Lately, n int) imload.Result {
 			continue
 		}
 		r.Figures["heap_mib_"+name] = told["go_memstats_heap_alloc_bytes"] / (1 << 20)
+		r.Figures["heap_goal_mib_"+name] = told["go_memstats_next_gc_bytes"] / (1 << 20) // what is alive, times a constant
 		r.Figures["goroutines_"+name] = told["go_goroutines"]
 		r.Figures["lag_records_"+name] = told["parley_follower_lag_records"] + told["parley_group_lag_records"]
 	}
