@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-analyze/charts"
 
@@ -133,9 +134,10 @@ func latencies(b book) bars {
 	return c
 }
 
-// processes are what a delivery costs in each process, talk by talk.
+// processes are what a delivery costs in each process, talk by talk. Its unit is small, because the library begins the axis
+// of a stacked chart one below the least value.
 func processes(b book) bars {
-	c := bars{file: "cpu.svg", title: "CPU seconds for 1,000 deliveries, by process", stacked: true, digits: 2}
+	c := bars{file: "cpu.svg", title: "CPU microseconds for a delivery, by process", stacked: true}
 	for _, s := range scenarios {
 		all := b[s.name]
 		if len(all) == 0 || s.name == "rest" { // of so few messages one learns nothing but what rest costs
@@ -147,7 +149,7 @@ func processes(b book) bars {
 		}
 		c.categories = append(c.categories, s.name)
 		for i, name := range c.series {
-			c.values[i] = append(c.values[i], median(all, func(r imload.Result) float64 { return r.Processes[name] * r.CPUPer1kDeliv / r.CPUPer1k }))
+			c.values[i] = append(c.values[i], median(all, func(r imload.Result) float64 { return 1000 * r.Processes[name] * r.CPUPer1kDeliv / r.CPUPer1k }))
 		}
 	}
 	return c
@@ -245,7 +247,7 @@ func drawSoak(b book, folder string) (drawn []drawing, err error) {
 	labels, at := make([]string, len(looks)), 0.0
 	for i, l := range looks {
 		at += l.Seconds
-		labels[i] = fmt.Sprintf("%.1f min", at/60)
+		labels[i] = time.Duration(at * float64(time.Second)).Round(time.Second).String()
 	}
 	for _, c := range soakCharts {
 		var values [][]float64
