@@ -19,7 +19,7 @@ func TestOrdinaryBinaryHasNoFailpoints(t *testing.T) {
 	require.NoError(t, err)
 	binary, err := os.ReadFile(path)
 	require.NoError(t, err)
-	for _, word := range []string{wire.FailpointEnv, string(wire.PointTakeoverRewritten)} {
+	for _, word := range []string{wire.FailpointEnv, wire.BreachEnv, string(wire.PointTakeoverRewritten)} {
 		require.False(t, bytes.Contains(binary, []byte(word)), "%q is in the binary", word)
 	}
 }

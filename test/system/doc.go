@@ -7,6 +7,7 @@
 //	make campaign HOURS=8
 //	make campaign ARGS=-report                  # writes REPORT.md beside this file
 //	make campaign CAMPAIGN=slice FAULTS=redis,gateway   # the faults with such names only
+//	BEYOND=1 make campaign CAMPAIGN=slice FAULTS=election   # with those that take away what was proved, at the end
 //
 // SEED chooses the order of the faults; each run prints its own. Faults of different parts of the house are done at once.
 //
@@ -16,6 +17,7 @@
 //	history_test.go   what devices tell the checker, which is the simulator's
 //	load_test.go      people, who talks to whom, the pace, the probes; race_test.go those who quarrel
 //	*_fault_test.go   the faults; catalog_test.go lists them in the order of their classes
+//	law_test.go       houses that break a law, which the campaign must notice (make teeth)
 //	judge_test.go     the final reads; proof_test.go what the log says of them, and parley verify
 //	report_test.go    the table at the end
 package system

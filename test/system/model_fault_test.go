@@ -1,6 +1,6 @@
 // What must not happen to a log (class 10): offsets of a group deleted, topics made anew, records deleted ahead of a group,
-// partitions added; election_fault_test.go has one more. The house must stop and say so, or fold everything again and say so, and go on when an operator has
-// done what the alarm says; it never skips anything silently.
+// partitions added; election_fault_test.go has one more. The house must stop and say so, or fold everything again and say
+// so, and go on when an operator has done what the alarm says; it never skips anything silently.
 
 package system
 

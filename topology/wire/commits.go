@@ -43,6 +43,9 @@ func (c *commits) begin(offset int64) {
 	}
 	c.offsets = append(c.offsets, offset)
 	c.done = append(c.done, false)
+	if breached(BreachCommits) {
+		c.upTo = offset + 1
+	}
 }
 
 // finish notes that all records of an input are acked.

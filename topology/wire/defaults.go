@@ -138,6 +138,9 @@ func emitterOptions(cfg EmitterConfig, log *slog.Logger) ([]kgo.Opt, error) {
 // producerOptions are common to groups and gateways.
 func producerOptions(c Cluster, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
 	options, err := c.forFranz()
+	if breached(BreachAcks) {
+		options = append(options, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())
+	}
 	return append(options,
 		kgo.ClientID(clientID),
 		kgo.WithLogger(franzLog{log}),

@@ -12,6 +12,16 @@ package wire
 //	outputs.all=freeze after 0        stands still at the first, as by SIGSTOP, until it is woken
 const FailpointEnv = "PARLEY_FAILPOINT"
 
+// BreachEnv is the environment variable by which the same binary is told to break a law, so that a test sees whether it
+// would be noticed.
+const BreachEnv = "PARLEY_BREACH"
+
+// Laws that can be broken.
+const (
+	BreachAcks    = "acks"    // producers are content with the leader's ack, and not idempotent
+	BreachCommits = "commits" // inputs are committed before what they say is acked
+)
+
 // Point is a step of a group.
 type Point string
 
