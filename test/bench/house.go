@@ -299,21 +299,38 @@ func (h *house) tails() string {
 	return all.String()
 }
 
+// end asks a process to end, and kills it when it does not.
+func (r *running) end() error {
+	_ = r.command.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-r.over:
+		return nil
+	case <-time.After(stopWithin):
+	}
+	_ = r.command.Process.Kill()
+	<-r.over
+	return fmt.Errorf("%s did not stop within %s and was killed", r.name, stopWithin)
+}
+
 // leave ends the processes of the house, in the order that loses nothing; the servers stay.
 func (h *house) leave() error {
 	var all []error
 	for _, r := range slices.Backward(h.running) {
-		_ = r.command.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-r.over:
-		case <-time.After(stopWithin):
-			all = append(all, fmt.Errorf("%s did not stop within %s and was killed", r.name, stopWithin))
-			_ = r.command.Process.Kill()
-			<-r.over
-		}
+		all = append(all, r.end())
 	}
 	h.running = nil
 	return errors.Join(all...)
+}
+
+// again ends a process in good order and starts it anew.
+func (h *house) again(ctx context.Context, name string, of []part) error {
+	i := slices.IndexFunc(h.running, func(r *running) bool { return r.name == name })
+	err := h.running[i].end()
+	h.running = slices.Delete(h.running, i, i+1)
+	if err != nil {
+		return err
+	}
+	return h.start(ctx, of[slices.IndexFunc(of, func(p part) bool { return p.name == name })])
 }
 
 // close ends everything.

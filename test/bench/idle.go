@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	idleSettle = 5 * time.Second // for answers, presence and the scavenger, before memory is read
+	idleSettle = 5 * time.Second // for answers and presence before garbage is collected, for the scavenger behind it
 	kibibyte   = 1024.0
 )
 
@@ -49,16 +49,19 @@ func idleOnce(ctx context.Context, o options, round int) (r imload.Result, err e
 		return r, err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	before, err := h.memory("gateway", "")
-	if err != nil {
-		return r, err
-	}
 	n := o.connections
 	show, done := progress(fmt.Sprintf("idle %d/%d: accounts and connections", round+1, o.rounds), int64(n))
 	peer := &imload.Parley{Addr: h.http, Token: h.token, Tag: fmt.Sprintf("idle-%x", time.Now().UnixMilli())}
 	plan := imload.Plan{Users: n}
 	if err := peer.Prepare(plan); err != nil {
 		return r, fmt.Errorf("%w\n%s", err, h.tails())
+	}
+	if err := h.again(ctx, "gateway", o.parts); err != nil { // memory in which accounts were made would be used again, and not be seen
+		return r, err
+	}
+	before, err := h.memory("gateway", "")
+	if err != nil {
+		return r, err
 	}
 	conns := make([]imload.Conn, n)
 	err = imload.Each(n, func(i int) (err error) {
@@ -70,7 +73,6 @@ func idleOnce(ctx context.Context, o options, round int) (r imload.Result, err e
 	if err != nil {
 		return r, fmt.Errorf("%w\n%s", err, h.tails())
 	}
-	time.Sleep(idleSettle)
 	heap := ""
 	if o.profile != "" {
 		heap = filepath.Join(o.profile, "idle-heap.pprof")
@@ -94,6 +96,7 @@ func idleOnce(ctx context.Context, o options, round int) (r imload.Result, err e
 // memory lets a process collect its garbage, keeps the profile of what is alive in a file if one is named, and reads both
 // figures.
 func (h *house) memory(name, heap string) (m memory, err error) {
+	time.Sleep(idleSettle)
 	profile, err := get("http://" + h.admins[name] + "/debug/pprof/heap?gc=1")
 	if err == nil && heap != "" {
 		err = os.WriteFile(heap, profile, 0o644)
@@ -115,6 +118,7 @@ func (h *house) memory(name, heap string) (m memory, err error) {
 			m.live += f
 		}
 	}
+	time.Sleep(idleSettle)
 	m.resident = float64(resident(h.pids[name]))
 	return m, nil
 }
