@@ -51,7 +51,9 @@ func (s *Session) asksTooMuch(re uint64) bool {
 
 func (s *Session) answered(now int64, a Answered) {
 	if then, ok := s.asked[a.ID]; ok {
-		delete(s.asked, a.ID)
+		if delete(s.asked, a.ID); len(s.asked) == 0 {
+			s.asked = nil // an idle session keeps no empty map
+		}
 		then(now, a)
 	}
 }

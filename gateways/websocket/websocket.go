@@ -43,7 +43,7 @@ const (
 
 // Limits of a connection.
 const (
-	bufferSize    = 1 << 10          // bytes; the read buffer stays for the life of a connection
+	bufferSize    = 256              // bytes; the read buffer stays for the life of a connection, and longer frames pass it by
 	upgradeWithin = 5 * time.Second  // for the handshake
 	writeWithin   = 10 * time.Second // for a piece of what waits to be taken by the kernel
 	closeWithin   = time.Second      // for the close frame, and for what is still waiting
