@@ -104,6 +104,9 @@ func (m *machine) open(in *topology.Record) (cmd command, failing parleyv1.Faili
 // judge lets the room decide and checks what it made before anything is said: a panic or a record that is too large
 // leaves the state as it was and becomes a dead letter.
 func (m *machine) judge(next *parleyv1.Row, cmd command, in *topology.Record) (*parleyv1.Row, []topology.Output) {
+	if in.Panic != "" {
+		return next, m.letter(in, parleyv1.Failing_FAILING_PANIC, in.Panic)
+	}
 	changed := &parleyv1.Row{Through: next.Through, TimeMs: next.TimeMs, Rules: next.Rules, Sources: next.Sources, State: next.State}
 	v, out, err := m.decide(changed, cmd, in.Key)
 	var large oversized
@@ -111,7 +114,7 @@ func (m *machine) judge(next *parleyv1.Row, cmd command, in *topology.Record) (*
 	case errors.As(err, &large):
 		return next, m.letter(in, parleyv1.Failing_FAILING_OVERSIZED, err.Error())
 	case err != nil:
-		return next, m.letter(in, parleyv1.Failing_FAILING_PANIC, err.Error())
+		return next, m.panicked(in, err)
 	case v.repeat:
 		return nil, nil
 	case v.malformed != "":
@@ -124,7 +127,7 @@ func (m *machine) judge(next *parleyv1.Row, cmd command, in *topology.Record) (*
 func (m *machine) decide(row *parleyv1.Row, cmd command, key string) (v verdict, out []topology.Output, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = panicked(p)
+			err = wordsOf(p)
 		}
 	}()
 	v = cmd.judge(row, stamp{rules: row.Rules, key: key, timeMs: row.TimeMs, plan: &m.plan})

@@ -176,6 +176,14 @@ func TestPanic(t *testing.T) {
 		require.EqualValues(t, 1, row.GetInbox().InboxSeq, "the state is as it was")
 		require.EqualValues(t, 2, row.Through)
 		require.NotEmpty(t, row.Sources, "the cause is taken: its repeat is no second letter")
+		require.Equal(t, c.want, out[0].Panic)
+
+		in := caused(input(inbox, 1, "ann", refusal(1)), cause)
+		in.Panic = out[0].Panic
+		again, letters := hall(t, "inbox").fold(1, had, in)
+		out[0].Panic = "" // it does not panic itself
+		require.Equal(t, next, again, "a build that does not panic takes the other's word")
+		require.Equal(t, out, letters)
 	}
 }
 

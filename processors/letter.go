@@ -20,10 +20,22 @@ func (m *machine) letter(in *topology.Record, failing parleyv1.Failing, detail s
 		Offset:    in.Offset,
 		TimeMs:    max(in.Time.UnixMilli(), 0),
 		Failing:   failing,
-		Detail:    strings.ToValidUTF8(detail[:min(len(detail), topology.MaxDetail)], ""),
+		Detail:    detailOf(detail),
 		Key:       []byte(key),
 		Value:     in.Value[:min(len(in.Value), topology.MaxLetter)],
 	})}}
+}
+
+// panicked is the dead letter of an input that this build's machine panics at, and says so.
+func (m *machine) panicked(in *topology.Record, err error) []topology.Output {
+	out := m.letter(in, parleyv1.Failing_FAILING_PANIC, err.Error())
+	out[0].Panic = detailOf(err.Error())
+	return out
+}
+
+// detailOf is a detail as a letter has room for it. What is cut once is not cut again.
+func detailOf(detail string) string {
+	return strings.ToValidUTF8(detail[:min(len(detail), topology.MaxDetail)], "")
 }
 
 // oversized is the error of a record or row that would be larger than a record may be.
@@ -36,9 +48,9 @@ func (o oversized) Error() string {
 	return fmt.Sprintf("%s would have %d bytes: at most %d, with a key of at most %d", o.what, o.size, topology.MaxValue, topology.MaxKey)
 }
 
-// panicked words what a machine panicked with. Only texts are repeated: anything else may print as an address, and two
+// wordsOf says what a machine panicked with. Only texts are repeated: anything else may print as an address, and two
 // owners must write the same bytes.
-func panicked(p any) error {
+func wordsOf(p any) error {
 	switch p := p.(type) {
 	case error:
 		return fmt.Errorf("the machine panicked: %s", p.Error())

@@ -40,6 +40,10 @@ type Record struct {
 	Key       string
 	Value     []byte
 	Headers   []Header
+
+	// Panic is no part of the record: it is what an earlier owner's machine panicked with, as the table says it. The fold
+	// takes the word for it, lest this owner's machine, of another build, says what the earlier one skipped.
+	Panic string
 }
 
 // Get returns the first header of that name, or nil.
@@ -57,6 +61,10 @@ type Output struct {
 	Topic string
 	Key   string
 	Value []byte
+
+	// Panic is what the machine panicked with, when this is the dead letter that says so. Another build may not panic, so
+	// the table must say it before the letter does.
+	Panic string
 }
 
 // Cause names the input that made a group say something, and which of its outputs this is. It is unique in the life of

@@ -123,13 +123,17 @@ func (w *World) retain(g *group, n int) bool {
 	needed := g.coordinator.places[n].offset
 	rows, _ := w.lastRows(g, int32(n))
 	best := map[string]int64{}
-	var takeovers []int64
+	said := map[string]standing{}
 	for _, e := range w.log[g.table][n].entries {
-		if e.takeover { // who reads from before its tombstone suspects what stands between
-			takeovers = append(takeovers, e.Offset)
+		switch {
+		case e.skip:
+		case !e.takeover:
+			best[e.Key] = max(best[e.Key], through(e.Value))
+		case e.Value != nil: // who reads from before its tombstone suspects what stands between
+			said[e.Key] = standing{e.Offset, e.rank}
 		}
-		best[e.Key] = max(best[e.Key], through(e.Value))
 	}
+	takeovers := wallsOf(said, false)
 	for key, last := range rows {
 		if tainted(last, takeovers) || through(last.Value) < best[key] {
 			needed = min(needed, through(last.Value))

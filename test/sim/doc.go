@@ -15,13 +15,13 @@
 //
 //	1 2 4 5  processes killed at any step, half way through an input, with and without their disks; given up; rebalances
 //	3        owners frozen, stacked, waking up late; compaction as hard as can be; disks wiped, older, ahead (21)
-//	11       poison of ten kinds, each with its dead letter (poison.go)
+//	11       poison of ten kinds, each with its dead letter (poison.go); inputs at which some owners panic (skip.go)
 //	13 14    views slow, restarted, emptied; batches that land late
 //	15       clocks of brokers and gateways an hour or ten years wrong, or still (clock.go)
 //	16       connections lost; commands, marks, presences and pushes late and twice; resumes with an old epoch
 //	24       binaries of three versions mixed, rolled back; rules activated partition by partition in between (rules.go)
 //	25       blocks, bans, removals, roles and leaving against sending: one seed in three does little else
-//	10       disasters, one a run: each must end in its alarm (disaster.go); retention of inputs, commits that vanish
+//	10       disasters, one a run: each must end in its alarm (disaster.go); retention of inputs, commits and groups that vanish
 //
 // Hot standbys keep copies of the tables of others.
 //
@@ -32,6 +32,7 @@
 //	topology/wire/commits.go                    disk before commit, contiguous commits          commits.go
 //	topology/wire/session.go                    set up, drain, rejoin                           session.go, group.go
 //	topology/wire/takeover.go, settle.go        takeover record, tail, rewind, fence, settle    takeover.go
+//	topology/wire/mark.go                       whose takeover counts; a panic on record    rank.go, skip.go
 //	topology/wire/fold.go                       rules, fold, causes, outputs, row               process.go
 //	topology/wire/detect.go                     alarms; a store ahead of the log                takeover.go
 //	views/run.go, redis/batch.lua, history.go   places, positions, rewinds of views             view.go

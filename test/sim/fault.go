@@ -20,10 +20,10 @@ type swarm struct {
 
 var faultNames = [...]string{"kill", "freeze", "thaw", "evict", "compact", "wipe", "restore", "ahead", "ghosts", "clock", "poison",
 	"repeat", "drop", "flush", "follower", "leader", "nothing", "slow view", "ban", "deploy", "activate", "panic", "commits gone",
-	"retention", "stack"}
+	"retention", "stack", "flaw"}
 
 // The weights of faults when they are switched on.
-var faultMost = [len(faultNames)]int{6, 5, 6, 4, 6, 2, 2, 1, 10, 2, 2, 4, 8, 1, 4, 2, 10, 2, 2, 2, 6, 2, 1, 2, 3}
+var faultMost = [len(faultNames)]int{6, 5, 6, 4, 6, 2, 2, 1, 10, 2, 2, 4, 8, 1, 4, 2, 10, 2, 2, 2, 6, 2, 1, 2, 3, 3}
 
 // drawSwarm draws a seed's faults. Thaws and ghosts are always there, lest what is frozen stays so.
 func (w *World) drawSwarm() swarm {
@@ -36,7 +36,8 @@ func (w *World) drawSwarm() swarm {
 	if w.random.IntN(staleSeeds) == 0 || w.cfg.Stale { // only what makes stale owners, as much as there can be
 		s.weights = [len(faultNames)]int{}
 		for i, name := range faultNames {
-			if slices.Contains(staleFaults, name) {
+			rare := slices.Contains(rareFaults, name) && w.random.IntN(2) == 0
+			if rare || slices.Contains(staleFaults, name) {
 				s.weights[i] = 1 + w.random.IntN(staleMost*faultMost[i])
 			}
 		}
@@ -49,7 +50,10 @@ const (
 	staleMost  = 4 // times the weight of other seeds
 )
 
-var staleFaults = []string{"kill", "freeze", "thaw", "evict", "compact", "wipe", "restore", "ghosts", "leader", "nothing", "stack"}
+var staleFaults = []string{"kill", "freeze", "thaw", "evict", "compact", "wipe", "restore", "ghosts", "leader", "nothing", "stack", "flaw"}
+
+// rareFaults are in one of two such seeds: they move the ground on which stale owners stand.
+var rareFaults = []string{"retention", "commits gone"}
 
 func (w *World) fault() {
 	sum := 0
@@ -119,6 +123,8 @@ func (w *World) strike(name string) bool {
 		return w.random.IntN(forgetEvery) == 0 && g.coordinator.forget(n)
 	case "retention":
 		return w.retain(g, n)
+	case "flaw":
+		w.flaw()
 	case "stack":
 		return w.stack(g)
 	default: // a look at what must hold at any moment
@@ -250,7 +256,7 @@ func (w *World) repeat() bool {
 }
 
 // ban lets a moderator take a person's word away, or give it back, while the person speaks.
-func (w *World) ban() {
+func (w *World) ban() (topic string, n int32, offset int64) {
 	e := entry{generation: noGeneration}
 	e.Key = persons[w.random.IntN(len(persons))]
 	standing := parleyv1.Standing_STANDING_ACTIVE
@@ -259,7 +265,8 @@ func (w *World) ban() {
 	}
 	e.Value = marshal(&parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetStanding{SetStanding: &parleyv1.SetAccountStanding{Standing: standing}}})
 	w.note("%s is given %v", e.Key, standing)
-	w.append("account.commands", topology.PartitionOf(e.Key, partitions), e)
+	topic, n = "account.commands", topology.PartitionOf(e.Key, partitions)
+	return topic, n, w.append(topic, n, e)
 }
 
 // loseLeader: what is acked by all replicas stays; acks=1 loses an end that was acked.

@@ -10,6 +10,7 @@ type coordinator struct {
 	group      *group
 	generation int
 	preparing  bool
+	deals      int // generations ever, also of groups that are gone
 	members    []*process
 	joined     []*process
 	places     []place
@@ -56,7 +57,24 @@ func (c *coordinator) forget(partition int) bool {
 	}
 	c.w.note("the commit of %s/%d is gone", c.group.name, partition)
 	c.places[partition] = place{offset: noCommit}
+	if c.w.random.IntN(2) == 0 && c.mayEnd() {
+		c.end()
+	}
 	return true
+}
+
+// mayEnd reports whether the group may be deleted: every input is still there from its beginning.
+func (c *coordinator) mayEnd() bool {
+	return !slices.ContainsFunc(c.w.log[c.group.real.Group.Input], func(p *partition) bool { return p.start > 0 })
+}
+
+// end is somebody deleting the group, who knows of no member: the commits go with it, and generations begin anew.
+func (c *coordinator) end() {
+	c.w.note("the group %s is deleted", c.group.name)
+	for i := range c.places {
+		c.places[i] = place{offset: noCommit}
+	}
+	c.members, c.joined, c.generation, c.preparing = nil, nil, 0, true
 }
 
 // step deals the partitions when everybody has joined.
@@ -66,6 +84,7 @@ func (c *coordinator) step() bool {
 	}
 	c.preparing = false
 	c.generation++
+	c.deals++
 	order := c.w.random.Perm(len(c.joined))
 	owners := make([][]int32, len(c.joined))
 	for p := range c.w.plan.Partitions {

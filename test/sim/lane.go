@@ -2,7 +2,11 @@
 
 package sim
 
-import "github.com/parley-im/parley/topology"
+import (
+	"fmt"
+
+	"github.com/parley-im/parley/topology"
+)
 
 // kind says how a lane treats a record, as in the wire.
 type kind uint8
@@ -11,6 +15,7 @@ const (
 	output kind = iota
 	rowState
 	takeoverMark
+	skipMark
 )
 
 // shipment is a record on its way to the log.
@@ -180,8 +185,12 @@ func (p *process) change(k kind, c *claim, key string, value []byte, acked func(
 	s := &shipment{topic: p.group.table, partition: c.partition, kind: k, store: c.store, acked: acked}
 	s.entry = entry{Record: topology.Record{Key: key, Value: value}, generation: noGeneration, takeover: k == takeoverMark}
 	s.entry.input = p.ids[0][c.partition]
-	if k == rowState {
+	if k != takeoverMark {
 		s.entry.generation = c.generation
+	} else {
+		s.entry.rank = c.rank
 	}
+	s.entry.skip = k == skipMark
+	_, _ = fmt.Sscanf(key, skipPrefix+"%d/", &s.entry.skipped)
 	p.lanes[c.partition].put(s)
 }

@@ -14,6 +14,9 @@ type entry struct {
 	topology.Record
 	generation int64 // of a changelog record; noGeneration = none
 	takeover   bool
+	rank       rank                 // of a takeover
+	skip       bool                 // it says that its owner's machine panicked at an input
+	skipped    int64                // that input
 	input      int                  // incarnation of the input that a takeover is for
 	told       *parleyv1.InboxEvent // what an inbox event says, once somebody asked
 	account    *parleyv1.AccountEvent
@@ -101,6 +104,8 @@ func (w *World) noteRecord(e *entry) {
 	case packed != nil:
 		c, _ := topology.UnpackCause(packed)
 		w.note("  %s/%d@%d %q because of %d/%d@%d.%d", e.Topic, e.Partition, e.Offset, e.Key, c.Group, c.Partition, c.Offset, c.Index)
+	case e.skip:
+		w.note("  %s/%d@%d says that input %d is skipped, generation %d", e.Topic, e.Partition, e.Offset, e.skipped, e.generation)
 	case e.takeover:
 		w.note("  %s/%d@%d takeover %q by %q", e.Topic, e.Partition, e.Offset, e.Key[len(takeoverPrefix):], e.Value)
 	case e.generation != noGeneration:

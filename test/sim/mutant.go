@@ -51,6 +51,12 @@ const (
 	BlockForgotten
 	RemovedStaysMember
 	ClockBelieved
+	RefusalForgotten
+	LetterBeforeRecord
+	StaleSkipSaid
+	StaleSkipBelieved
+	LateTakeoverBelieved
+	EraForgotten
 	AlarmsOff // bites in disasters alone
 	mutants
 )
@@ -68,6 +74,9 @@ var mutantNames = [mutants]string{
 	"an old binary that goes on under new rules", "a binary that folds by the newest rules it knows",
 	"an owner that forgets which rules hold", "a hot standby that does not read what it missed",
 	"a block that is not held against who sends", "a member who is removed and stays", "a broker's clock believed",
+	"a refusal that its row forgets",
+	"a panic's letter before the panic is on record", "a panic's letter by an owner that may be stale", "a stale owner's word that it skipped an input believed",
+	"a stale owner's late takeover believed", "an owner folds though its takeover does not count",
 	"alarms are switched off",
 }
 
@@ -75,7 +84,7 @@ func (m Mutant) String() string { return mutantNames[m] }
 
 // IsOfTakeovers says that stale owners alone can show it, and few of them do.
 func (m Mutant) IsOfTakeovers() bool {
-	return m == NoFence || m == NoTailRead || m == StaleRowWins || m == BetterRowTrusted
+	return m == NoFence || m == NoTailRead || m == StaleRowWins || m == BetterRowTrusted || m >= StaleSkipSaid && m <= EraForgotten
 }
 
 // Mutants are all of them.

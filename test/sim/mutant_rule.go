@@ -38,8 +38,21 @@ func (w *World) variant(m machine) machine {
 		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
 			return fold(rules, changed(row, func(r *parleyv1.Row) { r.TimeMs = 0 }), in)
 		}
+	case w.broken(RefusalForgotten) && m.Group.Name == "conversation":
+		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
+			next, out := fold(rules, row, in)
+			if row != nil && len(out) > 0 && !slices.ContainsFunc(out, func(o topology.Output) bool { return !isRefusal(o) }) {
+				next = withThrough(row, in.Offset+1)
+			}
+			return next, out
+		}
 	}
 	return m
+}
+
+func isRefusal(o topology.Output) bool {
+	var c parleyv1.InboxCommand
+	return o.Topic == "inbox.commands" && c.UnmarshalVT(o.Value) == nil && c.GetRefused() != nil
 }
 
 // changed is a row with a change. A row of another kind, or none, is left alone.

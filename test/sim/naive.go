@@ -149,7 +149,8 @@ func (n *naive) account() {
 		if e.Partition == topology.PartitionOf(e.Key, partitions) { // what strays to another partition meets another row
 			a.presence.passes(e)
 		}
-		if e.Key == "" || len(e.Value) == 0 || c.UnmarshalVT(e.Value) != nil {
+		skipped := n.w.poisoned[inputAt{e.Topic, e.Partition, e.Offset}] != 0
+		if skipped || e.Key == "" || len(e.Value) == 0 || c.UnmarshalVT(e.Value) != nil {
 			return
 		}
 		switch word := c.Word.(type) {

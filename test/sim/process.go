@@ -43,6 +43,9 @@ type claim struct {
 	target     int64
 	recoverTo  int64
 	announced  bool
+	rank       rank
+	waits      bool // for the word that an input is skipped
+	refused    bool // that word: nobody may believe it
 	suspects   map[string]bool
 	retire     []string
 	settled    bool
@@ -129,12 +132,16 @@ func (p *process) doom() bool {
 // foldOne folds one input: outputs leave at once, the row's changelog record waits for them. It reports whether the process
 // is still there.
 func (p *process) foldOne(c *claim, in *entry) bool {
-	c.commits.begin(in.Offset)
 	rules, known := p.rulesFor(c, in.Offset)
 	if !known {
 		return false
 	}
-	next, out := p.machine.Fold(rules, c.store.get(in.Key), &in.Record)
+	next, out, waits := p.judge(c, rules, in)
+	if waits {
+		return true
+	}
+	c.position = in.Offset + 1
+	c.commits.begin(in.Offset)
 	work := &input{claim: c, offset: in.Offset, pending: 1}
 	if next == nil {
 		if p.w.broken(HoleInCommits) {

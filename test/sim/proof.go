@@ -37,7 +37,11 @@ func (w *World) foldStraight(g *group, n int32) *straight {
 	}
 	for _, in := range input.from(f.next) {
 		f.next = in.Offset + 1
-		next, out := g.real.Fold(g.real.RulesAt(f.rows[topology.RulesKey], in.Offset), f.rows[in.Key], &in.Record)
+		next, out, known := w.foldSaid(g, f, in)
+		if !known {
+			f.next = in.Offset
+			break // nobody has folded it, and how it ends is not known
+		}
 		if next == nil {
 			continue
 		}
@@ -104,21 +108,22 @@ func (w *World) proveRecord(expected map[topology.Cause]*said, e *entry) {
 	s.met = true
 }
 
-// lastRows is the last record of each key in a changelog, and its living takeovers.
+// lastRows is the last record of each key in a changelog, and its living takeovers that count.
 func (w *World) lastRows(g *group, n int32) (rows map[string]*entry, takeovers []int64) {
 	rows = map[string]*entry{}
-	living := map[string]int64{}
+	living := map[string]standing{}
 	for _, e := range w.log[g.table][n].entries {
 		switch {
+		case e.skip:
 		case !e.takeover:
 			rows[e.Key] = e
 		case e.Value == nil:
 			delete(living, e.Key)
 		default:
-			living[e.Key] = e.Offset
+			living[e.Key] = standing{e.Offset, e.rank}
 		}
 	}
-	return rows, slices.Sorted(maps.Values(living))
+	return rows, wallsOf(living, false)
 }
 
 // stateOf is a row without the position that a rewrite may raise.

@@ -19,6 +19,7 @@ const (
 type session struct {
 	p          *process
 	generation int
+	deal       int // the same, but it never falls
 	claims     []*claim
 	copies     []*claim // of partitions of others, for a quicker takeover
 	phase      phase
@@ -26,7 +27,7 @@ type session struct {
 }
 
 func (p *process) begin(generation int, owned []int32) {
-	p.session = &session{p: p, generation: generation}
+	p.session = &session{p: p, generation: generation, deal: p.group.coordinator.deals}
 	for _, n := range owned {
 		p.session.claims = append(p.session.claims, &claim{partition: n, commits: newCommits(p.w), marked: noCommit})
 	}
@@ -129,19 +130,25 @@ func (s *session) foldSome() bool {
 	for i := range s.claims {
 		c := s.claims[(first+i)%len(s.claims)]
 		input := s.p.w.log[s.p.group.real.Group.Input][c.partition]
+		if c.refused {
+			s.p.crash("a panic that is not on record")
+			if s.p.w.healed {
+				s.p.slot.start()
+			}
+			return true
+		}
 		if c.position < input.start && !s.p.w.broken(AlarmsOff) { // what it wants is gone: it asks its group anew where to begin
 			s.phase = draining
 			return true
 		}
 		entries := input.from(c.position)
-		if len(entries) == 0 {
+		if len(entries) == 0 || c.waits {
 			continue
 		}
 		for n := min(len(entries), 1+s.p.w.random.IntN(maxFoldStep)); n > 0; n-- {
-			if !s.p.foldOne(c, entries[0]) {
+			if !s.p.foldOne(c, entries[0]) || c.waits {
 				return true
 			}
-			c.position = entries[0].Offset + 1
 			entries = entries[1:]
 		}
 		return true

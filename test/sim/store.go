@@ -12,8 +12,9 @@ import (
 // disk is what a process of this place finds again after it died: rows, and the changelog offset that they belong to.
 type disk struct {
 	rows      map[string][]byte
-	takeovers map[string]int64
+	takeovers map[string]standing
 	suspects  map[string]bool
+	skips     map[string]skip
 	next      int64
 	ids       [2]int // incarnations of the input and of the changelog that it belongs to; unpinned
 }
@@ -21,11 +22,11 @@ type disk struct {
 const unpinned = -1
 
 func newDisk() *disk {
-	return &disk{ids: [2]int{unpinned, unpinned}, rows: map[string][]byte{}, takeovers: map[string]int64{}, suspects: map[string]bool{}}
+	return &disk{ids: [2]int{unpinned, unpinned}, rows: map[string][]byte{}, takeovers: map[string]standing{}, suspects: map[string]bool{}, skips: map[string]skip{}}
 }
 
 func (d *disk) clone() *disk {
-	return &disk{maps.Clone(d.rows), maps.Clone(d.takeovers), maps.Clone(d.suspects), d.next, d.ids}
+	return &disk{maps.Clone(d.rows), maps.Clone(d.takeovers), maps.Clone(d.suspects), maps.Clone(d.skips), d.next, d.ids}
 }
 
 // store is the disk as a session sees it, with what is not written yet.
@@ -41,8 +42,10 @@ type store struct {
 	next, saved int64
 	frozen      bool // a foreign record stood among ours: the saved offset stops
 	closed      bool
-	takeovers   map[string]int64
+	takeovers   map[string]standing
+	walls       []int64 // offsets of the takeovers that count
 	suspects    map[string]bool
+	skips       map[string]skip
 }
 
 type written struct {
@@ -52,10 +55,12 @@ type written struct {
 }
 
 func openStore(w *World, d *disk) *store {
-	return &store{
+	s := &store{
 		w: w, disk: d, memory: map[string]written{}, next: d.next, saved: d.next,
-		takeovers: maps.Clone(d.takeovers), suspects: maps.Clone(d.suspects),
+		takeovers: maps.Clone(d.takeovers), suspects: maps.Clone(d.suspects), skips: maps.Clone(d.skips),
 	}
+	s.walls = w.wallsOf(s.takeovers)
+	return s
 }
 
 func (s *store) get(key string) []byte {
@@ -67,21 +72,18 @@ func (s *store) get(key string) []byte {
 
 // fold takes one record of the changelog. Per key the row with the highest through stays.
 func (s *store) fold(e *entry) {
-	if e.takeover {
-		key, offset, gone := e.Key, e.Offset, e.Value == nil
-		if gone {
-			delete(s.takeovers, key)
-		} else {
-			s.takeovers[key] = offset
-		}
-		s.ready = append(s.ready, func(d *disk) {
-			if gone {
-				delete(d.takeovers, key)
-			} else {
-				d.takeovers[key] = offset
-			}
-		})
-	} else {
+	switch {
+	case e.takeover && e.Value == nil:
+		s.retired(e.Key)
+	case e.takeover:
+		s.takeovers[e.Key] = standing{e.Offset, e.rank}
+		s.walls = s.w.wallsOf(s.takeovers)
+		s.ready = append(s.ready, func(d *disk) { d.takeovers[e.Key] = standing{e.Offset, e.rank} })
+	case e.skip && e.Value == nil:
+		s.forgotten(e.Key)
+	case e.skip:
+		s.skipped(e.Key, skip{e.skipped, string(e.Value), tainted(e, s.walls) && !s.w.broken(StaleSkipBelieved)})
+	default:
 		s.foldTaint(e, s.foldRow(e))
 	}
 	s.next, s.saved = e.Offset+1, e.Offset+1
@@ -117,12 +119,8 @@ func (s *store) foldTaint(e *entry, behind bool) {
 	if s.w.broken(StaleRowWins) {
 		return
 	}
-	tainted := behind
-	for _, t := range s.takeovers {
-		tainted = tainted || e.generation < t && t < e.Offset
-	}
-	if tainted != s.suspects[e.Key] {
-		s.suspect(e.Key, tainted)
+	if suspect := behind || tainted(e, s.walls); suspect != s.suspects[e.Key] {
+		s.suspect(e.Key, suspect)
 	}
 }
 
@@ -161,11 +159,8 @@ func (s *store) acked(r *shipment, offset int64) {
 	if !s.frozen {
 		s.saved = s.next
 	}
-	if r.kind == takeoverMark {
-		if key := r.entry.Key; !s.frozen {
-			delete(s.takeovers, key)
-			s.ready = append(s.ready, func(d *disk) { delete(d.takeovers, key) })
-		}
+	if r.kind != rowState {
+		s.ackedMark(r)
 		return
 	}
 	m := s.unacked[0]

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/parley-im/parley/topology"
 )
 
-const takeoverPrefix = "\x00takeover/"
+const (
+	takeoverPrefix = "\x00takeover/"
+	skipPrefix     = "\x00skip/"
+)
 
 const maxRecoverStep = 40 // changelog records read in one step
 
@@ -42,6 +46,7 @@ func (s *session) announce() {
 		c.store.flush()
 		c.nonce, c.before = nonce, s.p.group.coordinator.places[c.partition]
 		c.announced, c.retire = false, nil
+		c.rank = c.nextRank(s)
 		table := w.log[s.p.group.table][c.partition]
 		if c.before.offset >= 0 && table.id != c.before.id {
 			w.alarm("topic_recreated", "%s/%d was made anew since the last commit", s.p.group.table, c.partition)
@@ -55,17 +60,10 @@ func (s *session) announce() {
 	s.phase = announcing
 }
 
-// overtaken reports whether a takeover stands above this owner's. Its commit was accepted, so that one is a stale owner's
-// which came late; the rows to be written would look as stale as they are not.
-func (s *session) overtaken() bool {
-	for _, c := range s.claims {
-		for _, offset := range c.store.takeovers {
-			if offset > c.generation {
-				return true
-			}
-		}
-	}
-	return false
+// outranked reports whether this owner's takeover does not count. Its commit was accepted, so those that outrank it are of a
+// group that is no more, whose generations began anew: it says again that it takes over, in a new era.
+func (s *session) outranked() bool {
+	return slices.ContainsFunc(s.claims, func(c *claim) bool { return !slices.Contains(c.store.walls, c.generation) })
 }
 
 const roundsMost = 3 // takeovers of one session
@@ -132,8 +130,12 @@ func (s *session) tail() bool {
 		s.phase = draining
 		return true
 	}
-	if s.rounds++; s.rounds < roundsMost && s.overtaken() {
-		s.p.w.note("%s was overtaken and says again that it takes over", s.p.name())
+	if s.outranked() && !s.p.w.broken(EraForgotten) {
+		if s.rounds++; s.rounds == roundsMost {
+			s.phase = draining
+			return true
+		}
+		s.p.w.note("%s is outranked and says again that it takes over", s.p.name())
 		s.announce()
 		return true
 	}
@@ -163,11 +165,7 @@ func (s *session) choose(c *claim) {
 		c.suspects[key] = true
 		c.target = min(c.target, through(c.store.get(key)))
 	}
-	for _, key := range slices.Sorted(maps.Keys(c.store.takeovers)) {
-		if c.store.takeovers[key] < c.generation {
-			c.retire = append(c.retire, key)
-		}
-	}
+	c.retire = retireOf(c, s.p.w.log[s.p.group.real.Group.Input][c.partition].start)
 	if !s.p.w.broken(RulesForgotten) {
 		c.rules = c.store.get(topology.RulesKey)
 	}
@@ -210,7 +208,11 @@ func (p *process) settle(c *claim, verified int64) {
 		p.change(rowState, c, key, row, nil)
 	}
 	for _, key := range c.retire {
-		p.change(takeoverMark, c, key, nil, nil)
+		k := takeoverMark
+		if strings.HasPrefix(key, skipPrefix) {
+			k = skipMark
+		}
+		p.change(k, c, key, nil, nil)
 	}
 	c.suspects, c.retire = nil, nil
 }

@@ -76,6 +76,7 @@ type World struct {
 	faults    map[string]int
 	straights map[lineKey]*straight
 	poisoned  map[inputAt]parleyv1.Failing
+	flaws     map[inputAt]*flaw
 	house     uint32 // newest rules of the house as it is
 	rollout   rollout
 	counters  map[string]uint64 // outside of the log: only mutants look at them
@@ -92,7 +93,8 @@ func planOf() topology.Plan {
 func newWorld(cfg Config) *World {
 	w := &World{
 		cfg: cfg, plan: planOf(), random: rand.New(rand.NewPCG(cfg.Seed, 0x9a41)), trueMs: begin,
-		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, straights: map[lineKey]*straight{}, poisoned: map[inputAt]parleyv1.Failing{},
+		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, straights: map[lineKey]*straight{},
+		poisoned: map[inputAt]parleyv1.Failing{}, flaws: map[inputAt]*flaw{},
 	}
 	w.log = newLog(w.plan)
 	if m, ok := memory.Get().(*[]check.Event); ok {

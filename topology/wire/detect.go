@@ -27,6 +27,7 @@ const (
 	alarmInput     = "input_shrunk"
 	alarmRules     = "rules_unknown"
 	alarmCommits   = "commits_gone"
+	alarmPanics    = "panics"
 )
 
 // topicCheckInterval is how often a running group asks whether its topics are still the same.

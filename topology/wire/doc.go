@@ -11,6 +11,7 @@
 //	producer.go    goka's producer over lanes; sender.go is the seam, franz.go what lies below it
 //	store.go       the local copy of the table, on Pebble; partition_store.go what is not yet on disk, and suspects;
 //	               row_cache.go some rows in memory
+//	mark.go        what a changelog says besides rows: which takeovers count, which inputs are skipped
 //	commits.go     what may be committed: the contiguous prefix of finished inputs
 //	session.go     a session of the consumer group: set-up, drain, rejoin at once
 //	takeover.go    a new owner's first steps; settle.go its last ones

@@ -76,7 +76,13 @@ func (g *group) foldOne(ctx goka.Context, value any) error {
 			rules, in.Offset, in.Topic, in.Partition, g.machine.MaxRules)
 	}
 	row, _ := ctx.Value().([]byte)
+	in.Panic = c.store.skippedAt(in.Offset)
 	next, out := g.machine.Fold(rules, row, in)
+	if in.Panic == "" && len(out) == 1 && out[0].Panic != "" {
+		if err := g.skipInput(c, in.Offset, out[0].Panic); err != nil {
+			return err
+		}
+	}
 	if next == nil {
 		g.metrics.dropped.Inc()
 		// Dropped, because something before it is folded, but perhaps not acked: it is done when that is.

@@ -10,8 +10,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/lovoo/goka/storage"
@@ -39,8 +40,14 @@ type partitionStore struct {
 	asked    string // key of the last Get
 	missed   bool   // it had no row
 
-	takeovers map[string]int64    // living takeover records: key -> offset
-	suspects  map[string]struct{} // keys whose last record in the log is tainted, or behind the row that we keep
+	// Of marks, by the key of their record; see mark.go.
+	takeovers map[string]standing
+	walls     []int64 // offsets of the takeovers that count, rising
+	skips     map[string]skip
+	skipped   map[int64]string // input -> what the machine panicked with
+	skipping  atomic.Bool      // there is one: few partitions have any
+
+	suspects map[string]struct{} // keys whose last record in the log is tainted, or behind the row that we keep
 }
 
 type storeEntry struct {
@@ -57,14 +64,17 @@ type changelogRecord struct {
 	value      []byte
 	offset     int64
 	generation int64 // noGeneration when it has none
-	takeover   bool
+	takeover   bool  // or a skip
+	rank       rank
+	skip       skip
 }
 
 // openPartition reads what the store knows of a partition.
 func (t *tableStore) openPartition(partition int32, m *metrics) (*partitionStore, error) {
 	s := &partitionStore{
 		table: t, partition: partition, metrics: m,
-		memory: map[string]storeEntry{}, cache: newRowCache(), takeovers: map[string]int64{}, suspects: map[string]struct{}{},
+		memory: map[string]storeEntry{}, cache: newRowCache(), takeovers: map[string]standing{}, suspects: map[string]struct{}{},
+		skips: map[string]skip{}, skipped: map[int64]string{},
 	}
 	next, err := t.get(partition, kindMeta, metaNext)
 	if err != nil {
@@ -77,10 +87,7 @@ func (t *tableStore) openPartition(partition int32, m *metrics) (*partitionStore
 	if s.census, err = t.readCensus(partition); err != nil {
 		return nil, err
 	}
-	err = t.each(partition, kindTakeover, func(key string, value []byte) {
-		s.takeovers[key] = int64(binary.BigEndian.Uint64(value))
-	})
-	if err != nil {
+	if err := s.openMarks(); err != nil {
 		return nil, err
 	}
 	err = t.each(partition, kindSuspect, func(key string, _ []byte) { s.suspects[key] = struct{}{} })
@@ -98,7 +105,7 @@ func (s *partitionStore) fold(r changelogRecord) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.takeover {
-		s.foldTakeover(r)
+		s.foldMark(r)
 	} else {
 		behind, err := s.foldRow(r)
 		if err != nil {
@@ -111,16 +118,6 @@ func (s *partitionStore) fold(r changelogRecord) error {
 		return s.flushLocked()
 	}
 	return nil
-}
-
-func (s *partitionStore) foldTakeover(r changelogRecord) {
-	if r.value == nil {
-		delete(s.takeovers, r.key)
-		s.put(storeEntry{kind: kindTakeover, key: r.key})
-		return
-	}
-	s.takeovers[r.key] = r.offset
-	s.put(storeEntry{kind: kindTakeover, key: r.key, value: binary.BigEndian.AppendUint64(nil, uint64(r.offset))})
 }
 
 // foldRow keeps the better row, and reports whether the record is behind it.
@@ -147,14 +144,11 @@ func (s *partitionStore) foldRow(r changelogRecord) (behind bool, err error) {
 	return false, s.census.take(r.value, current == nil)
 }
 
-// foldTaint notes whether a stale owner wrote the record: its generation is older than a takeover that stands before it.
-// A key whose last record is behind the row that we keep is suspect too: a stale owner was faster than its successor, and
-// compaction may eat, or has eaten, the better row. Inputs that it drops must not be committed before it is written again.
+// foldTaint notes whether a stale owner wrote the record. A key whose last record is behind the row that we keep is suspect
+// too: a stale owner was faster than its successor, and compaction may eat, or has eaten, the better row. Inputs that it drops
+// must not be committed before it is written again.
 func (s *partitionStore) foldTaint(r changelogRecord, behind bool) {
-	tainted := false
-	for _, t := range s.takeovers {
-		tainted = tainted || r.generation < t && t < r.offset
-	}
+	tainted := s.tainted(r)
 	_, known := s.suspects[r.key]
 	suspect := tainted || behind
 	switch {
@@ -188,7 +182,7 @@ func (s *partitionStore) acked(r *shipment, offset int64) error {
 	if s.closed {
 		return nil // the session is over; the next recovery reads it from the log
 	}
-	if r.kind == takeover && r.value != nil {
+	if r.kind == takeover && r.value != nil && !strings.HasPrefix(r.key, skipPrefix) {
 		return nil // read back by the tail reader, as everything up to it
 	}
 	if !s.frozen && offset != s.next {
@@ -201,11 +195,7 @@ func (s *partitionStore) acked(r *shipment, offset int64) error {
 	}
 	s.dirty = true
 	if r.kind == takeover {
-		if !s.frozen { // to know one takeover too many is harmless
-			delete(s.takeovers, r.key)
-			s.ready = append(s.ready, storeEntry{kind: kindTakeover, key: r.key})
-		}
-		return nil
+		return s.ackedMark(r)
 	}
 	return s.ackRow(r)
 }
@@ -317,7 +307,11 @@ func (s *partitionStore) suspectKeys() (map[string]int64, error) {
 func (s *partitionStore) livingTakeovers() map[string]int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.takeovers)
+	offsets := make(map[string]int64, len(s.takeovers))
+	for key, t := range s.takeovers {
+		offsets[key] = t.offset
+	}
+	return offsets
 }
 
 // position is the changelog offset after the last record read or acked.

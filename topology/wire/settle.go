@@ -37,7 +37,6 @@ func (g *group) settle(c *claim, verified int64) error {
 		}
 	}
 	c.suspects = nil
-	slices.Sort(c.retire)
 	for _, key := range c.retire {
 		g.producer.change(takeover, c.partition, c.store, key, nil, nil)
 		failpoint(PointTakeoverRetired)

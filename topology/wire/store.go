@@ -37,6 +37,7 @@ const (
 // Kinds of keys in a partition.
 const (
 	kindMeta     = 'm'
+	kindSkip     = 'k'
 	kindRow      = 'r'
 	kindSuspect  = 's'
 	kindTakeover = 't'

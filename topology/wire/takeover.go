@@ -52,25 +52,26 @@ type claim struct {
 	stream    atomic.Pointer[sarama.ConsumerGroupClaim]
 
 	nonce      string
+	member     int32               // generation of the group
+	rank       rank                // of this owner's takeover
+	outranked  bool                // that takeover is void
 	generation int64               // offset of the takeover record
 	committed  int64               // where the last owner had come to
 	known      int64               // rows that it knew
 	target     int64               // where this one begins
 	suspects   map[string]struct{} // keys whose last record is tainted and was not written since
-	retire     []string            // older takeovers, to be tombstoned
+	retire     []string            // older marks, to be tombstoned in this order
 	note       string              // metadata of the fenced commit
 	settled    bool
 
 	rules []byte // row of topology.RulesKey
 }
 
-// takeoverRounds is how often a session says that it takes over. More are not worth the time: what is lost is only that
-// the next owner folds again what this one wrote below a stale owner's takeover.
+// takeoverRounds is how often a session says that it takes over.
 const takeoverRounds = 3
 
-// takeOver does it for all partitions of a session. Once the commit is accepted, a takeover above this owner's is a stale
-// owner's that came late. Everything written below it would look stale, for as long as this owner stays, and the next one
-// would go back to where it began, perhaps behind the input's start: so this owner says again that it takes over.
+// takeOver does it for all partitions of a session. An owner whose takeover is void though its commit was accepted is outranked
+// by owners of a group that was deleted since: it says again that it takes over, in a new era.
 func (g *group) takeOver(s *session) error {
 	parts := s.Claims()[g.input]
 	if len(parts) == 0 {
@@ -81,10 +82,13 @@ func (g *group) takeOver(s *session) error {
 		if err := g.takeParts(s, parts); err != nil {
 			return err
 		}
-		if round == takeoverRounds || !slices.ContainsFunc(parts, func(p int32) bool { return s.claims[p].overtaken() }) {
+		if !slices.ContainsFunc(parts, func(p int32) bool { return s.claims[p].outranked }) {
 			break
 		}
-		g.log.Info("a stale owner's takeover came late: taking over again", "partitions", parts, "round", round)
+		if round == takeoverRounds {
+			return fmt.Errorf("other owners' takeovers of %s %v stand above ours, though our commits are accepted", g.input, parts)
+		}
+		g.log.Info("takeovers of a group that is no more outrank ours: taking over again", "partitions", parts, "round", round)
 	}
 	for _, p := range parts {
 		if err := g.enter(s.claims[p]); err != nil {
@@ -109,7 +113,7 @@ func (g *group) takeParts(s *session, parts []int32) error {
 	var wait sync.WaitGroup
 	for i, p := range parts {
 		c := s.claims[p]
-		c.nonce = nonce
+		c.nonce, c.member = nonce, s.GenerationID()
 		wait.Go(func() {
 			if err := g.takePartition(s.Context(), c, before.GetBlock(g.input, p)); err != nil {
 				errs[i] = fmt.Errorf("take %s/%d over: %w", g.input, p, err)
@@ -125,16 +129,6 @@ func (g *group) takeParts(s *session, parts []int32) error {
 	}
 	failpoint(PointTakeoverFenced)
 	return nil
-}
-
-// overtaken reports whether a takeover stands above this owner's.
-func (c *claim) overtaken() bool {
-	for _, offset := range c.store.livingTakeovers() {
-		if offset > c.generation {
-			return true
-		}
-	}
-	return false
 }
 
 // takePartition writes the takeover record, reads the changelog to its end, and decides where to begin.
@@ -159,14 +153,9 @@ func (g *group) takePartition(ctx context.Context, c *claim, before *sarama.Offs
 		return err
 	}
 	failpoint(PointTakeoverRead)
+	c.outranked = !c.store.counts(c.generation)
 	if err := g.chooseTarget(c, before.Offset); err != nil {
 		return err
-	}
-	c.retire = nil
-	for key, offset := range c.store.livingTakeovers() {
-		if offset < c.generation {
-			c.retire = append(c.retire, key)
-		}
 	}
 	if c.rules, err = c.store.Get(topology.RulesKey); err != nil {
 		return err
@@ -189,8 +178,11 @@ func (g *group) writeTakeover(ctx context.Context, c *claim) (int64, error) {
 		}
 		acked <- answer{offset: m.Offset}
 	})
-	value := strings.Join([]string{takeoverVersion, c.nonce, g.ids.input, g.settings.InstanceID}, " ")
-	g.producer.change(takeover, c.partition, c.store, takeoverPrefix+c.nonce, []byte(value), finish)
+	c.rank = c.store.nextRank(c.member, c.outranked)
+	g.producer.put(c.partition, &shipment{
+		topic: g.table, partition: c.partition, kind: takeover, store: c.store, key: takeoverPrefix + c.nonce, value: g.takeoverValue(c),
+		headers: []topology.Header{{Key: headerTakeover, Value: c.rank.pack()}}, finish: finish,
+	})
 	select {
 	case a := <-acked:
 		if a.err != nil {
@@ -200,6 +192,11 @@ func (g *group) writeTakeover(ctx context.Context, c *claim) (int64, error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
+}
+
+// takeoverValue pins the input that this owner consumes.
+func (g *group) takeoverValue(c *claim) []byte {
+	return []byte(strings.Join([]string{takeoverVersion, c.nonce, g.ids.input, g.settings.InstanceID}, " "))
 }
 
 // readTail folds the changelog until one fetch answer reaches its own high watermark: at that moment the last record of
@@ -290,6 +287,7 @@ func (g *group) chooseTarget(c *claim, committed int64) error {
 		c.suspects[key] = struct{}{}
 		c.target = min(c.target, known)
 	}
+	c.retire = c.store.retire(c.generation, oldest)
 	if err := g.checkTarget(c, first, oldest, end); err != nil {
 		return err
 	}
@@ -350,13 +348,21 @@ func (g *group) changelogRecord(key string, value []byte, offset int64, header f
 	if b, _ := header(topology.HeaderGeneration); len(b) == 8 {
 		r.generation = int64(binary.BigEndian.Uint64(b))
 	}
-	if _, marked := header(headerTakeover); marked && strings.HasPrefix(key, takeoverPrefix) {
-		r.takeover = true
-		if value != nil {
-			return r, g.checkTakeover(string(value), offset)
+	said, marked := header(headerTakeover)
+	if !marked || !strings.HasPrefix(key, takeoverPrefix) {
+		return r, nil
+	}
+	if r.takeover, r.rank = true, unpackRank(said); value == nil {
+		return r, nil
+	}
+	if strings.HasPrefix(key, skipPrefix) {
+		why, _ := header(headerSkip)
+		var err error
+		if r.skip, err = skipOf(why); err != nil {
+			return r, fmt.Errorf("the record at offset %d of %s: %w", offset, g.table, err)
 		}
 	}
-	return r, nil
+	return r, g.checkTakeover(string(value), offset)
 }
 
 func saramaHeader(headers []*sarama.RecordHeader) func(string) ([]byte, bool) {

@@ -179,58 +179,54 @@ func TestRowBetweenRecoveryAndTakeoverIsSeen(t *testing.T) {
 	h.tableIsWhole()
 }
 
-// TestLateTakeoverOfAStaleOwnerIsOutbid lets a stale owner's takeover land between the new owner's and the end of its tail.
-// The rows of the new owner must not look stale to the next one.
-func TestLateTakeoverOfAStaleOwnerIsOutbid(t *testing.T) {
-	plan := wiretest.Plan(1, 1)
-	k := wiretest.Kafka(t, plan)
-	h := joinHouse(t, plan, k.ListenAddrs())
-	run := func() (suspects float64) {
-		registry := prometheus.NewRegistry()
-		cfg := h.config(t.TempDir())
-		cfg.Metrics = registry
-		r := start(t, cfg)
-		r.awaitReady(t)
-		h.send(100, 10)
-		h.whole()
-		require.NoError(t, r.stop(t))
-		return metricOf(t, registry, "parley_group_suspect_keys_total", "")
+// TestLateTakeoverOfAStaleOwnerIsVoid lets a stale owner's takeover land between the new owner's and the end of its tail, or
+// when it is folding. The rows of the new owner must not look stale to the next one.
+func TestLateTakeoverOfAStaleOwnerIsVoid(t *testing.T) {
+	for name, folding := range map[string]bool{"before the successor has read": false, "when the successor folds": true} {
+		t.Run(name, func(t *testing.T) {
+			plan := wiretest.Plan(1, 1)
+			k := wiretest.Kafka(t, plan)
+			h := joinHouse(t, plan, k.ListenAddrs())
+			run := func(between func()) (suspects float64) {
+				registry := prometheus.NewRegistry()
+				cfg := h.config(t.TempDir())
+				cfg.Metrics = registry
+				r := start(t, cfg)
+				r.awaitReady(t)
+				h.send(100, 10)
+				h.whole()
+				between()
+				h.send(100, 10)
+				h.whole()
+				require.NoError(t, r.stop(t))
+				return metricOf(t, registry, "parley_group_suspect_keys_total", "")
+			}
+			nothing := func() {}
+			run(nothing)
+			first := rank{0, 1}
+			if folding {
+				run(func() { h.succeed(first) })
+			} else {
+				var said, late atomic.Bool
+				k.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+					k.KeepControl()
+					said.Store(said.Load() || concerns(k, r.(*kmsg.ProduceRequest), h.plan.Table(wiretest.GroupOf)))
+					return nil, nil, false
+				})
+				k.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+					k.KeepControl()
+					if said.Load() && late.CompareAndSwap(false, true) { // it asks where the tail ends
+						k.SleepControl(func() { h.succeed(first) })
+					}
+					return nil, nil, false
+				})
+				run(nothing)
+				require.True(t, late.Load())
+			}
+			require.Len(t, h.livingTakeovers(), 2)
+			require.Zero(t, run(nothing), "rows of a true owner look stale")
+			require.Len(t, h.livingTakeovers(), 1)
+			h.tableIsWhole()
+		})
 	}
-	run()
-	var said, late atomic.Bool
-	k.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		k.KeepControl()
-		said.Store(said.Load() || concerns(k, r.(*kmsg.ProduceRequest), h.plan.Table(wiretest.GroupOf)))
-		return nil, nil, false
-	})
-	k.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
-		k.KeepControl()
-		if said.Load() && late.CompareAndSwap(false, true) { // it asks where the tail ends
-			k.SleepControl(h.copyTakeover)
-		}
-		return nil, nil, false
-	})
-	run()
-	require.True(t, late.Load())
-	require.Len(t, h.livingTakeovers(), 1)
-	require.Zero(t, run(), "rows of a true owner look stale")
-	h.tableIsWhole()
-}
-
-// copyTakeover appends a takeover like the last one, of an owner that nobody knows.
-func (h *house) copyTakeover() {
-	var last topology.Record
-	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
-		if IsTakeover(&r) && r.Value != nil {
-			last = r
-		}
-	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	require.NoError(h.t, err)
-	defer client.Close()
-	r := &kgo.Record{Topic: last.Topic, Partition: last.Partition, Key: []byte(takeoverPrefix + "stale"), Value: last.Value}
-	for _, header := range last.Headers {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: header.Key, Value: header.Value})
-	}
-	require.NoError(h.t, client.ProduceSync(h.t.Context(), r).FirstErr())
 }
