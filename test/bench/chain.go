@@ -30,7 +30,7 @@ const (
 	chainPrefix  = "chain." // of its topics
 	chainPeer    = "chain"
 	chainHead    = 16                    // bytes of a value: sender, and when it was sent
-	chainLinger  = 2 * time.Millisecond  // by measurement: without, a fifth more CPU and no more messages
+	chainLinger  = 0 * time.Millisecond  // carries most, by measurement: 2 ms took a third less CPU and carried a tenth less
 	chainSettles = 10 * time.Millisecond // between looks at what is still on its way
 )
 
