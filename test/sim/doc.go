@@ -32,7 +32,7 @@
 //	topology/wire/commits.go                    disk before commit, contiguous commits          commits.go
 //	topology/wire/session.go                    set up, drain, rejoin                           session.go, group.go
 //	topology/wire/takeover.go, settle.go        takeover record, tail, rewind, fence, settle    takeover.go
-//	topology/wire/mark.go                       whose takeover counts; a panic on record    rank.go, skip.go
+//	topology/wire/mark.go                       whose takeover counts, a panic on record        rank.go, skip.go
 //	topology/wire/fold.go                       rules, fold, causes, outputs, row               process.go
 //	topology/wire/detect.go                     alarms; a store ahead of the log                takeover.go
 //	views/run.go, redis/batch.lua, history.go   places, positions, rewinds of views             view.go

@@ -109,8 +109,8 @@ func (s *Store) putNewer(ctx context.Context, into *gate, writes []mongo.WriteMo
 
 // page is 25 messages of a conversation by number.
 type page struct {
-	ID       string              `bson:"_id"`
-	Messages map[string]bson.Raw `bson:"m"`
+	ID       string                   `bson:"_id"`
+	Messages map[string]bson.RawValue `bson:"m"`
 }
 
 // Messages reads the messages with these numbers, both included, by rising number; those that are there.
@@ -126,7 +126,7 @@ func (s *Store) Messages(ctx context.Context, conversation string, from, to uint
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[string]map[string]bson.Raw, len(pages))
+	byID := make(map[string]map[string]bson.RawValue, len(pages))
 	for _, p := range pages {
 		byID[p.ID] = p.Messages
 	}
@@ -137,7 +137,7 @@ func (s *Store) Messages(ctx context.Context, conversation string, from, to uint
 			continue
 		}
 		m := &v1.HistoryMessage{Number: number}
-		if err := messageShape.read(value, m.ProtoReflect()); err != nil {
+		if err := messageShape.readValue(value, m.ProtoReflect()); err != nil {
 			return nil, fmt.Errorf("message %d of %s: %w", number, conversation, err)
 		}
 		messages = append(messages, m)

@@ -23,13 +23,14 @@ const wholeMessage = "value"
 
 // What the documents hold, and what stands in their ids and keys instead.
 var (
-	conversationShape = shapeOf(new(v1.ConversationDocument).ProtoReflect().Descriptor(), "conversation")
-	messageShape      = shapeOf(new(v1.HistoryMessage).ProtoReflect().Descriptor(), "number")
-	personShape       = shapeOf(new(v1.Person).ProtoReflect().Descriptor(), "user")
+	conversationShape = shapeOf("history", new(v1.ConversationDocument).ProtoReflect().Descriptor(), "conversation")
+	messageShape      = shapeOf("history", new(v1.HistoryMessage).ProtoReflect().Descriptor(), "number")
+	personShape       = shapeOf("people", new(v1.Person).ProtoReflect().Descriptor(), "user")
 )
 
 // shape is how messages of one kind stand in documents.
 type shape struct {
+	view   string                       // whose documents they are
 	id     protoreflect.FieldDescriptor // stands in the document's _id or key, and not in it; nil = none
 	fields []field
 	byName map[string]*field
@@ -42,21 +43,22 @@ type field struct {
 	date   bool
 	prefix string // of the names of an enum
 	inner  *shape // of a message
+	anew   string // what to do when a document is of another form
 }
 
 // shapeOf derives a shape from the schema. id may be empty.
-func shapeOf(message protoreflect.MessageDescriptor, id protoreflect.Name) *shape {
-	s := &shape{id: message.Fields().ByName(id), byName: map[string]*field{}}
+func shapeOf(view string, message protoreflect.MessageDescriptor, id protoreflect.Name) *shape {
+	s := &shape{view: view, id: message.Fields().ByName(id), byName: map[string]*field{}}
 	for i := range message.Fields().Len() {
 		schema := message.Fields().Get(i)
 		if schema == s.id {
 			continue
 		}
-		f := field{schema: schema}
+		f := field{schema: schema, anew: s.anew()}
 		f.name, f.date = strings.CutSuffix(string(schema.Name()), "_ms")
 		switch schema.Kind() {
 		case protoreflect.MessageKind:
-			f.inner = shapeOf(schema.Message(), "")
+			f.inner = shapeOf(view, schema.Message(), "")
 		case protoreflect.EnumKind:
 			f.prefix = strings.TrimSuffix(string(schema.Enum().Values().ByNumber(0).Name()), "UNSPECIFIED")
 		}
@@ -145,7 +147,7 @@ func (s *shape) read(document bson.Raw, m protoreflect.Message) error {
 	for _, element := range elements {
 		f := s.byName[element.Key()]
 		if element.Key() == wholeMessage {
-			return fmt.Errorf("the document is of an earlier form, whose field %s holds it all: build the view anew", wholeMessage)
+			return fmt.Errorf("the document is of an earlier form, whose field %s holds it all: %s", wholeMessage, s.anew())
 		}
 		if f == nil {
 			continue
@@ -163,6 +165,18 @@ func (s *shape) read(document bson.Raw, m protoreflect.Message) error {
 	}
 	return nil
 }
+
+// readValue reads a document that stands in another one. Before messages had fields there stood bytes.
+func (s *shape) readValue(value bson.RawValue, m protoreflect.Message) error {
+	document, ok := value.DocumentOK()
+	if !ok {
+		return fmt.Errorf("a %v stands where a document belongs, as in an earlier form: %s", value.Type, s.anew())
+	}
+	return s.read(document, m)
+}
+
+// anew is the way out of another form.
+func (s *shape) anew() string { return "build the view anew: parley views rebuild " + s.view }
 
 func (f *field) readInner(value bson.RawValue, into protoreflect.Message) error {
 	document, ok := value.DocumentOK()
@@ -192,7 +206,7 @@ func (f *field) read(value bson.RawValue, m protoreflect.Message) error {
 		if name, ok := value.StringValueOK(); ok {
 			known := f.schema.Enum().Values().ByName(protoreflect.Name(f.prefix + name))
 			if known == nil {
-				return fmt.Errorf("%q is no choice that this binary knows", name)
+				return fmt.Errorf("%q is no choice that this binary knows: run a newer one, or %s", name, f.anew)
 			}
 			number, isNumber = int64(known.Number()), true
 		}
@@ -233,5 +247,5 @@ func (f *field) read(value bson.RawValue, m protoreflect.Message) error {
 }
 
 func (f *field) strange(value bson.RawValue) error {
-	return fmt.Errorf("a %v cannot be %s: build the view anew", value.Type, f.schema.FullName())
+	return fmt.Errorf("a %v cannot be %s: %s", value.Type, f.schema.FullName(), f.anew)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"pgregory.net/rapid"
@@ -71,8 +72,16 @@ func TestStrangeDocumentsAreRefused(t *testing.T) {
 	} {
 		document, err := bson.Marshal(d)
 		require.NoError(t, err)
-		require.Error(t, conversationShape.read(document, new(v1.ConversationDocument).ProtoReflect()), "%v", d)
+		err = conversationShape.read(document, new(v1.ConversationDocument).ProtoReflect())
+		require.ErrorContains(t, err, "parley views rebuild history", "%v", d)
 	}
+	older, err := bson.Marshal(page{ID: "a/b#000000", Messages: map[string]bson.RawValue{
+		"1": {Type: bson.TypeBinary, Value: bsoncore.AppendBinary(nil, bson.TypeBinaryGeneric, []byte("protobuf"))}}})
+	require.NoError(t, err)
+	var read page
+	require.NoError(t, bson.Unmarshal(older, &read), "a page is read as a whole, whatever stands in it")
+	err = messageShape.readValue(read.Messages["1"], new(v1.HistoryMessage).ProtoReflect())
+	require.ErrorContains(t, err, "parley views rebuild history")
 	newer, err := bson.Marshal(bson.D{{Key: "seq", Value: 1}, {Key: "colour", Value: "blue"}})
 	require.NoError(t, err)
 	require.NoError(t, conversationShape.read(newer, new(v1.ConversationDocument).ProtoReflect()), "a field of a newer schema")
