@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	growthSpread = 8   // partitions of the houses that grow in people
-	growthRate   = 300 // messages a second
+	growthSpread = 8     // partitions of the houses that grow in people
+	growthUsers  = 1_000 // people in the houses that grow in partitions
+	growthRate   = 300   // messages a second
 )
 
 // grownGroups are the groups whose tables are filled: all that a message meets, and the accounts.
@@ -36,7 +37,7 @@ func grown(o options) (all []size) {
 		all = append(all, size{users, growthSpread})
 	}
 	for _, partitions := range o.spreads {
-		all = append(all, size{o.sizes[0], partitions})
+		all = append(all, size{growthUsers, partitions})
 	}
 	return all
 }

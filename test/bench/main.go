@@ -120,8 +120,8 @@ func benchCommand(ctx context.Context, args []string) error {
 	flags.IntVar(&o.connections, "connections", 10_000, "idle: people who connect and say nothing; twice as many files must be allowed to a process")
 	flags.IntVar(&o.commands, "commands", 400_000, "processor: commands in the filled topic")
 	flags.IntVar(&o.rows, "rows", 1_000_000, "restore: rows of the table")
-	numbers(flags, &o.sizes, "sizes", []int{1_000, 100_000, 1_000_000}, "growth: users, and as many conversations")
-	numbers(flags, &o.spreads, "spreads", []int{4, 16, 64}, "growth: partitions of every topic, with the fewest users")
+	numbers(flags, &o.sizes, "sizes", []int{1_000, 100_000, 1_000_000}, "growth: users, and as many conversations; empty = only the spreads")
+	numbers(flags, &o.spreads, "spreads", []int{4, 16, 64}, fmt.Sprintf("growth: partitions of every topic, with %d users; empty = only the sizes", growthUsers))
 	flags.DurationVar(&o.session, "session", time.Second, "takeover: a member that is not heard of for this long loses its partitions")
 	o.files(flags)
 	flags.StringVar(&o.profile, "profile", "", "folder for a CPU profile of each process and scenario; it costs the processes something")
@@ -152,12 +152,12 @@ func (o *options) files(flags *flag.FlagSet) {
 	flags.StringVar(&o.binary, "binary", "", "a built parley (default: build it)")
 }
 
-// numbers is a flag of numbers with commas between them.
+// numbers is a flag of numbers with commas between them; of an empty one there are none.
 func numbers(flags *flag.FlagSet, into *[]int, name string, preset []int, usage string) {
 	*into = preset
-	flags.Func(name, fmt.Sprintf("%s (default %v)", usage, strings.Trim(fmt.Sprint(preset), "[]")), func(said string) error {
+	flags.Func(name, fmt.Sprintf("%s (default %s)", usage, strings.ReplaceAll(strings.Trim(fmt.Sprint(preset), "[]"), " ", ",")), func(said string) error {
 		*into = nil
-		for word := range strings.SplitSeq(said, ",") {
+		for word := range strings.FieldsFuncSeq(said, func(r rune) bool { return r == ',' }) {
 			n := 0
 			if _, err := fmt.Sscan(word, &n); err != nil || n < 1 {
 				return fmt.Errorf("%q: want numbers above 0 with commas between them", said)

@@ -150,12 +150,7 @@ func byUsers(b book) []grownHouse {
 }
 
 func byPartitions(b book) []grownHouse {
-	all := b.grown(func(s size) int { return s.users }, func(size) bool { return true })
-	if len(all) == 0 {
-		return nil
-	}
-	fewest := all[0].users
-	return b.grown(func(s size) int { return s.partitions }, func(s size) bool { return s.users == fewest && s.partitions != growthSpread })
+	return b.grown(func(s size) int { return s.partitions }, func(s size) bool { return s.users == growthUsers && s.partitions != growthSpread })
 }
 
 // grown are the houses that were measured, by what they differ in.
