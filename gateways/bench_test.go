@@ -24,12 +24,13 @@ const (
 // BenchmarkMessage sends messages, so many at once, and waits until both people have them. The clients are counted too.
 func BenchmarkMessage(b *testing.B) {
 	for _, atOnce := range []int{1, 32} {
-		b.Run(fmt.Sprintf("%d at once", atOnce), func(b *testing.B) { benchMessages(b, atOnce) })
+		b.Run(fmt.Sprintf("%d at once", atOnce), func(b *testing.B) { benchMessages(b, nil, atOnce) })
+		b.Run(fmt.Sprintf("%d at once, in one process", atOnce), func(b *testing.B) { benchMessages(b, new(Beside), atOnce) })
 	}
 }
 
-func benchMessages(b *testing.B, atOnce int) {
-	h := newHouse(b, func(cfg *Config) { cfg.Limits.FramesPerConnection, cfg.Limits.FramesPerUser = benchRate, benchRate })
+func benchMessages(b *testing.B, beside *Beside, atOnce int) {
+	h := newHouseBeside(b, beside, func(cfg *Config) { cfg.Limits.FramesPerConnection, cfg.Limits.FramesPerUser = benchRate, benchRate })
 	ann, bob := h.connect("ann", "phone", nil), h.connect("bob", "phone", nil)
 	h.subscribed("ann", "bob")
 	frames := make([][]byte, b.N)

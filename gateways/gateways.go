@@ -43,6 +43,7 @@ type Config struct {
 	Emit        Emit
 	Query       queryservice.Client
 	Dispatchers Resolve
+	Beside      *Beside // dispatchers of the same process; nil = none
 	Keys        seal.Source
 	KeepKeys    time.Duration // how long an opened key is kept, and a destroyed one lives on; 0 = seal.KeepKeys
 	Verifier    *token.Verifier

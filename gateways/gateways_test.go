@@ -73,12 +73,19 @@ func TestLostPushesAreRepairedByTheHead(t *testing.T) {
 }
 
 func TestDispatcherMayDie(t *testing.T) {
-	h := newHouse(t, nil)
+	for name, beside := range map[string]*Beside{"another process": nil, "the same process": new(Beside)} {
+		t.Run(name, func(t *testing.T) { dispatcherDies(t, newHouseBeside(t, beside, nil)) })
+	}
+}
+
+func dispatcherDies(t *testing.T, h *house) {
 	ann, bob := h.connect("ann", "phone", nil), h.connect("bob", "laptop", nil)
 	ann.ask(text(1, direct, "before"))
 	bob.hears(1)
 	address := h.dispatch.String()
+	require.Equal(t, h.beside != nil, h.beside.at(address) != nil, "a dispatcher of this process is known to its gateways")
 	h.stop()
+	require.Nil(t, h.beside.at(address))
 	ann.ask(text(2, direct, "while it was away"))
 	h.startDispatch(address)
 	bob.hears(2)

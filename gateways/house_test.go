@@ -199,12 +199,16 @@ type house struct {
 	signer   ed25519.PrivateKey
 	keys     *seal.Store
 	dispatch net.Addr
+	beside   *Beside
 	stop     context.CancelFunc // of the dispatcher
 }
 
-func newHouse(t testing.TB, change func(*Config)) *house {
+func newHouse(t testing.TB, change func(*Config)) *house { return newHouseBeside(t, nil, change) }
+
+// newHouseBeside is a house whose dispatcher and gateway know that they share a process.
+func newHouseBeside(t testing.TB, beside *Beside, change func(*Config)) *house {
 	t.Helper()
-	h := &house{t: t, memory: &memory{inboxes: map[string][]*pb.InboxEvent{}, numbers: map[string]uint64{}}}
+	h := &house{t: t, beside: beside, memory: &memory{inboxes: map[string][]*pb.InboxEvent{}, numbers: map[string]uint64{}}}
 	private, public, err := token.Pair(t.TempDir())
 	require.NoError(t, err)
 	verifier, err := token.NewVerifier(token.Local, public)
@@ -215,7 +219,7 @@ func newHouse(t testing.TB, change func(*Config)) *house {
 	t.Cleanup(func() { h.keys.Close() })
 	h.startDispatch("127.0.0.1:0")
 	cfg := Config{Plan: topology.House(), Emit: h.emit, Query: h.memory, Dispatchers: Static(h.dispatch.String()), Keys: h.keys,
-		Verifier: verifier, Static: fstest.MapFS{"index.html": {Data: []byte("<title>Parley</title>")}}}
+		Beside: beside, Verifier: verifier, Static: fstest.MapFS{"index.html": {Data: []byte("<title>Parley</title>")}}}
 	if change != nil {
 		change(&cfg)
 	}
@@ -251,7 +255,7 @@ func (h *house) startDispatch(address string) {
 		return nil
 	}
 	go func() {
-		ended <- RunDispatch(ctx, DispatchConfig{Plan: topology.House(), Listener: listener, Follow: follow})
+		ended <- RunDispatch(ctx, DispatchConfig{Plan: topology.House(), Listener: listener, Follow: follow, Beside: h.beside})
 	}()
 	h.stop = func() { stop(); require.NoError(h.t, <-ended); h.stop = func() {} }
 }

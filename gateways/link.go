@@ -67,21 +67,39 @@ func (l *link) run() {
 	}
 }
 
-// attach keeps one stream for as long as it lasts.
-func (l *link) attach() error {
+// line is the way to a dispatcher: a stream of the push service, or within this process.
+type line interface {
+	Recv(ctx context.Context) (*pb.DispatcherSaid, error)
+	Send(ctx context.Context, said *pb.GatewaySaid) error
+}
+
+// open opens a line that ends with ctx.
+func (l *link) open(ctx context.Context) (line, error) {
+	if d := l.board.gate.cfg.Beside.at(l.address); d != nil {
+		return attachNear(ctx, d), nil
+	}
 	rpc, err := pushservice.NewClient("parley.dispatch",
 		client.WithHostPorts(l.address),
 		client.WithConnectTimeout(linkWithin),
 		client.WithGRPCInitialWindowSize(linkWindow),
 		client.WithGRPCKeepaliveParams(grpc.ClientKeepalive{Time: linkSilence, Timeout: linkWithin, PermitWithoutStream: false}))
 	if err != nil {
-		return fmt.Errorf("gateways: dispatcher %s: %w", l.address, err)
+		return nil, fmt.Errorf("gateways: dispatcher %s: %w", l.address, err)
 	}
-	ctx, cut := context.WithCancel(l.ctx)
-	defer cut()
 	stream, err := rpc.Attach(ctx)
 	if err != nil {
-		return fmt.Errorf("gateways: attach to %s: %w", l.address, err)
+		return nil, fmt.Errorf("gateways: attach to %s: %w", l.address, err)
+	}
+	return stream, nil
+}
+
+// attach keeps one line for as long as it lasts.
+func (l *link) attach() error {
+	ctx, cut := context.WithCancel(l.ctx)
+	defer cut()
+	stream, err := l.open(ctx)
+	if err != nil {
+		return err
 	}
 	l.mu.Lock()
 	l.queue, l.up, l.cut = nil, true, cut
@@ -128,7 +146,7 @@ func (l *link) hear(said *pb.DispatcherSaid) {
 }
 
 // send sends what waits.
-func (l *link) send(ctx context.Context, stream pushservice.PushService_AttachClient) {
+func (l *link) send(ctx context.Context, stream line) {
 	for {
 		select {
 		case <-ctx.Done():

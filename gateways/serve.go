@@ -36,6 +36,7 @@ type DispatchConfig struct {
 	Plan     topology.Plan
 	Listener net.Listener
 	Follow   Follow
+	Beside   *Beside // gateways of the same process find it there; nil = over the network, as all others
 	Logger   *slog.Logger
 }
 
@@ -61,7 +62,11 @@ func RunDispatch(ctx context.Context, cfg DispatchConfig) error {
 		defer stop()
 		followed <- cfg.Follow(ctx, dispatchDoor, hears, func(now []Owned) { d.Own(owned(now)) }, func(batch []topology.Record) { d.Push(pushed(batch)) })
 	}()
+	address := cfg.Listener.Addr().String()
+	cfg.Beside.add(address, d)
 	served := d.Serve(ctx, cfg.Listener)
+	cfg.Beside.remove(address)
+	d.Close() // whoever came beside the server goes too
 	stop()
 	if err := <-followed; err != nil && !errors.Is(err, context.Canceled) {
 		return errors.Join(served, fmt.Errorf("gateways: the dispatcher follows no longer: %w", err))

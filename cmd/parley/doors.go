@@ -45,7 +45,7 @@ func runDispatch(ctx context.Context, p *process, ready func(bool)) error {
 		return err
 	}
 	return gateways.RunDispatch(ctx, gateways.DispatchConfig{
-		Plan: p.plan, Listener: l, Logger: p.log,
+		Plan: p.plan, Listener: l, Beside: &p.beside, Logger: p.log,
 		Follow: func(ctx context.Context, name string, topics []string, owned func([]gateways.Owned), take func([]topology.Record)) error {
 			return wire.Follow(ctx, wire.FollowerConfig{
 				Cluster: p.cluster(), Plan: p.plan, Name: name, Topics: topics, Newest: true,
@@ -111,7 +111,7 @@ func (p *process) gateway(emitter *wire.Emitter, keys seal.Source, mux *http.Ser
 		}
 	}
 	cfg := gateways.Config{
-		ID: p.instance() + "-" + uuid.NewString(), Plan: p.plan, Query: query, Dispatchers: dispatchers,
+		ID: p.instance() + "-" + uuid.NewString(), Plan: p.plan, Query: query, Dispatchers: dispatchers, Beside: &p.beside,
 		Keys: keys, Verifier: verifier, Limits: p.limits(), Origins: split(p.Origins), Static: web.Files(), Mux: mux,
 		Logger: p.log, Registerer: p.metrics,
 		Emit: func(topic, key string, value []byte, headers []topology.Header, done func(error)) error {

@@ -32,6 +32,7 @@ type process struct {
 	ready   *readiness
 	stores  func(context.Context) (views.Stores, error) // opened once, when the first role needs them
 	exit    func(error)                                 // ends the process at once
+	beside  gateways.Beside                             // what a gateway and a dispatcher of this process know of each other
 }
 
 func newProcess(s Settings, roles []role) (*process, error) {

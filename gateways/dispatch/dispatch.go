@@ -31,6 +31,9 @@ const (
 // ErrTooSlow ends the stream of a gateway that did not keep up.
 var ErrTooSlow = errors.New("dispatch: this gateway did not keep up: attach again and ask the difference")
 
+// ErrClosed refuses a gateway because the dispatcher goes away.
+var ErrClosed = errors.New("dispatch: this dispatcher goes away: attach to another")
+
 // Config is what a dispatcher needs to know.
 type Config struct {
 	Partition func(key string) int32 // where a key lives
@@ -45,6 +48,7 @@ type Dispatcher struct {
 	owned   map[place]struct{}
 	wanted  map[session.Subscription]map[*stream]struct{}
 	streams map[*stream]struct{}
+	closed  bool
 }
 
 type place struct {
@@ -101,18 +105,35 @@ func (d *Dispatcher) Count() (gateways, subscriptions int) {
 	return len(d.streams), len(d.wanted)
 }
 
+// Line is the way to one gateway: a stream of the push service, or within a process.
+type Line interface {
+	Recv(ctx context.Context) (*pb.GatewaySaid, error)
+	Send(ctx context.Context, said *pb.DispatcherSaid) error
+}
+
 // Attach serves the stream of one gateway.
 func (d *Dispatcher) Attach(ctx context.Context, rpc rpcv1.PushService_AttachServer) error {
+	return d.Keep(ctx, rpc)
+}
+
+// Keep serves one gateway until its line ends, or it is cut.
+func (d *Dispatcher) Keep(ctx context.Context, line Line) error {
+	ctx, over := context.WithCancel(ctx)
+	defer over()
 	s := newStream()
 	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return ErrClosed
+	}
 	d.streams[s] = struct{}{}
 	s.put(d.ownedNow(), 0)
 	d.mu.Unlock()
 	defer d.detach(s)
 
 	ended := make(chan error, 2)
-	go func() { ended <- s.send(ctx, rpc) }()
-	go func() { ended <- d.hear(ctx, s, rpc) }()
+	go func() { ended <- s.send(ctx, line) }()
+	go func() { ended <- d.hear(ctx, s, line) }()
 	select {
 	case err := <-ended: // returning ends the stream, and with it the other one
 		return err
@@ -121,10 +142,11 @@ func (d *Dispatcher) Attach(ctx context.Context, rpc rpcv1.PushService_AttachSer
 	}
 }
 
-// Close cuts every gateway, so that each looks for the next owner.
+// Close cuts every gateway, so that each looks for the next owner, and refuses those that come.
 func (d *Dispatcher) Close() {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
 	for s := range d.streams {
 		s.end()
 	}
@@ -152,9 +174,9 @@ func (d *Dispatcher) forget(s *stream, sub session.Subscription) {
 }
 
 // hear takes what the gateway says.
-func (d *Dispatcher) hear(ctx context.Context, s *stream, rpc rpcv1.PushService_AttachServer) error {
+func (d *Dispatcher) hear(ctx context.Context, s *stream, line Line) error {
 	for {
-		said, err := rpc.Recv(ctx)
+		said, err := line.Recv(ctx)
 		if err != nil {
 			return err
 		}

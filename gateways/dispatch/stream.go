@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/parley-im/parley/gateways/session"
-	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -90,7 +89,7 @@ func (s *stream) take() []*pb.DispatcherSaid {
 }
 
 // send sends what waits until the stream ends. The stream's own back-pressure makes it wait, and the queue grow.
-func (s *stream) send(ctx context.Context, rpc rpcv1.PushService_AttachServer) error {
+func (s *stream) send(ctx context.Context, line Line) error {
 	for {
 		select {
 		case <-s.ready:
@@ -100,7 +99,7 @@ func (s *stream) send(ctx context.Context, rpc rpcv1.PushService_AttachServer) e
 			return ctx.Err()
 		}
 		for _, said := range s.take() {
-			if err := rpc.Send(ctx, said); err != nil {
+			if err := line.Send(ctx, said); err != nil {
 				return err
 			}
 		}
