@@ -1,0 +1,18 @@
+// Two rooms that do not know each other must mean the same by a lease.
+
+package laws
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/processors/account"
+)
+
+// A session that renewed its presence by a longer lease than accounts grant would be shown as gone in between.
+func TestSessionsAskForNoLongerLeaseThanAccountsGrant(t *testing.T) {
+	require.LessOrEqual(t, int64(session.LeaseMost), int64(account.LeaseMaxMs))
+	require.Less(t, int64(session.RenewMS), int64(session.LeaseMS))
+}
