@@ -99,6 +99,9 @@ func (h *history) refold(ctx context.Context, m topology.Machine, partition int3
 	if s, ok := spans[partition]; ok && s.Oldest > 0 {
 		return errNotRetained{at, s.Oldest}
 	}
+	if m, err = skipping(ctx, h.s.cluster(), m); err != nil {
+		return err
+	}
 	rows := map[string][]byte{}
 	return h.read(ctx, at, -1, to, func(r *topology.Record) error {
 		if r.Key != topology.RulesKey && !matters(r.Key) {

@@ -174,6 +174,7 @@ func TestTools(t *testing.T) {
 	replays(t, h)
 	tampered(t, h, "bob")
 	forgedRows(t, h)
+	skippedInput(t, h)
 }
 
 // explains asks for the story of Ann's last command.

@@ -154,6 +154,9 @@ func (r *replay) table(ctx context.Context, m topology.Machine) (t *tableVerdict
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.close()) }()
+	if m, err = skipping(ctx, r.s.cluster(), m); err != nil {
+		return nil, err
+	}
 	if err := r.fold(ctx, m, rows, t); err != nil {
 		return nil, err
 	}

@@ -102,3 +102,30 @@ func forgedRows(t *testing.T, h *house) {
 		}), "%s is not among %q", forged.says, outbox.Told)
 	}
 }
+
+// skippedInput lets a dead letter say that a machine panicked at an input that was folded: who folds again skips it too.
+func skippedInput(t *testing.T, h *house) {
+	account := func(r replayed) int64 {
+		i := slices.IndexFunc(topology.House().Groups, func(g topology.Group) bool { return g.Name == "account" })
+		require.Equal(t, "account", r.Tables[i].Table)
+		return r.Tables[i].Differ
+	}
+	before, _ := h.replay(t)
+	require.Zero(t, account(before))
+	letter := &parleyv1.DeadLetter{Group: "account", Topic: "account.commands", Failing: parleyv1.Failing_FAILING_PANIC, Detail: "the machine panicked"}
+	require.NoError(t, wire.Read(t.Context(), wire.Cluster{Brokers: []string{h.Kafka}}, letter.Topic, func(r *topology.Record) error {
+		if r.Key == "ann" && letter.Key == nil {
+			letter.Key, letter.Partition, letter.Offset = []byte(r.Key), r.Partition, r.Offset
+		}
+		return nil
+	}))
+	require.NotEmpty(t, letter.Key)
+	value, err := letter.MarshalVT()
+	require.NoError(t, err)
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.Kafka))
+	require.NoError(t, err)
+	defer client.Close()
+	require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: topology.DeadLetters, Key: letter.Key, Value: value}).FirstErr())
+	after, _ := h.replay(t)
+	require.Positive(t, account(after), "Ann's account was not made")
+}
