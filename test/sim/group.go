@@ -125,7 +125,7 @@ func (s *slot) start() {
 	s.lives++
 	p := &process{w: s.group.w, group: s.group, slot: s, life: s.lives, ids: s.group.w.idsOf(s.group)}
 	for range s.disks {
-		p.lanes = append(p.lanes, &lane{p: p, early: map[uint64]bool{}})
+		p.lanes = append(p.lanes, newLane(p))
 	}
 	p.machine = s.group.w.mutated(s.group.real, p)
 	s.process = p

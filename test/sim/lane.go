@@ -25,10 +25,15 @@ type shipment struct {
 	entry     entry
 	kind      kind
 	lane      *lane
-	need      uint64
+	number    uint64 // in the lane, among its outputs or its changelog records
+	need      uint64 // changelog record: the outputs that must be acked before it leaves
 	store     *store
+	row       written
 	input     *input
 	acked     func(offset int64)
+
+	older      *shipment // row: the one that it supersedes, which is done when this one is
+	superseded bool
 }
 
 // input is an input that is done when all its records are acked.
@@ -44,15 +49,39 @@ func (i *input) done() {
 	}
 }
 
-// lane is the order of one partition's outputs and changelog records in one process.
+// lane is the order of one partition's outputs and changelog records in one process. Rows are held for their pace, and of a key
+// that is folded again meanwhile only the newest is sent.
 type lane struct {
-	p         *process
-	in, acked uint64 // outputs handed in; acked without a gap
-	statesIn  uint64
-	statesOut uint64
+	p        *process
+	outputs  counter
+	states   counter
+	held     []*shipment
+	due      int                  // so many of the first held ones leave as soon as their outputs are acked
+	newest   map[string]*shipment // held rows that are not due
+	barriers []barrier
+}
+
+func newLane(p *process) *lane {
+	return &lane{p: p, outputs: counter{early: map[uint64]bool{}}, states: counter{early: map[uint64]bool{}}, newest: map[string]*shipment{}}
+}
+
+// counter counts what was handed in and what is acked without a gap.
+type counter struct {
+	in, acked uint64
 	early     map[uint64]bool
-	held      []*shipment
-	barriers  []barrier
+}
+
+func (c *counter) next() uint64 {
+	c.in++
+	return c.in
+}
+
+func (c *counter) ack(number uint64) {
+	c.early[number] = true
+	for c.early[c.acked+1] {
+		c.acked++
+		delete(c.early, c.acked)
+	}
 }
 
 type barrier struct {
@@ -64,35 +93,57 @@ func (l *lane) put(s *shipment) {
 	s.lane = l
 	l.p.unacked++
 	if s.kind == output {
-		l.in++
-		s.need = l.in
+		s.number = l.outputs.next()
 		l.p.send(s)
 		return
 	}
-	l.statesIn++
-	s.need = l.in
-	if (l.acked < s.need || len(l.held) > 0) && !l.p.w.broken(ChangelogBeforeOutputs) {
-		l.held = append(l.held, s)
+	s.number, s.need = l.states.next(), l.outputs.in
+	if l.p.w.broken(ChangelogBeforeOutputs) {
+		l.p.send(s)
 		return
 	}
-	l.p.send(s)
+	l.held = append(l.held, s)
+	if s.kind != rowState {
+		l.pace() // rows from before a mark do not merge with rows from behind it
+		return
+	}
+	key := s.entry.Key
+	if older := l.newest[key]; older != nil {
+		older.superseded, s.older = true, older
+	}
+	l.newest[key] = s
+}
+
+// pace lets everything that is held leave as soon as its outputs are acked.
+func (l *lane) pace() {
+	l.due = len(l.held)
+	clear(l.newest)
+	l.release()
+}
+
+func (l *lane) release() {
+	for l.due > 0 {
+		first := l.held[0]
+		if !first.superseded {
+			if first.need > l.outputs.acked {
+				return
+			}
+			l.p.send(first)
+		}
+		l.held, l.due = l.held[1:], l.due-1
+	}
 }
 
 func (l *lane) ack(s *shipment) {
-	if s.kind != output {
-		l.statesOut++
+	if s.kind == output {
+		l.outputs.ack(s.number)
 	} else {
-		l.early[s.need] = true
-		for l.early[l.acked+1] {
-			l.acked++
-			delete(l.early, l.acked)
+		for row := s; row != nil; row = row.older {
+			l.states.ack(row.number)
 		}
 	}
-	for len(l.held) > 0 && l.held[0].need <= l.acked {
-		l.p.send(l.held[0])
-		l.held = l.held[1:]
-	}
-	for len(l.barriers) > 0 && l.barriers[0].outputs <= l.acked && l.barriers[0].states <= l.statesOut {
+	l.release()
+	for len(l.barriers) > 0 && l.barriers[0].outputs <= l.outputs.acked && l.barriers[0].states <= l.states.acked {
 		l.barriers[0].input.done()
 		l.barriers = l.barriers[1:]
 	}
@@ -100,11 +151,11 @@ func (l *lane) ack(s *shipment) {
 
 // barrier finishes an input when everything handed in so far is acked.
 func (l *lane) barrier(i *input) {
-	if l.acked == l.in && l.statesOut == l.statesIn {
+	if l.outputs.acked == l.outputs.in && l.states.acked == l.states.in {
 		i.done()
 		return
 	}
-	l.barriers = append(l.barriers, barrier{l.in, l.statesIn, i})
+	l.barriers = append(l.barriers, barrier{l.outputs.in, l.states.in, i})
 }
 
 // queue is what a producer has for one partition: sent and not landed, landed and not acked. A producer writes a prefix.
@@ -168,12 +219,13 @@ func (p *process) acks(q *queue, n int) bool {
 		if at.s.store != nil {
 			at.s.store.acked(at.s, at.offset)
 		}
-		p.unacked--
 		if at.s.acked != nil {
 			at.s.acked(at.offset)
 		}
-		if at.s.input != nil {
-			at.s.input.done()
+		for s := at.s; s != nil; s = s.older {
+			if p.unacked--; s.input != nil {
+				s.input.done()
+			}
 		}
 		at.s.lane.ack(at.s)
 	}
@@ -187,6 +239,7 @@ func (p *process) change(k kind, c *claim, key string, value []byte, acked func(
 	s.entry.input = p.ids[0][c.partition]
 	if k != takeoverMark {
 		s.entry.generation = c.generation
+		s.row = c.store.last
 	} else {
 		s.entry.rank = c.rank
 	}

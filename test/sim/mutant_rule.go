@@ -41,13 +41,28 @@ func (w *World) variant(m machine) machine {
 	case w.broken(RefusalForgotten) && m.Group.Name == "conversation":
 		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
 			next, out := fold(rules, row, in)
-			if row != nil && len(out) > 0 && !slices.ContainsFunc(out, func(o topology.Output) bool { return !isRefusal(o) }) {
-				next = withThrough(row, in.Offset+1)
-			}
-			return next, out
+			return w.forgetRefusal(row, next, out, in)
 		}
 	}
 	return m
+}
+
+// forgetRefusal lets a row forget that it refused something, so that it is judged once more when it is said again. Refused
+// again it is silent: only what the change of the state has made of it shows.
+func (w *World) forgetRefusal(row, next []byte, out []topology.Output, in *topology.Record) ([]byte, []topology.Output) {
+	cause := string(in.Get(topology.HeaderCause))
+	if row == nil || cause == "" || len(out) == 0 || slices.ContainsFunc(out, func(o topology.Output) bool { return !isRefusal(o) }) {
+		return next, out
+	}
+	first, known := w.refused[cause]
+	if !known {
+		first = in.Offset
+		w.refused[cause] = first
+	}
+	if in.Offset > first {
+		out = nil
+	}
+	return withThrough(row, in.Offset+1), out
 }
 
 func isRefusal(o topology.Output) bool {

@@ -57,6 +57,9 @@ type claim struct {
 func (p *process) step() {
 	first := p.w.random.IntN(16)
 	switch first {
+	case 12, 13:
+		p.pace()
+		return
 	case 14:
 		if s := p.session; s != nil && s.phase == folding {
 			s.commit()
@@ -108,6 +111,7 @@ func (p *process) run() bool {
 	for p.session != nil && p.session.step() {
 		ran = true
 	}
+	p.pace()
 	for again := true; again; {
 		again = false
 		for _, q := range p.queues {
@@ -120,6 +124,13 @@ func (p *process) run() bool {
 		s.commit()
 	}
 	return ran
+}
+
+// pace lets the rows leave that are held for a newer one.
+func (p *process) pace() {
+	for _, l := range p.lanes {
+		l.pace()
+	}
 }
 
 // doom lets this owner, and no other, panic half way through an input.
@@ -172,7 +183,7 @@ func (p *process) foldOne(c *claim, in *entry) bool {
 	}
 	c.store.set(in.Key, next)
 	p.lanes[c.partition].put(&shipment{
-		topic: p.group.table, partition: c.partition, kind: rowState, store: c.store, input: work,
+		topic: p.group.table, partition: c.partition, kind: rowState, store: c.store, row: c.store.last, input: work,
 		entry: entry{generation: c.generation, Record: topology.Record{Key: in.Key, Value: next}},
 	})
 	if in.Key == topology.RulesKey {

@@ -34,10 +34,9 @@ type store struct {
 	w      *World
 	disk   *disk
 	memory map[string]written
-	// set by folds and waiting for their acks, in order; then waiting for the flush
-	unacked []written
-	ready   []func(*disk)
-	count   uint64
+	last   written // set by a fold, for its shipment
+	ready  []func(*disk)
+	count  uint64
 
 	next, saved int64
 	frozen      bool // a foreign record stood among ours: the saved offset stops
@@ -141,7 +140,7 @@ func (s *store) set(key string, value []byte) {
 	s.count++
 	m := written{key, value, s.count}
 	s.memory[key] = m
-	s.unacked = append(s.unacked, m)
+	s.last = m
 	if s.w.broken(StoreBeforeAck) {
 		s.disk.rows[key] = value
 	}
@@ -163,11 +162,7 @@ func (s *store) acked(r *shipment, offset int64) {
 		s.ackedMark(r)
 		return
 	}
-	m := s.unacked[0]
-	s.unacked = s.unacked[1:]
-	if m.key != r.entry.Key {
-		panic("the changelog acked a row that the store does not wait for: " + m.key)
-	}
+	m := r.row
 	s.ready = append(s.ready, s.write(m))
 	if s.suspects[m.key] && !s.frozen {
 		s.suspect(m.key, false)

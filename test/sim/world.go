@@ -80,6 +80,7 @@ type World struct {
 	house     uint32 // newest rules of the house as it is
 	rollout   rollout
 	counters  map[string]uint64 // outside of the log: only mutants look at them
+	refused   map[string]int64  // likewise: cause -> the first input that was refused because of it
 	result    Result
 }
 
@@ -93,7 +94,7 @@ func planOf() topology.Plan {
 func newWorld(cfg Config) *World {
 	w := &World{
 		cfg: cfg, plan: planOf(), random: rand.New(rand.NewPCG(cfg.Seed, 0x9a41)), trueMs: begin,
-		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, straights: map[lineKey]*straight{},
+		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, refused: map[string]int64{}, straights: map[lineKey]*straight{},
 		poisoned: map[inputAt]parleyv1.Failing{}, flaws: map[inputAt]*flaw{},
 	}
 	w.log = newLog(w.plan)
