@@ -43,30 +43,29 @@ func benchMessages(b *testing.B, beside *Beside, atOnce int) {
 	}
 	free := make(chan struct{}, atOnce)
 	done := make(chan struct{}, 2)
-	count := func(d *device, each func()) {
+	count := func(d *device, released bool) { // ann's next message waits until both her ticks came
 		defer func() { done <- struct{}{} }()
-		for heard, accepted := 0, 0; heard < b.N || d == ann && accepted < b.N; {
+		for heard, accepted, freed := 0, 0, 0; heard < b.N || released && accepted < b.N; {
 			d.socket.SetReadDeadline(time.Now().Add(patience))
 			_, message, err := d.socket.ReadMessage()
 			frame := new(pb.ServerFrame)
-			if err != nil || frame.UnmarshalVT(message) != nil {
-				b.Error("no frame came", err)
-				return
+			if err != nil || frame.UnmarshalVT(message) != nil || frame.GetRefused() != nil {
+				panic(fmt.Sprint("no frame, or a refusal: ", err, frame.GetRefused()))
 			}
 			if frame.GetAccepted() != nil {
 				accepted++
 			}
-			for range frame.GetEvents().GetEvents() {
-				heard++
-				each()
+			heard += len(frame.GetEvents().GetEvents())
+			for ; released && freed < min(heard, accepted); freed++ {
+				<-free
 			}
 		}
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
 	before := used()
-	go count(ann, func() { <-free })
-	go count(bob, func() {})
+	go count(ann, true)
+	go count(bob, false)
 	for _, frame := range frames {
 		free <- struct{}{}
 		require.NoError(b, ann.socket.WriteMessage(websocket.BinaryMessage, frame))
