@@ -145,8 +145,8 @@ func TestStock(t *testing.T) {
 		if x.v.Inputs != commands {
 			t.Errorf("%s was given %d of %d commands", x.title, x.v.Inputs, commands)
 		}
-		if len(x.v.waits) < x.v.Outputs/2 {
-			t.Errorf("%s said %d of %d outputs: it did not run", x.title, len(x.v.waits), x.v.Outputs)
+		if said := x.v.Outputs - x.v.Lost; said < x.v.Outputs/2 { // right or wrong
+			t.Errorf("%s said %d of %d outputs: it did not run", x.title, said, x.v.Outputs)
 		}
 	}
 }
