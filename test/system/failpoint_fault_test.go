@@ -18,6 +18,7 @@ const (
 	staleTries = 6 // owners made stale, until one of them leaves a row that must be rewritten
 	tookOver   = "owning partitions"
 	rewritten  = 20 * time.Second // after which its wake has led to the takeovers that do so, or to none
+	lureAnew   = time.Minute      // after which a process that did not come to its point is lured once more
 )
 
 // mortal is a point at which a process dies.
@@ -65,14 +66,26 @@ func failpointFaults() []fault {
 // dies lets a process die at the point.
 func (p mortal) dies(w *world, victim, other *member) time.Time {
 	victim.arm(p.point, "kill", w.rand.IntN(p.within))
-	if p.lure != nil {
+	p.comes(w, victim, other)
+	return victim.fallen()
+}
+
+// comes waits until the victim has come to the point. It is lured again and again: a process that is told to end, or begins
+// anew, before it has read where it is to die passes by.
+func (p mortal) comes(w *world, victim, other *member) {
+	came := false
+	for end := time.Now().Add(recoveryPatience); !came && time.Now().Before(end); {
+		if p.lure == nil {
+			came = sprung(recoveryPatience, victim)
+			break
+		}
 		p.lure(w, victim, other)
+		came = sprung(lureAnew, victim)
 	}
-	if !sprung(recoveryPatience, victim) {
+	if !came {
 		w.t.Errorf("%s does not come to %s: %s", victim.name, p.point, victim.lastWords())
 	}
 	w.fell(p.point)
-	return victim.fallen()
 }
 
 // fell counts a death, or a freeze, at a point.
@@ -175,13 +188,7 @@ func standsStill(w *world) time.Time {
 	stops := tours[w.rand.IntN(len(tours))].stops
 	p := stops[w.rand.IntN(len(stops))]
 	victim.arm(p.point, "freeze", w.rand.IntN(p.within))
-	if p.lure != nil {
-		p.lure(w, victim, other)
-	}
-	if !sprung(recoveryPatience, victim) {
-		w.t.Errorf("%s does not come to %s: %s", victim.name, p.point, victim.lastWords())
-	}
-	w.fell(p.point)
+	p.comes(w, victim, other)
 	w.note("%s stands still at %s", victim.name, p.point)
 	time.Sleep(overSession)
 	victim.disarm()
