@@ -6,6 +6,8 @@ BIN := bin/parley
 RACE ?= -race
 # Tests that start servers and load them: one package at a time, or they starve each other.
 ALONE := servers|kafka|house
+# Tests without the race detector: lives that are one goroutine each, and processes of a binary of their own.
+PLAIN := sim|system
 ARGS ?=
 CAMPAIGN ?= full
 HOURS ?=
@@ -30,9 +32,9 @@ test: test-go test-web ## Test everything that can be tested here; real servers 
 test-go: ## Go tests, with the race detector and real servers (PARLEY_REAL=off leaves those out)
 	@bash test/scripts/need.sh go cc
 	go vet ./...
-	go test $(RACE) -timeout 20m $$(go list ./... | grep -vE '/test/($(ALONE)|system)$$')
+	go test $(RACE) -timeout 20m $$(go list ./... | grep -vE '/test/($(ALONE)|$(PLAIN))$$')
 	go test $(RACE) -timeout 60m -p 1 $(addprefix ./test/,$(subst |, ,$(ALONE)))
-	go test -timeout 30m ./test/system
+	go test -timeout 30m -p 1 $(addprefix ./test/,$(subst |, ,$(PLAIN)))
 
 .PHONY: test-web
 test-web: build ## The page: unit tests, and two people in headless Chromium
