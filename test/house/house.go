@@ -131,14 +131,23 @@ func WaitReady(t *testing.T, url string) {
 // Run runs one command of the binary and returns what it printed.
 func (h *House) Run(t *testing.T, args ...string) string {
 	t.Helper()
+	out, err := h.Try(args...)
+	require.NoError(t, err)
+	return out
+}
+
+// Try runs one command of the binary, which may fail.
+func (h *House) Try(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	c := exec.CommandContext(ctx, h.Binary, args...)
 	var stderr strings.Builder
 	c.Stderr = &stderr
 	out, err := c.Output()
-	require.NoError(t, err, "parley %s: %s", strings.Join(args, " "), stderr.String())
-	return strings.TrimSpace(string(out))
+	if err != nil {
+		err = fmt.Errorf("parley %s: %w: %s", strings.Join(args, " "), err, stderr.String())
+	}
+	return strings.TrimSpace(string(out)), err
 }
 
 // Token mints a token as a developer would.
