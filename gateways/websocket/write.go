@@ -87,10 +87,7 @@ func (c *conn) flush() {
 	if c.socket == nil || c.writing || c.dead {
 		return
 	}
-	if c.closing != nil && !c.closing.said {
-		c.closing.said = true
-		c.control(websocket.CloseMessage, websocket.FormatCloseMessage(c.closing.code, c.closing.detail))
-	}
+	c.sayClose()
 	if c.waiting == nil {
 		return
 	}
@@ -103,6 +100,14 @@ func (c *conn) flush() {
 	}
 	batch.giveBack()
 	c.emptied()
+}
+
+// sayClose lets the close frame wait behind everything else, once.
+func (c *conn) sayClose() {
+	if c.closing != nil && !c.closing.said {
+		c.closing.said = true
+		c.control(websocket.CloseMessage, websocket.FormatCloseMessage(c.closing.code, c.closing.detail))
+	}
 }
 
 // emptied: nothing waits. Behind a close frame the reader ends, when the client answered or did not.
@@ -136,10 +141,7 @@ func (c *conn) write(batch *buffer, from int) {
 			c.mu.Unlock()
 			return
 		}
-		if c.closing != nil && !c.closing.said {
-			c.closing.said = true
-			c.control(websocket.CloseMessage, websocket.FormatCloseMessage(c.closing.code, c.closing.detail))
-		}
+		c.sayClose()
 		batch, from = c.waiting, 0
 		c.waiting, c.frames, c.writing = nil, 0, true
 		c.mu.Unlock()
