@@ -62,14 +62,11 @@ func (s size) measure(ctx context.Context, o options) (err error) {
 		_, err := c.fill(ctx, h.kafka(), h.plan(), grownGroups...)
 		return err
 	}
-	h, err := open(ctx, o)
+	h, err := openHot(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	if err := h.heat(o); err != nil {
-		return err
-	}
 	talk := &scattered{Parley: &imload.Parley{Addr: h.http, Token: h.token, Tag: c.tag}, crowd: c}
 	if err := talk.prepare(); err != nil {
 		return err

@@ -101,14 +101,11 @@ var pairOfProcessors = []part{
 func measureTakeover(ctx context.Context, o options) (err error) {
 	o.parts = append(pairOfProcessors[:2:2], parts[1:]...)
 	o.setup.settings = []string{"hot-standby: true", "session-timeout: " + o.session.String()}
-	h, err := open(ctx, o)
+	h, err := openHot(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	if err := h.heat(o); err != nil {
-		return err
-	}
 	for round := range o.rounds {
 		victim := pairOfProcessors[round%2]
 		r, err := h.takeover(o, round, victim.name)

@@ -85,14 +85,11 @@ func cutLogs(ctx context.Context, h *house) error {
 
 // run finds the maximum and holds the share of it.
 func (s soak) run(ctx context.Context, o options) (err error) {
-	h, err := open(ctx, o)
+	h, err := openHot(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	if err := h.heat(o); err != nil {
-		return err
-	}
 	most := 0.0
 	if s.rate == 0 {
 		if most, err = s.maximum(h, o); err != nil {

@@ -44,14 +44,11 @@ func talkNames() (names []string) {
 
 // measureTalks measures every chosen scenario in every round, then the chain with nobody else at the broker.
 func measureTalks(ctx context.Context, o options) (err error) {
-	h, err := open(ctx, o)
+	h, err := openHot(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
-	if err := h.heat(o); err != nil {
-		return err
-	}
 	limited := o.only.MatchString("limit")
 	for round := range o.rounds {
 		for _, s := range scenarios {
@@ -77,6 +74,18 @@ func measureTalks(ctx context.Context, o options) (err error) {
 		return err
 	}
 	return measureChain(ctx, o, h)
+}
+
+// openHot opens a house and heats it.
+func openHot(ctx context.Context, o options) (*house, error) {
+	h, err := open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.heat(o); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
 }
 
 // heat lets people talk for nothing.

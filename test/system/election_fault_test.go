@@ -45,7 +45,7 @@ func electUnclean(w *world) time.Time {
 	for range profiles {
 		w.crowd.probes[p.partition].do(&pb.Send{Word: &pb.Send_ChangeProfile{ChangeProfile: &pb.SendProfile{DisplayName: "once more"}}})
 	}
-	w.doorsShut()
+	restAll(w.gateways) // nobody writes now but the groups
 	mirror := w.recordsOf(p)
 	w.must("kill the last one in sync", w.kafka.Kill(int(p.leads-1)))
 	from := time.Now()
@@ -61,14 +61,14 @@ func electUnclean(w *world) time.Time {
 			w.find("S", "%s/%d lost %d acknowledged records, and nobody says %q", p.topic, p.partition, len(lost), words)
 		}
 	}
-	w.restProcessors()
+	restAll(w.processors)
 	w.careful(p)
 	w.putBack(p, lost)
 	w.remake(w.plan().Table(g.Name))
 	w.forget(g)
 	back := time.Now()
-	w.backProcessors()
-	w.doorsOpen()
+	backAll(w.processors)
+	backAll(w.gateways)
 	return back
 }
 
@@ -175,21 +175,5 @@ func (w *world) putBack(p poll, records []*topology.Record) {
 		if again.Offset != r.Offset {
 			w.t.Errorf("a record of %s/%d that stood at %d stands at %d", r.Topic, r.Partition, r.Offset, again.Offset)
 		}
-	}
-}
-
-// doorsShut ends the gateways, so that nobody writes but the groups; doorsOpen lets people in again.
-func (w *world) doorsShut() {
-	for _, m := range w.gateways {
-		m.rest()
-	}
-	for _, m := range w.gateways {
-		m.gone()
-	}
-}
-
-func (w *world) doorsOpen() {
-	for _, m := range w.gateways {
-		m.back()
 	}
 }

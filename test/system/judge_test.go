@@ -198,7 +198,7 @@ func (w *world) rest() {
 			break
 		}
 	}
-	w.restProcessors()
+	restAll(w.processors)
 }
 
 // lag is how many records the groups have not folded; looked at twice, because one group's end is another one's input.

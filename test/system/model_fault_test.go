@@ -28,10 +28,10 @@ const (
 func deleteOffsets(w *world) time.Time {
 	groups := w.plan().Groups
 	g := groups[w.rand.IntN(len(groups))]
-	w.restProcessors()
+	restAll(w.processors)
 	w.dropGroup(g)
 	from := time.Now()
-	w.backProcessors()
+	backAll(w.processors)
 	if !w.says(lostCommit, from, w.processors...) {
 		w.find("S", "the offsets of %s were deleted, and nobody says so", g.Name)
 	}
@@ -41,21 +41,20 @@ func deleteOffsets(w *world) time.Time {
 // remakeTable makes a changelog anew, empty: the group must stop. The operator lets it fold its inputs from the beginning.
 func remakeTable(w *world) time.Time {
 	g, _ := w.plan().Group([]string{"account", "bookmark"}[w.rand.IntN(2)]) // whose inputs are few
-	w.restProcessors()
+	restAll(w.processors)
 	w.remake(w.plan().Table(g.Name))
 	w.alarms("the changelog of "+g.Name+" was made anew", madeAnew, otherTable)
 	w.forget(g)
 	from := time.Now()
-	w.backProcessors()
+	backAll(w.processors)
 	return from
 }
 
 // outOfModel are faults that take away what was proved: they come behind the proof, and only the probes go on.
 func (w *world) outOfModel() []injury {
-	for _, m := range append(append([]*member{}, w.dispatchers...), w.gateways...) {
-		m.back()
-	}
-	w.backProcessors()
+	backAll(w.dispatchers)
+	backAll(w.gateways)
+	backAll(w.processors)
 	var all []injury
 	for _, f := range []fault{
 		{10, "unclean election", 1, alone, electUnclean}, {10, "records deleted ahead of the group", 1, alone, deleteAhead},
@@ -72,7 +71,7 @@ func (w *world) outOfModel() []injury {
 // send again what has no outcome.
 func deleteAhead(w *world) time.Time {
 	g, _ := w.plan().Group("outbox")
-	w.restProcessors()
+	restAll(w.processors)
 	for _, d := range w.crowd.probes {
 		d.say(w.crowd.talks[d.user][0])
 	}
@@ -109,7 +108,7 @@ func deleteAhead(w *world) time.Time {
 		return err == nil, err
 	}))
 	from := time.Now()
-	w.backProcessors()
+	backAll(w.processors)
 	return from
 }
 
@@ -128,22 +127,22 @@ func addPartitions(w *world) time.Time {
 	if !w.says(wrongSize, since, w.processors...) {
 		w.find("S", "partitions were added to %s, and nobody says so", g.Input)
 	}
-	w.restProcessors()
-	w.doorsShut() // a client keeps to the topic that it knew
+	restAll(w.processors)
+	restAll(w.gateways) // a client keeps to the topic that it knew
 	w.remake(g.Input)
 	w.alarms(g.Input+" was made anew", madeAnew, otherTable)
 	w.remake(w.plan().Table(g.Name))
 	w.forget(g)
 	from := time.Now()
-	w.backProcessors()
-	w.doorsOpen()
+	backAll(w.processors)
+	backAll(w.gateways)
 	return from
 }
 
 // alarms starts the processors, waits until each has said why it stops, and lets them be.
 func (w *world) alarms(what string, words ...string) {
 	from := time.Now()
-	w.backProcessors()
+	backAll(w.processors)
 	said := false
 	for end := time.Now().Add(recoveryPatience); !said && time.Now().Before(end); time.Sleep(lookEvery) {
 		for _, m := range w.processors {
@@ -155,7 +154,7 @@ func (w *world) alarms(what string, words ...string) {
 	if !said {
 		w.find("S", "%s, and nobody says so", what)
 	}
-	w.restProcessors()
+	restAll(w.processors)
 }
 
 // remake deletes a topic and makes it anew as the plan says.
@@ -219,18 +218,18 @@ func (w *world) until(so func(context.Context, *kadm.Client) (bool, error)) (err
 	return err
 }
 
-// restProcessors ends the processors in good order and leaves them so; backProcessors lets them work again.
-func (w *world) restProcessors() {
-	for _, m := range w.processors {
+// restAll ends processes in good order and leaves them so; backAll lets them work again.
+func restAll(members []*member) {
+	for _, m := range members {
 		m.rest()
 	}
-	for _, m := range w.processors {
+	for _, m := range members {
 		m.gone()
 	}
 }
 
-func (w *world) backProcessors() {
-	for _, m := range w.processors {
+func backAll(members []*member) {
+	for _, m := range members {
 		m.back()
 	}
 }
