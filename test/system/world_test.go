@@ -132,6 +132,18 @@ func (w *world) find(letter, format string, a ...any) {
 	}
 }
 
+// sumUp repeats what was found where nobody has to look for it, at the end.
+func (w *world) sumUp() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, f := range w.findings[:min(len(w.findings), firstFindings)] {
+		w.t.Log(f)
+	}
+	if n := len(w.findings); n > 0 {
+		w.t.Logf("%d anomalies", n)
+	}
+}
+
 // note tells something that is no anomaly, with its time, so that it can be found in the logs of the processes.
 func (w *world) note(format string, a ...any) {
 	if w.t != nil {
@@ -160,9 +172,11 @@ func (w *world) members() []*member {
 // newWorld starts the servers and the house.
 func newWorld(t *testing.T, seed uint64, storm int) *world {
 	w := &world{
-		t: t, dir: t.TempDir(), rand: &dice{rand: rand.New(rand.NewPCG(seed, 0))}, storm: storm, began: time.Now(),
+		t: t, rand: &dice{rand: rand.New(rand.NewPCG(seed, 0))}, storm: storm, began: time.Now(),
 		disks: map[string]*disk{}, forged: map[place]bool{}, unsaid: map[string]int64{},
 	}
+	t.Cleanup(w.sumUp) // registered first, so that it comes behind what servers and processes say
+	w.dir = t.TempDir()
 	w.history = newHistory(t.TempDir())
 	w.earlier = sync.OnceValue(w.buildEarlier)
 	go func() { // while the servers start, and the other while people talk
