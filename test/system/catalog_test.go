@@ -65,7 +65,7 @@ func catalog() []fault {
 		{7, "broker frozen", 2, brokers, freezeBroker}, {8, "two of three brokers away", 1, cluster, starveReplicas},
 		{10, "offsets of a group deleted", 1, processing | brokers | cables, deleteOffsets},
 		{10, "changelog made anew", 1, processing | brokers | cables, remakeTable},
-		{11, "poison", 1, load, poisonAll}, {12, "all brokers frozen at full load", 1, cluster, silence},
+		{11, "poison", 2, load, poisonAll}, {12, "all brokers frozen at full load", 1, cluster, silence},
 		{13, "redis emptied", 1, memory, flushRedis}, {13, "redis killed", 1, memory, killRedis}, {13, "redis frozen", 1, memory, freezeRedis},
 		{14, "documents killed", 1, documents, killMongo}, {14, "documents frozen", 1, documents, freezeMongo},
 		{16, "gateway killed", 2, doors, killGateway}, {16, "half-open sockets", 1, doors, halfOpen},
