@@ -79,7 +79,7 @@ func (w *watch) alone(ctx context.Context, group string) error {
 }
 
 // auditFormat rises when what an auditor remembers is written otherwise: older folders are then begun anew.
-const auditFormat = 2
+const auditFormat = 3
 
 // identity names the log: topics that are deleted and made again are others.
 func (w *watch) identity(ctx context.Context, plan topology.Plan) (string, error) {

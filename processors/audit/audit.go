@@ -10,6 +10,7 @@
 //	number.go     numbers of events: each the one before plus one
 //	outcome.go    each command of a device has one outcome
 //	delivery.go   each event of a conversation reaches each of its people once
+//	runs.go       numbers that wait, as runs
 //	row.go        rows in changelogs against the fold
 //	judge.go      what cannot come any more
 //	report.go     laws, violations, counts

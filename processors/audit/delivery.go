@@ -13,15 +13,15 @@ import (
 
 // delivery is what one person is to hear of one conversation. Either side may be read first.
 type delivery struct {
-	last    uint64   // seq of the last event that was both said and heard
-	heard   bool     // what waits was heard, and not yet said; else the other way round
-	waiting []uint64 // seqs, rising
+	last    uint64 // seq of the last event that was both said and heard
+	heard   bool   // what waits was heard, and not yet said; else the other way round
+	waiting runs   // seqs
 }
 
 func unpackDelivery(b []byte) *delivery {
 	d := &delivery{}
 	if n := unpack(b); len(n) >= 2 {
-		d.last, d.heard, d.waiting = n[0], n[1] == 1, n[2:]
+		d.last, d.heard, d.waiting = n[0], n[1] == 1, runsOf(n[2:])
 	}
 	return d
 }
@@ -31,7 +31,7 @@ func (d *delivery) pack() []byte {
 	if d.heard {
 		side = 1
 	}
-	return pack(append([]uint64{d.last, side}, d.waiting...)...)
+	return pack(append([]uint64{d.last, side}, d.waiting.numbers()...)...)
 }
 
 // owe notes whom an event of a conversation must reach.
@@ -90,15 +90,20 @@ func (a *Auditor) meet(user, conversation string, e *parleyv1.ConversationEvent,
 		a.misdelivered(user, conversation, seq, true)
 		return
 	}
-	for len(d.waiting) > 0 && d.heard != heard && d.waiting[0] < seq {
-		a.misdelivered(user, conversation, d.waiting[0], d.heard)
-		d.waiting = d.waiting[1:]
+	if d.heard == heard && seq <= d.waiting.last() {
+		a.misdelivered(user, conversation, seq, heard)
+		return
+	}
+	for len(d.waiting) > 0 && d.heard != heard && d.waiting[0].from < seq {
+		first := d.waiting[0].from
+		a.misdelivered(user, conversation, first, d.heard)
+		d.waiting = d.waiting.above(first)
 	}
 	switch {
 	case len(d.waiting) == 0 || d.heard == heard:
-		d.waiting, d.heard = append(d.waiting, seq), heard
-	case d.waiting[0] == seq:
-		d.last, d.waiting = seq, d.waiting[1:]
+		d.waiting, d.heard = d.waiting.with(seq), heard
+	case d.waiting[0].from == seq:
+		d.last, d.waiting = seq, d.waiting.above(seq)
 	default:
 		a.misdelivered(user, conversation, seq, heard)
 	}

@@ -135,9 +135,11 @@ func (a *Auditor) judgeOutcomes() {
 	for _, o := range unsettled {
 		d := a.device(o.User, o.DeviceId)
 		for _, open := range d.open {
-			a.violate(Violation{Law: Outcome, Offset: -1, Key: o.User,
-				Says: fmt.Sprintf("command %s/%s/%d has no outcome, and none can come any more", o.User, o.DeviceId, open.seq)})
-			a.counts.Pending--
+			for seq := open.from; seq <= open.to; seq++ {
+				a.violate(Violation{Law: Outcome, Offset: -1, Key: o.User,
+					Says: fmt.Sprintf("command %s/%s/%d has no outcome, and none can come any more", o.User, o.DeviceId, seq)})
+				a.counts.Pending--
+			}
 		}
 		switch {
 		case len(d.open) > 0:
@@ -163,9 +165,11 @@ func (a *Auditor) judgeDeliveries() {
 	for _, o := range owed {
 		key := nameKey(kindDelivery, o[0], o[1])
 		d := unpackDelivery(a.memory.Get(key))
-		for _, seq := range d.waiting {
-			a.misdelivered(o[0], o[1], seq, d.heard)
-			d.last = seq
+		for _, waiting := range d.waiting {
+			for seq := waiting.from; seq <= waiting.to; seq++ {
+				a.misdelivered(o[0], o[1], seq, d.heard)
+				d.last = seq
+			}
 		}
 		d.waiting = nil
 		a.memory.Set(key, d.pack())

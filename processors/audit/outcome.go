@@ -12,18 +12,27 @@ import (
 
 // device is what is known of one device. Its numbers are dense from 1.
 type device struct {
-	taken uint64   // highest number that the outbox took
-	low   uint64   // all numbers up to here have their outcome
-	base  uint64   // outcomes up to here cannot be proved
-	told  []uint64 // higher ones that have it, sorted
-	open  []asked  // taken ones without an outcome, in their order
+	taken uint64  // highest number that the outbox took
+	low   uint64  // all numbers up to here have their outcome
+	base  uint64  // outcomes up to here cannot be proved
+	told  runs    // higher ones that have it
+	open  []asked // taken ones without an outcome, in their order
 }
 
-// asked is a command that was taken.
-type asked struct{ seq, timeMs uint64 }
+// asked is commands that were taken, one after the other.
+type asked struct {
+	run
+	timeMs uint64 // when the first of them was asked
+}
 
-// deviceHead is how many numbers stand before those that were told.
-const deviceHead = 4
+const (
+	deviceHead = 4 // numbers that stand before those that were told
+
+	// Commands asked within this time, or behind so many runs, share the time of the first: it is for people, and nobody
+	// waits for the oldest while the log is being caught up with.
+	askedGrainMs = 1000
+	askedRuns    = 64
+)
 
 func unpackDevice(b []byte) *device {
 	n, d := unpack(b), &device{}
@@ -31,25 +40,61 @@ func unpackDevice(b []byte) *device {
 		return d
 	}
 	d.taken, d.low, d.base = n[0], n[1], n[2]
-	told := min(int(n[3]), len(n)-deviceHead)
-	d.told = n[deviceHead : deviceHead+told]
-	for rest := n[deviceHead+told:]; len(rest) >= 2; rest = rest[2:] {
-		d.open = append(d.open, asked{rest[0], rest[1]})
+	told := min(2*int(n[3]), len(n)-deviceHead)
+	d.told = runsOf(n[deviceHead : deviceHead+told])
+	for rest := n[deviceHead+told:]; len(rest) >= 3; rest = rest[3:] {
+		d.open = append(d.open, asked{run{rest[0], rest[0] + rest[1]}, rest[2]})
 	}
 	return d
 }
 
 func (d *device) pack() []byte {
-	n := append([]uint64{d.taken, d.low, d.base, uint64(len(d.told))}, d.told...)
+	n := append([]uint64{d.taken, d.low, d.base, uint64(len(d.told))}, d.told.numbers()...)
 	for _, o := range d.open {
-		n = append(n, o.seq, o.timeMs)
+		n = append(n, o.from, o.to-o.from, o.timeMs)
 	}
 	return pack(n...)
 }
 
-func (d *device) has(seq uint64) bool {
-	_, there := slices.BinarySearch(d.told, seq)
-	return seq <= d.low || there
+func (d *device) has(seq uint64) bool { return seq <= d.low || d.told.has(seq) }
+
+// pending is how many commands have no outcome.
+func (d *device) pending() (n int64) {
+	for _, o := range d.open {
+		n += int64(o.to - o.from + 1)
+	}
+	return n
+}
+
+// ask notes that a command was taken; numbers rise.
+func (d *device) ask(seq, timeMs uint64) {
+	if i := len(d.open) - 1; i >= 0 && d.open[i].to+1 == seq && (timeMs < d.open[i].timeMs+askedGrainMs || i >= askedRuns) {
+		d.open[i].to = seq
+		return
+	}
+	d.open = append(d.open, asked{run{seq, seq}, timeMs})
+}
+
+// answer notes an outcome, and reports whether it was waited for.
+func (d *device) answer(seq uint64) bool {
+	i := slices.IndexFunc(d.open, func(o asked) bool { return o.from <= seq && seq <= o.to })
+	if i < 0 {
+		return false
+	}
+	o := &d.open[i]
+	switch {
+	case o.from == o.to:
+		d.open = slices.Delete(d.open, i, i+1)
+	case o.from == seq:
+		o.from++
+	case o.to == seq:
+		o.to--
+	default:
+		behind := asked{run{seq + 1, o.to}, o.timeMs}
+		o.to = seq - 1
+		d.open = slices.Insert(d.open, i+1, behind)
+	}
+	return true
 }
 
 // asked notes that the outbox took a number: then the row's highest number of the device is another than before.
@@ -64,7 +109,7 @@ func (a *Auditor) asked(before, after []byte, in *topology.Record) {
 	}
 	d := a.device(in.Key, command.DeviceId)
 	if command.ClientSeq <= d.taken { // the outbox had forgotten the device, as it does with the oldest of too many
-		a.counts.Pending -= int64(len(d.open))
+		a.counts.Pending -= d.pending()
 		d = &device{low: command.ClientSeq - 1}
 	}
 	d.taken = command.ClientSeq
@@ -73,7 +118,7 @@ func (a *Auditor) asked(before, after []byte, in *topology.Record) {
 		d.forgive(d.taken)
 		a.unproved(unprovedOutcome)
 	case !d.has(d.taken):
-		d.open = append(d.open, asked{d.taken, uint64(max(in.Time.UnixMilli(), 0))})
+		d.ask(d.taken, uint64(max(in.Time.UnixMilli(), 0)))
 		a.counts.Pending++
 	}
 	a.keep(in.Key, command.DeviceId, d)
@@ -82,7 +127,7 @@ func (a *Auditor) asked(before, after []byte, in *topology.Record) {
 // forgive makes numbers that need no outcome of all up to one.
 func (d *device) forgive(through uint64) {
 	d.base, d.low = max(d.base, through), max(d.low, through)
-	d.told = slices.DeleteFunc(d.told, func(seq uint64) bool { return seq <= d.low })
+	d.told = d.told.above(d.low)
 }
 
 func highest(row *parleyv1.Row, device string) uint64 {
@@ -123,14 +168,13 @@ func (a *Auditor) told(r *topology.Record, e *parleyv1.InboxEvent) {
 			Says: fmt.Sprintf("command %s/%s/%d has its outcome a second time", origin.User, origin.DeviceId, origin.ClientSeq)})
 		return
 	}
-	i, _ := slices.BinarySearch(d.told, origin.ClientSeq)
-	d.told = slices.Insert(d.told, i, origin.ClientSeq)
-	for len(d.told) > 0 && d.told[0] == d.low+1 {
-		d.low, d.told = d.told[0], d.told[1:]
+	d.told = d.told.with(origin.ClientSeq)
+	if d.told[0].from == d.low+1 {
+		d.low, d.told = d.told[0].to, d.told[1:]
 	}
-	before := len(d.open)
-	d.open = slices.DeleteFunc(d.open, func(o asked) bool { return o.seq == origin.ClientSeq })
-	a.counts.Pending -= int64(before - len(d.open))
+	if d.answer(origin.ClientSeq) {
+		a.counts.Pending--
+	}
 	a.keep(origin.User, origin.DeviceId, d)
 }
 
@@ -145,7 +189,7 @@ func (a *Auditor) keep(user, id string, d *device) {
 	switch {
 	case len(d.open) > 0:
 		a.memory.Set(unsettled, number(d.open[0].timeMs))
-	case max(d.low, slices.Max(append(d.told, 0))) > d.taken: // an outcome came before its command was read
+	case max(d.low, d.told.last()) > d.taken: // an outcome came before its command was read
 		a.memory.Set(unsettled, nil)
 	default:
 		a.memory.Delete(unsettled)
