@@ -137,18 +137,25 @@ func emitterOptions(cfg EmitterConfig, log *slog.Logger) ([]kgo.Opt, error) {
 
 // producerOptions are common to groups and gateways.
 func producerOptions(c Cluster, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
-	options, err := c.forFranz()
+	options, err := franzOptions(c, clientID, log)
 	if breached(BreachAcks) {
 		options = append(options, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())
 	}
 	return append(options,
-		kgo.ClientID(clientID),
-		kgo.WithLogger(franzLog{log}),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ManualFlushing(),                   // rounds are ours, see franz.go
 		kgo.MaxBufferedRecords(2*roundRecords), // never the limit that is met: a round is smaller
 		kgo.ProducerBatchMaxBytes(maxMessageBytes),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), // values are small and mostly ciphertext
+	), err
+}
+
+// franzOptions are common to producers and followers.
+func franzOptions(c Cluster, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
+	options, err := c.forFranz()
+	return append(options,
+		kgo.ClientID(clientID),
+		kgo.WithLogger(franzLog{log}),
 		kgo.DialTimeout(networkTimeout),
 		kgo.RetryBackoffFn(backoff),
 		kgo.MetadataMinAge(joinBackoffFirst), // a new leader is looked for at once
@@ -161,15 +168,17 @@ func backoff(n int) time.Duration {
 	return min(joinBackoffFirst<<min(n, 10), time.Second)
 }
 
-// baseConsumerSettings are common to followers and readers.
-func baseConsumerSettings(c Cluster, clientID string) kafka.ConfigMap {
+// readerSettings are for tools that read whole topics.
+func readerSettings(c Cluster) kafka.ConfigMap {
 	return c.forRdkafka(kafka.ConfigMap{
-		"client.id":                  clientID,
+		"client.id":                  "parley-reader",
+		"group.id":                   "parley.reader", // librdkafka wants one; nothing joins it and nothing is committed
+		"enable.partition.eof":       true,
 		"auto.offset.reset":          "error", // out of range must be seen, never jumped over
 		"enable.auto.commit":         false,
 		"enable.auto.offset.store":   false,
 		"isolation.level":            "read_committed",
-		"fetch.wait.max.ms":          int(consumeWait.Milliseconds()),
+		"fetch.wait.max.ms":          int(recoveryWait.Milliseconds()),
 		"fetch.error.backoff.ms":     100,
 		"queued.max.messages.kbytes": readBuffer, // librdkafka's default is 64 MiB
 		"fetch.message.max.bytes":    readFetch,
@@ -183,25 +192,29 @@ func baseConsumerSettings(c Cluster, clientID string) kafka.ConfigMap {
 	})
 }
 
-// followerSettings are for members of a follower's group.
-func followerSettings(cfg FollowerConfig) kafka.ConfigMap {
-	m := baseConsumerSettings(cfg.Cluster, cfg.Plan.Consumer(cfg.Name))
-	m["group.id"] = cfg.Plan.Consumer(cfg.Name)
-	// A member that joins or leaves stops only the partitions that move. It has no group.instance.id: librdkafka ends a
-	// static member for good ("fenced") when the coordinator dies between taking its join and answering it.
-	m["partition.assignment.strategy"] = "cooperative-sticky"
-	m["session.timeout.ms"] = int(cfg.SessionTimeout.Milliseconds())
-	m["heartbeat.interval.ms"] = int(cfg.SessionTimeout.Milliseconds()) / heartbeatShare
+// followerOptions are for members of a follower's group. A member that joins or leaves stops only the partitions that move.
+func followerOptions(cfg FollowerConfig, log *slog.Logger) ([]kgo.Opt, error) {
+	options, err := franzOptions(cfg.Cluster, cfg.Plan.Consumer(cfg.Name), log)
+	options = append(options,
+		kgo.ConsumerGroup(cfg.Plan.Consumer(cfg.Name)),
+		kgo.ConsumeTopics(cfg.Topics...),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(cfg.SessionTimeout),
+		kgo.HeartbeatInterval(cfg.SessionTimeout/heartbeatShare),
+		kgo.RebalanceTimeout(rebalanceTimeout),
+		kgo.BlockRebalanceOnPoll(), // what was polled is queued before its partition can go
+		kgo.DisableAutoCommit(),    // what was polled is not handled yet
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxBytes(followFetchBytes),
+		kgo.FetchMaxPartitionBytes(fetchBytes), // a fetch of a partition that pauses meanwhile is thrown away
+		kgo.FetchMaxWait(consumeWait),
+	)
 	if cfg.Gather > 0 {
 		// Every fetch costs the broker, the network and the handler about the same, with one record in it or a thousand.
-		m["fetch.min.bytes"] = gatherBytes
-		m["fetch.wait.max.ms"] = max(1, int(cfg.Gather.Milliseconds()))
+		options = append(options, kgo.FetchMinBytes(gatherBytes), kgo.FetchMaxWait(max(time.Millisecond, cfg.Gather)))
 	}
 	if cfg.Newest {
-		m["auto.offset.reset"] = "latest" // only hints are read so; a lost one is repaired by sync
-		return m
+		return append(options, kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd())), err // only hints are read so; a lost one is repaired by sync
 	}
-	m["enable.auto.commit"] = true // of what was stored, and only what was handled is stored
-	m["auto.commit.interval.ms"] = int(followCommitInterval.Milliseconds())
-	return m
+	return append(options, kgo.ConsumeResetOffset(kgo.NoResetOffset())), err // out of range must be seen, never jumped over
 }

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
 )
@@ -19,7 +19,9 @@ type followed struct {
 	TopicPartition
 	f        *follower
 	position atomic.Int64 // next offset to handle; -1 before the first
-	reached  int64        // next offset to be given by the consumer; of the polling goroutine
+	sent     atomic.Int64 // the position that was committed last, or is on its way; -1 before the first
+	end      atomic.Int64 // of the log, as the last fetch told it
+	reached  int64        // next offset to be given by the client; of the polling goroutine
 	stalled  time.Time    // since when nothing was given though there was something; of the polling goroutine
 
 	mu     sync.Mutex
@@ -33,25 +35,27 @@ type followed struct {
 	once sync.Once
 }
 
-func newFollowed(f *follower, tp TopicPartition, from int64) *followed {
+func newFollowed(f *follower, tp TopicPartition, from, end int64) *followed {
 	p := &followed{TopicPartition: tp, f: f, reached: from, wake: make(chan struct{}, 1), quit: make(chan struct{}), idle: make(chan struct{})}
 	p.position.Store(-1)
+	p.sent.Store(-1)
+	p.end.Store(end)
 	return p
 }
 
 func (p *followed) stop() { p.once.Do(func() { close(p.quit) }) }
 
-// push queues a record, and pauses the partition when the queue is long. It never blocks.
-func (p *followed) push(r topology.Record) {
-	p.reached = r.Offset + 1
+// push queues records, and pauses the partition when the queue is long. It never blocks.
+func (p *followed) push(records []*kgo.Record) {
+	p.reached = records[len(records)-1].Offset + 1
 	p.mu.Lock()
-	p.queue = append(p.queue, r)
-	p.bytes += len(r.Value)
-	full := !p.paused && (len(p.queue) >= followQueueBatches*p.f.cfg.MaxBatch || p.bytes >= followQueueBytes)
-	if full {
+	for _, r := range records {
+		p.queue = append(p.queue, recordOf(r))
+		p.bytes += len(r.Value)
+	}
+	if !p.paused && (len(p.queue) >= followQueueBatches*p.f.cfg.MaxBatch || p.bytes >= followQueueBytes) {
 		p.paused = true
-		// An error means that the partition is not ours any more.
-		_ = p.f.consumer.Pause(p.assignment())
+		p.f.client.PauseFetchPartitions(p.named())
 	}
 	p.mu.Unlock()
 	select {
@@ -60,9 +64,13 @@ func (p *followed) push(r topology.Record) {
 	}
 }
 
-func (p *followed) assignment() []kafka.TopicPartition {
-	return []kafka.TopicPartition{{Topic: &p.Topic, Partition: p.Partition}}
+// resume lets records come again. The lock is held.
+func (p *followed) resume() {
+	p.paused = false
+	p.f.client.ResumeFetchPartitions(p.named())
 }
+
+func (p *followed) named() map[string][]int32 { return map[string][]int32{p.Topic: {p.Partition}} }
 
 // work handles batches until the partition is given up.
 func (p *followed) work(ctx context.Context) {
@@ -88,14 +96,8 @@ func (p *followed) work(ctx context.Context) {
 		if !handled || len(batch) == 0 {
 			continue
 		}
-		after := batch[len(batch)-1].Offset + 1
-		p.position.Store(after)
+		p.position.Store(batch[len(batch)-1].Offset + 1)
 		p.f.records.WithLabelValues(p.Topic).Add(float64(len(batch)))
-		if !p.f.cfg.Newest {
-			stored := kafka.TopicPartition{Topic: &p.Topic, Partition: p.Partition, Offset: kafka.Offset(after)}
-			// An error means that the partition is not ours any more; the next owner handles the batch again.
-			_, _ = p.f.consumer.StoreOffsets([]kafka.TopicPartition{stored})
-		}
 	}
 }
 
@@ -147,8 +149,7 @@ func (p *followed) cut(n int) []topology.Record {
 		p.bytes -= len(batch[i].Value)
 	}
 	if p.paused && len(p.queue) <= followQueueBatches*p.f.cfg.MaxBatch/2 && p.bytes <= followQueueBytes/2 {
-		p.paused = false
-		_ = p.f.consumer.Resume(p.assignment())
+		p.resume()
 	}
 	return batch
 }

@@ -3,17 +3,18 @@
 package wire
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strconv"
+	"sync"
 	"time"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
 )
@@ -21,8 +22,9 @@ import (
 // Limits of followers.
 const (
 	defaultMaxBatch      = 500                    // records of a batch
-	followQueueBatches   = 4                      // batches fetched ahead for each partition, before it is paused
+	followQueueBatches   = 4                      // batches fetched ahead for each partition, and one fetch, before it is paused
 	followQueueBytes     = 4 << 20                // bytes of the same
+	followFetchBytes     = 16 << 20               // of one fetch from a broker, all partitions together
 	followCommitInterval = 500 * time.Millisecond // between commits
 	followLagInterval    = time.Second            // between looks at the lag
 	followRevokeLimit    = 10 * time.Second       // for a batch in the works when its partition goes to another
@@ -77,17 +79,23 @@ type FollowerConfig struct {
 	Metrics prometheus.Registerer // nil = none
 }
 
-// follower is a running follower. Its fields belong to the polling goroutine.
+// follower is a running follower. What stands above the lock belongs to the polling goroutine.
 type follower struct {
-	cfg      FollowerConfig
-	log      *slog.Logger
-	consumer *kafka.Consumer
-	owned    map[TopicPartition]*followed
-	told     bool
-	failure  error
-	rewinds  chan rewind
-	look     *stallLook // under way, or nil
-	looked   time.Time  // when the last one ended
+	cfg     FollowerConfig
+	log     *slog.Logger
+	client  *kgo.Client
+	admin   *kadm.Client
+	rewinds chan rewind
+	look    *stallLook // under way, or nil
+	looked  time.Time  // when the last one ended
+
+	working context.Context // of handlers; ends with Follow
+	ready   chan struct{}   // closed when the client is there and the topics were seen: before, nothing is owned
+
+	mu      sync.Mutex
+	owned   map[TopicPartition]*followed
+	told    bool
+	failure error
 
 	lag     *prometheus.GaugeVec
 	records *prometheus.CounterVec
@@ -108,37 +116,43 @@ func Follow(ctx context.Context, cfg FollowerConfig) error {
 	if cfg.Stall == 0 {
 		cfg.Stall = defaultStall
 	}
+	working, stop := context.WithCancel(ctx)
+	defer stop()
 	f := &follower{
-		cfg: cfg, log: loggerOr(cfg.Log).With("follower", cfg.Name),
+		cfg: cfg, log: loggerOr(cfg.Log).With("follower", cfg.Name), working: working, ready: make(chan struct{}),
 		owned: map[TopicPartition]*followed{}, rewinds: make(chan rewind, followRewinds),
 	}
 	f.measure()
-	settings := followerSettings(cfg)
-	var err error
-	if f.consumer, err = kafka.NewConsumer(&settings); err != nil {
+	options, err := followerOptions(cfg, f.log)
+	if err != nil {
+		return err
+	}
+	if f.client, err = kgo.NewClient(append(options, f.callbacks()...)...); err != nil {
 		return fmt.Errorf("start the follower %s: %w", cfg.Name, err)
 	}
-	looking, stop := context.WithCancel(ctx)
-	err = f.follow(looking)
+	f.admin = kadm.NewClient(f.client)
+	err = f.follow(working)
 	stop()
 	f.endLook()
 	f.stopAll()
-	if e := f.leave(); err == nil && e != nil {
-		err = fmt.Errorf("leave the group: %w", e)
+	if e := f.leave(); err == nil {
+		err = e
 	}
 	return err
 }
 
-// leave closes the consumer, but waits only so long: librdkafka's close does not return after some fatal errors, and a
-// process that waited for it would neither work nor end.
+// leave ends the client, which leaves the group, but waits only so long.
 func (f *follower) leave() error {
-	closed := make(chan error, 1)
-	go func() { closed <- f.consumer.Close() }()
+	closed := make(chan struct{})
+	go func() {
+		f.client.CloseAllowingRebalance()
+		close(closed)
+	}()
 	select {
-	case err := <-closed:
-		return err
+	case <-closed:
+		return nil
 	case <-time.After(followLeaveLimit):
-		return fmt.Errorf("not left after %v: the group notices when the session runs out", followLeaveLimit)
+		return fmt.Errorf("the group is not left after %v: it notices when the session runs out", followLeaveLimit)
 	}
 }
 
@@ -155,224 +169,98 @@ func (f *follower) measure() {
 
 // follow polls. Nothing in it waits for a handler, so the group never takes us for dead.
 func (f *follower) follow(ctx context.Context) error {
-	for _, topic := range f.cfg.Topics {
-		if _, err := partitionsOf(f.consumer, topic); err != nil {
+	if err := f.seeTopics(ctx); err != nil {
+		return err
+	}
+	close(f.ready)
+	lastLag, lastCommit := time.Now(), time.Now()
+	for ctx.Err() == nil {
+		if err := f.broken(); err != nil {
 			return err
 		}
-	}
-	rebalance := func(_ *kafka.Consumer, event kafka.Event) error { return f.rebalance(ctx, event) }
-	if err := f.consumer.SubscribeTopics(f.cfg.Topics, rebalance); err != nil {
-		return fmt.Errorf("follow %v: %w", f.cfg.Topics, err)
-	}
-	lastLag := time.Now()
-	for ctx.Err() == nil && f.failure == nil {
-		if err := f.take(f.consumer.Poll(int(pollInterval.Milliseconds()))); err != nil {
-			return err
-		}
-		if err := f.goBack(); err != nil {
+		if err := f.poll(ctx); err != nil {
 			return err
 		}
 		if err := f.watchStalls(ctx); err != nil {
 			return err
+		}
+		if time.Since(lastCommit) >= followCommitInterval {
+			f.commitHandled()
+			lastCommit = time.Now()
 		}
 		if time.Since(lastLag) >= followLagInterval {
 			f.measureLag()
 			lastLag = time.Now()
 		}
 	}
-	return f.failure
+	return nil
 }
 
-func (f *follower) take(event kafka.Event) error {
-	switch e := event.(type) {
-	case *kafka.Message:
-		if e.TopicPartition.Error != nil {
-			return f.trouble(e.TopicPartition.Error)
+// seeTopics fails for topics that are not there.
+func (f *follower) seeTopics(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	found, err := f.admin.ListTopics(ctx, f.cfg.Topics...)
+	if err != nil {
+		return fmt.Errorf("ask for the topics of %s: %w", f.cfg.Name, err)
+	}
+	for _, topic := range f.cfg.Topics {
+		if d := found[topic]; d.Err != nil || len(d.Partitions) == 0 {
+			return fmt.Errorf("%w: %s does not exist (%v)", ErrTopicMissing, topic, d.Err)
 		}
-		tp := TopicPartition{*e.TopicPartition.Topic, e.TopicPartition.Partition}
-		if p := f.owned[tp]; p != nil {
-			p.push(rdkafkaRecord(e))
-		}
-	case kafka.Error:
-		return f.trouble(e)
 	}
 	return nil
 }
 
-// trouble tells what ends a follower from what librdkafka gets over by itself.
-func (f *follower) trouble(err error) error {
-	var e kafka.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	switch {
-	case e.Code() == kafka.ErrAutoOffsetReset || e.Code() == kafka.ErrOffsetOutOfRange:
-		return fmt.Errorf("%w: %s: a position of %s is outside its log: %v", ErrAlarm, alarmInput, f.cfg.Name, e)
-	case e.IsFatal():
-		return fmt.Errorf("follow: %w", e)
-	}
-	f.log.Warn("the follower is in trouble and goes on trying", "error", e)
-	return nil
-}
-
-// rebalance is called by Poll. A failure ends the follower after it.
-func (f *follower) rebalance(ctx context.Context, event kafka.Event) error {
-	var err error
-	switch e := event.(type) {
-	case kafka.AssignedPartitions:
-		err = f.assigned(ctx, e.Partitions)
-	case kafka.RevokedPartitions:
-		err = f.revoked(e.Partitions)
-	}
-	if err != nil && f.failure == nil && ctx.Err() == nil {
-		f.failure = err
-	}
-	return err
-}
-
-func (f *follower) assigned(ctx context.Context, partitions []kafka.TopicPartition) error {
-	started, err := f.positions(ctx, partitions)
-	if err != nil {
-		return err
-	}
-	if err := f.consumer.IncrementalAssign(started); err != nil {
-		return fmt.Errorf("take partitions: %w", err)
-	}
-	var fresh []*followed
-	for _, tp := range started {
-		p := newFollowed(f, TopicPartition{*tp.Topic, tp.Partition}, int64(tp.Offset))
-		f.owned[p.TopicPartition] = p
-		fresh = append(fresh, p)
-	}
-	f.tell(len(fresh) > 0)
-	for _, p := range fresh {
-		go p.work(ctx)
-	}
-	return nil
-}
-
-// positions fixes where each partition begins, so that nothing is left to a library's reset.
-func (f *follower) positions(ctx context.Context, partitions []kafka.TopicPartition) ([]kafka.TopicPartition, error) {
-	names := make([]TopicPartition, len(partitions))
-	for i, tp := range partitions {
-		names[i] = TopicPartition{*tp.Topic, tp.Partition}
-	}
-	newest, err := listOffsets(ctx, f.consumer, names, kafka.LatestOffsetSpec)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]kafka.TopicPartition, len(partitions))
-	if f.cfg.Newest || len(partitions) == 0 {
-		for i := range partitions {
-			list[i] = partitions[i]
-			list[i].Offset = kafka.Offset(newest[names[i]])
-		}
-		return list, nil
-	}
-	oldest, err := listOffsets(ctx, f.consumer, names, kafka.EarliestOffsetSpec)
-	if err != nil {
-		return nil, err
-	}
-	if f.cfg.Start != nil {
-		return f.started(ctx, names, oldest, newest)
-	}
-	commits, err := f.consumer.Committed(partitions, int(askLimit.Milliseconds()))
-	if err != nil {
-		return nil, fmt.Errorf("ask for the commits: %w", err)
-	}
-	for i, tp := range commits {
-		name := TopicPartition{*tp.Topic, tp.Partition}
-		at, first, end := int64(tp.Offset), oldest[name], newest[name]
-		switch {
-		case tp.Error != nil:
-			return nil, fmt.Errorf("ask for the commit of %s/%d: %w", name.Topic, name.Partition, tp.Error)
-		case at < 0:
-			at = first
-		case at < first || at > end:
-			return nil, fmt.Errorf("%w: %s: %s committed %s/%d at %d, but it holds %d to %d: rebuild the view, then commit by hand",
-				ErrAlarm, alarmInput, f.cfg.Name, name.Topic, name.Partition, at, first, end)
-		}
-		list[i] = kafka.TopicPartition{Topic: tp.Topic, Partition: tp.Partition, Offset: kafka.Offset(at)}
-	}
-	return list, nil
-}
-
-func (f *follower) revoked(partitions []kafka.TopicPartition) error {
-	lost := f.consumer.AssignmentLost()
-	var gone []*followed
-	for _, tp := range partitions {
-		name := TopicPartition{*tp.Topic, tp.Partition}
-		if p := f.owned[name]; p != nil {
-			p.stop()
-			gone = append(gone, p)
-			delete(f.owned, name)
-			f.lag.DeleteLabelValues(name.Topic, strconv.Itoa(int(name.Partition)))
+// poll queues what came. From its answer on no partition comes or goes until everything is queued and nothing is to go back.
+func (f *follower) poll(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, pollInterval)
+	fetches := f.client.PollFetches(waiting)
+	cancel()
+	defer f.client.AllowRebalance()
+	for _, e := range fetches.Errors() {
+		if err := f.trouble(ctx, e); err != nil {
+			return err
 		}
 	}
-	f.finish(gone, !lost)
-	err := f.consumer.IncrementalUnassign(partitions)
-	f.tell(len(gone) > 0)
-	if err != nil && !lost {
-		return fmt.Errorf("give partitions up: %w", err)
-	}
-	return nil
-}
-
-// finish waits for the batches in the works, a while, and commits what was handled.
-func (f *follower) finish(gone []*followed, commit bool) {
-	limit := time.After(followRevokeLimit)
-	for _, p := range gone {
-		select {
-		case <-p.idle:
-		case <-limit:
-			f.log.Warn("a batch is still in the works and its partition goes to another, who handles it again",
-				"topic", p.Topic, "partition", p.Partition)
-			limit = time.After(0)
+	fetches.EachPartition(func(fetched kgo.FetchTopicPartition) {
+		if p := f.of(TopicPartition{fetched.Topic, fetched.Partition}); p != nil && len(fetched.Records) > 0 {
+			p.end.Store(fetched.HighWatermark)
+			p.push(fetched.Records)
 		}
-	}
-	if f.cfg.Newest || !commit || len(gone) == 0 {
-		return
-	}
-	// "No offset" is the answer when nothing new was stored.
-	var e kafka.Error
-	if _, err := f.consumer.Commit(); err != nil && !(errors.As(err, &e) && e.Code() == kafka.ErrNoOffset) {
-		f.log.Warn("could not commit; the next owner handles some records again", "error", err)
-	}
-}
-
-// stopAll ends every worker before the group is left.
-func (f *follower) stopAll() {
-	var all []*followed
-	for _, p := range f.owned {
-		p.stop()
-		all = append(all, p)
-	}
-	f.finish(all, true)
-	f.owned = map[TopicPartition]*followed{}
-}
-
-// tell calls Owned after a change, and once in any case.
-func (f *follower) tell(changed bool) {
-	if f.cfg.Owned == nil || !changed && f.told {
-		return
-	}
-	f.told = true
-	list := make([]TopicPartition, 0, len(f.owned))
-	for tp := range f.owned {
-		list = append(list, tp)
-	}
-	slices.SortFunc(list, func(a, b TopicPartition) int {
-		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	})
-	f.cfg.Owned(list)
+	return f.goBack(ctx)
+}
+
+// of is a partition that is owned, or nil.
+func (f *follower) of(tp TopicPartition) *followed {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.owned[tp]
+}
+
+// trouble tells what ends a follower from what the client gets over by itself.
+func (f *follower) trouble(ctx context.Context, e kgo.FetchError) error {
+	var lost *kgo.ErrDataLoss
+	switch {
+	case ctx.Err() != nil || errors.Is(e.Err, context.DeadlineExceeded): // nothing came
+		return nil
+	case errors.Is(e.Err, kgo.ErrClientClosed):
+		return fmt.Errorf("follow: %w", e.Err)
+	case !f.cfg.Newest && (errors.Is(e.Err, kerr.OffsetOutOfRange) || errors.As(e.Err, &lost)):
+		return fmt.Errorf("%w: %s: the position of %s in %s/%d is outside its log: %v", ErrAlarm, alarmInput, f.cfg.Name, e.Topic, e.Partition, e.Err)
+	}
+	f.log.Warn("the follower is in trouble and goes on trying", "topic", e.Topic, "partition", e.Partition, "error", e.Err)
+	return nil
 }
 
 // measureLag compares positions with the ends that the last fetches told.
 func (f *follower) measureLag() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for tp, p := range f.owned {
-		_, end, err := f.consumer.GetWatermarkOffsets(tp.Topic, tp.Partition)
-		if at := p.position.Load(); err == nil && end >= 0 && at >= 0 {
-			f.lag.WithLabelValues(tp.Topic, strconv.Itoa(int(tp.Partition))).Set(float64(max(end-at, 0)))
+		if at := p.position.Load(); at >= 0 {
+			f.lag.WithLabelValues(tp.Topic, strconv.Itoa(int(tp.Partition))).Set(float64(max(p.end.Load()-at, 0)))
 		}
 	}
 }

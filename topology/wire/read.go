@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
 )
@@ -124,10 +126,7 @@ func newReader(c Cluster) (*kafka.Consumer, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	settings := baseConsumerSettings(c, "parley-reader")
-	settings["group.id"] = "parley.reader" // librdkafka wants one; nothing joins it and nothing is committed
-	settings["enable.partition.eof"] = true
-	settings["fetch.wait.max.ms"] = int(recoveryWait.Milliseconds())
+	settings := readerSettings(c)
 	consumer, err := kafka.NewConsumer(&settings)
 	if err != nil {
 		return nil, fmt.Errorf("start the reader: %w", err)
@@ -226,18 +225,41 @@ func listedOffsets(ctx context.Context, admin *kafka.AdminClient, ask map[kafka.
 	return found, errors.Join(errs...)
 }
 
-// rdkafkaRecord is librdkafka's message as everybody sees it; inputRecord makes the same of goka's.
+// rdkafkaRecord is librdkafka's message as everybody sees it; recordOf makes the same of franz-go's, inputRecord of goka's.
 func rdkafkaRecord(m *kafka.Message) topology.Record {
 	r := topology.Record{
 		Topic: *m.TopicPartition.Topic, Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset),
 		Time: recordTime(m.Timestamp), Key: string(m.Key), Value: recordValue(m.Value),
 	}
-	byName := make(map[string][]byte, len(m.Headers))
 	for _, h := range m.Headers {
-		byName[h.Key] = h.Value
+		r.Headers = append(r.Headers, topology.Header{Key: h.Key, Value: h.Value})
 	}
-	for _, k := range slices.Sorted(maps.Keys(byName)) {
-		r.Headers = append(r.Headers, topology.Header{Key: k, Value: byName[k]})
+	r.Headers = inOrder(r.Headers)
+	return r
+}
+
+func recordOf(m *kgo.Record) topology.Record {
+	r := topology.Record{
+		Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: recordTime(m.Timestamp), Key: string(m.Key), Value: recordValue(m.Value),
+	}
+	if len(m.Headers) > 0 {
+		r.Headers = make([]topology.Header, len(m.Headers))
+		for i, h := range m.Headers {
+			r.Headers[i] = topology.Header{Key: h.Key, Value: h.Value}
+		}
+		r.Headers = inOrder(r.Headers)
 	}
 	return r
+}
+
+// inOrder sorts headers by name; the last of a name counts.
+func inOrder(headers []topology.Header) []topology.Header {
+	slices.SortStableFunc(headers, func(a, b topology.Header) int { return strings.Compare(a.Key, b.Key) })
+	kept := headers[:0]
+	for i, h := range headers {
+		if i+1 == len(headers) || headers[i+1].Key != h.Key {
+			kept = append(kept, h)
+		}
+	}
+	return kept
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // rewind asks the polling goroutine, which alone fills queues, to take a partition back.
@@ -18,17 +18,16 @@ type rewind struct {
 }
 
 // started asks Start where partitions begin, for a while, and holds its answer against the log.
-func (f *follower) started(ctx context.Context, names []TopicPartition, oldest, newest map[TopicPartition]int64) ([]kafka.TopicPartition, error) {
+func (f *follower) started(ctx context.Context, names []TopicPartition, oldest, newest map[TopicPartition]int64) (map[TopicPartition]int64, error) {
 	starts, err := f.askStart(ctx, names)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]kafka.TopicPartition, len(names))
-	for i := range names {
-		name := names[i]
+	begins := map[TopicPartition]int64{}
+	for _, name := range names {
 		at, ok := starts[name]
 		if !ok {
-			return nil, fmt.Errorf("%s was not told where %s/%d begins: Start must answer for every partition", f.cfg.Name, name.Topic, name.Partition)
+			return nil, fmt.Errorf("%w: %s was not told where %s/%d begins: Start must answer for every partition", ErrAlarm, f.cfg.Name, name.Topic, name.Partition)
 		}
 		if at > newest[name] {
 			return nil, fmt.Errorf("%w: %s: %s stands at %d of %s/%d, which ends at %d: was the topic made anew? rebuild what %[3]s writes to",
@@ -38,9 +37,9 @@ func (f *follower) started(ctx context.Context, names []TopicPartition, oldest, 
 			f.log.Warn("the log begins later than wanted", "topic", name.Topic, "partition", name.Partition, "wanted", at, "oldest", oldest[name])
 			at = oldest[name]
 		}
-		list[i] = kafka.TopicPartition{Topic: &names[i].Topic, Partition: name.Partition, Offset: kafka.Offset(at)}
+		begins[name] = at
 	}
-	return list, nil
+	return begins, nil
 }
 
 func (f *follower) askStart(ctx context.Context, names []TopicPartition) (map[TopicPartition]int64, error) {
@@ -61,15 +60,15 @@ func (f *follower) askStart(ctx context.Context, names []TopicPartition) (map[To
 }
 
 // goBack takes the partitions back that their handlers asked for.
-func (f *follower) goBack() error {
+func (f *follower) goBack(ctx context.Context) error {
 	for {
 		select {
 		case r := <-f.rewinds:
-			if f.owned[r.p.TopicPartition] != r.p {
+			if f.of(r.p.TopicPartition) != r.p {
 				r.done <- nil // given up meanwhile: its next owner asks Start
 				continue
 			}
-			err := f.seek(r)
+			err := f.seek(ctx, r)
 			r.done <- err
 			if err != nil {
 				return err
@@ -80,17 +79,19 @@ func (f *follower) goBack() error {
 	}
 }
 
-func (f *follower) seek(r rewind) error {
-	oldest, _, err := f.consumer.QueryWatermarkOffsets(r.p.Topic, r.p.Partition, int(askLimit.Milliseconds()))
+func (f *follower) seek(ctx context.Context, r rewind) error {
+	tp := r.p.TopicPartition
+	oldest, err := f.list(ctx, f.admin.ListStartOffsets, []TopicPartition{tp})
 	if err != nil {
-		return fmt.Errorf("ask where %s/%d begins: %w", r.p.Topic, r.p.Partition, err)
+		return fmt.Errorf("go back to offset %d of %s/%d: %w", r.offset, tp.Topic, tp.Partition, err)
 	}
+	at := max(r.offset, oldest[tp])
 	r.p.drop()
-	at := kafka.TopicPartition{Topic: &r.p.Topic, Partition: r.p.Partition, Offset: kafka.Offset(max(r.offset, oldest))}
-	if err := f.consumer.Seek(at, 0); err != nil {
-		return fmt.Errorf("go back to offset %d of %s/%d: %w", at.Offset, r.p.Topic, r.p.Partition, err)
+	// The client passes over an offset that it takes for the one it has, which is the one before its last poll.
+	for _, offset := range []int64{at + 1, at} {
+		f.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{tp.Topic: {tp.Partition: {Epoch: -1, Offset: offset}}})
 	}
-	r.p.reached = int64(at.Offset)
+	r.p.reached = at
 	return nil
 }
 
@@ -110,13 +111,12 @@ func (p *followed) goBack(ctx context.Context, offset int64) bool {
 	}
 }
 
-// drop forgets what is queued. It is called by the polling goroutine.
+// drop forgets what is queued.
 func (p *followed) drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue, p.bytes = nil, 0
 	if p.paused {
-		p.paused = false
-		_ = p.f.consumer.Resume(p.assignment())
+		p.resume()
 	}
 }

@@ -1,7 +1,7 @@
 // This file notices a follower that is given nothing though there is something.
 //
-// After a broker was cut off, librdkafka was seen to fetch nothing of some partitions any more, without an error, for as
-// long as anybody watched, while others went on. What is cached of their ends is stale then too. So the brokers are asked.
+// A client library may come to fetch nothing of some partitions any more, without an error, for as long as anybody watches,
+// while others go on; librdkafka did. What is cached of their ends is stale then too. So the brokers are asked.
 
 package wire
 
@@ -10,8 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 const (
@@ -50,15 +48,17 @@ func (f *follower) watchStalls(ctx context.Context) error {
 func (f *follower) beginLook(ctx context.Context) {
 	look := &stallLook{began: time.Now(), reached: map[*followed]int64{}, ends: make(chan map[TopicPartition]int64, 1)}
 	var names []TopicPartition
+	f.mu.Lock()
 	for tp, p := range f.owned {
 		if !p.isPaused() {
 			look.reached[p] = p.reached
 			names = append(names, tp)
 		}
 	}
+	f.mu.Unlock()
 	f.look = look
 	go func() {
-		ends, err := listOffsets(ctx, f.consumer, names, kafka.LatestOffsetSpec)
+		ends, err := f.list(ctx, f.admin.ListEndOffsets, names)
 		if err != nil {
 			ends = nil // no leader, or no brokers: nothing is known, and nothing is wrong with the client
 		}
@@ -66,7 +66,7 @@ func (f *follower) beginLook(ctx context.Context) {
 	}()
 }
 
-// endLook waits for a look that is under way, whose context has ended: it uses the consumer.
+// endLook waits for a look that is under way, whose context has ended: it uses the client.
 func (f *follower) endLook() {
 	if f.look != nil {
 		<-f.look.ends
@@ -75,6 +75,8 @@ func (f *follower) endLook() {
 
 // judge compares what there was with what we were given since.
 func (f *follower) judge(look *stallLook, ends map[TopicPartition]int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for tp, p := range f.owned {
 		reached, looked := look.reached[p]
 		end, known := ends[tp]
