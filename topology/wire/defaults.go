@@ -1,4 +1,4 @@
-// This file holds every setting of sarama, goka and librdkafka that differs from their default, each with its reason.
+// This file holds every setting of sarama, goka, franz-go and librdkafka that differs from their default, each with its reason.
 
 package wire
 

@@ -16,6 +16,7 @@
 //	session.go     a session of the consumer group: set-up, drain, rejoin at once
 //	takeover.go    a new owner's first steps; settle.go its last ones
 //	detect.go      what must never be reset silently
+//	follower.go    a follower polls; followed_group.go what comes and goes, followed.go one partition's queue and worker
 //	failpoint.go   where a process can be made to die, in binaries built for it
 //	defaults.go    every setting of the libraries that is not their default, with its reason
 //
