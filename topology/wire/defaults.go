@@ -22,7 +22,7 @@ const (
 	defaultInFlightBytes  = 64 << 20         // bytes of the same
 
 	partitionQueue     = 256                    // inputs fetched ahead for each partition; goka's 10 costs a third of the throughput
-	rowPace            = 50 * time.Millisecond  // for which a row waits for a newer one of its key
+	rowPace            = 100 * time.Millisecond  // for which a row waits for a newer one of its key
 	commitInterval     = 250 * time.Millisecond // between commits; what is folded again after a crash, at most
 	rebalanceTimeout   = 30 * time.Second       // members must drain and rejoin within; above the drain limit
 	joinBackoffFirst   = 100 * time.Millisecond // after a failed attempt to join
@@ -33,7 +33,7 @@ const (
 	recoveryWait       = 20 * time.Millisecond
 	consumeWait        = 100 * time.Millisecond
 	fetchBytes         = 256 << 10 // of a partition in one fetch
-	gatherBytes        = 64 << 10  // of all partitions together, for which a broker need not wait
+	gatherBytes        = 1 << 20   // of all partitions together, for which a broker need not wait
 	maxMessageBytes    = 1 << 20   // of a produced record: Kafka's own limit, which topology.MaxValue stays below
 	maxRecordBytes     = 960 << 10 // key and value of an output; leaves room for headers in maxMessageBytes
 	closeFlushInterval = 10 * time.Millisecond

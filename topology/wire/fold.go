@@ -89,11 +89,11 @@ func (g *group) foldOne(ctx goka.Context, value any) error {
 		g.producer.lanes[in.Partition].barrier(ctx.DeferCommit())
 		return g.after(c, in.Offset, in.Key, false)
 	}
-	if err := checkSizes(in, next, out); err != nil {
+	if err := g.check(in, next, out); err != nil {
 		return err
 	}
-	g.emit(ctx, in, out)
-	ctx.SetValue(next, goka.WithCtxEmitHeaders(goka.Headers{headerFrom: packFrom(in.Partition)}))
+	g.emit(in, out)
+	ctx.SetValue(next, g.inLane(in)...)
 	if in.Key == topology.RulesKey {
 		c.rules = next
 	}
@@ -101,15 +101,13 @@ func (g *group) foldOne(ctx goka.Context, value any) error {
 	return g.after(c, in.Offset, in.Key, true)
 }
 
-// emit says the outputs, in order, each with its cause.
-func (g *group) emit(ctx goka.Context, in *topology.Record, out []topology.Output) {
+// emit says the outputs, in order, each with its cause. goka is not told of them: the input is done when its row is acked,
+// and the row waits for them.
+func (g *group) emit(in *topology.Record, out []topology.Output) {
 	cause := topology.Cause{Epoch: g.plan.Epoch, Group: g.machine.Group.Number, Partition: in.Partition, Offset: in.Offset}
-	from := goka.WithCtxEmitHeaders(goka.Headers{headerFrom: packFrom(in.Partition)})
-	l := g.producer.lanes[in.Partition]
 	for i, o := range out {
 		cause.Index = uint32(i)
-		l.headers = headersOf(in, cause)
-		ctx.Emit(goka.Stream(o.Topic), o.Key, o.Value, from)
+		g.producer.say(in.Partition, o, headersOf(in, cause))
 	}
 	g.metrics.outputs.Add(float64(len(out)))
 }
@@ -127,14 +125,25 @@ func headersOf(in *topology.Record, cause topology.Cause) []topology.Header {
 	return list
 }
 
-func packFrom(partition int32) []byte { return binary.BigEndian.AppendUint32(nil, uint32(partition)) }
+// inLane tells the producer where a row belongs whose key hashes elsewhere than its input stood, as topology.RulesKey's does.
+func (g *group) inLane(in *topology.Record) []goka.ContextOption {
+	if topology.PartitionOf(in.Key, g.plan.Partitions) == in.Partition {
+		return nil
+	}
+	packed := binary.BigEndian.AppendUint32(nil, uint32(in.Partition))
+	return []goka.ContextOption{goka.WithCtxEmitHeaders(goka.Headers{headerFrom: packed})}
+}
 
-// checkSizes is asked before the first output is sent: half of an input's outputs must never be all of them.
-func checkSizes(in *topology.Record, next []byte, out []topology.Output) error {
+// check is asked before the first output is sent: half of an input's outputs must never be all of them.
+func (g *group) check(in *topology.Record, next []byte, out []topology.Output) error {
 	for i, o := range out {
 		if n := len(o.Key) + len(o.Value); n > maxRecordBytes {
 			return fmt.Errorf("output %d of %s/%d at offset %d has %d bytes, more than %d: the fold should have made a dead letter of it",
 				i, in.Topic, in.Partition, in.Offset, n, maxRecordBytes)
+		}
+		if o.Topic != topology.DeadLetters && !slices.Contains(g.machine.Group.Output, o.Topic) {
+			return fmt.Errorf("output %d of %s/%d at offset %d is for %s, and the plan does not let %s write there",
+				i, in.Topic, in.Partition, in.Offset, o.Topic, g.machine.Group.Name)
 		}
 	}
 	if n := len(in.Key) + len(next); n > maxRecordBytes {

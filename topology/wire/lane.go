@@ -5,8 +5,6 @@ package wire
 import (
 	"slices"
 	"sync"
-
-	"github.com/parley-im/parley/topology"
 )
 
 // lane is the order of one partition's outputs and changelog records. Outputs leave at once and are acked in any order,
@@ -15,8 +13,6 @@ import (
 // newest row is sent. That is the log as compaction would leave it.
 type lane struct {
 	send func(*shipment) error
-
-	headers []topology.Header // of the output that is being said; belongs to the partition's goroutine
 
 	mu       sync.Mutex
 	outputs  counter // outputs handed in, and the number up to which all are acked

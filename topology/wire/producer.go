@@ -18,8 +18,8 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// headerFrom tells the producer which input partition a record comes from: goka's producer is shared by all partitions
-// and is told nothing. It never leaves the process.
+// headerFrom tells the producer in which partition a row belongs that is not where its key hashes to: goka's producer is
+// shared by all partitions and is told nothing. It never leaves the process.
 const headerFrom = "\x00from"
 
 // noGeneration is the generation of a partition without takeover.
@@ -53,11 +53,6 @@ func newProducer(partitions int32, table string, b *budget, store func(int32) *p
 	return p
 }
 
-// Emit is a part of goka.Producer that nothing calls: without headers there is no lane.
-func (p *producer) Emit(topic, key string, value []byte) *goka.Promise {
-	return p.EmitWithHeaders(topic, key, value, nil)
-}
-
 // start begins to carry records.
 func (p *producer) start(out sender) {
 	ctx, stop := context.WithCancel(context.Background())
@@ -75,29 +70,31 @@ func (p *producer) pace() {
 	}
 }
 
-// EmitWithHeaders puts an output or a row's changelog record into its lane.
+// say puts an output into the lane of the input that it comes from. Nobody waits for it but the row behind it.
+func (p *producer) say(from int32, o topology.Output, headers []topology.Header) {
+	p.put(from, &shipment{topic: o.Topic, partition: topology.PartitionOf(o.Key, p.partitions), key: o.Key, value: o.Value, headers: headers})
+}
+
+// Emit is a part of goka.Producer.
+func (p *producer) Emit(topic, key string, value []byte) *goka.Promise {
+	return p.EmitWithHeaders(topic, key, value, nil)
+}
+
+// EmitWithHeaders puts a row's changelog record, the one thing that goka emits, into its lane.
 func (p *producer) EmitWithHeaders(topic, key string, value []byte, headers goka.Headers) *goka.Promise {
 	promise, finish := goka.NewPromiseWithFinisher()
-	packed := headers[headerFrom]
-	if len(packed) != 4 {
-		return finish(nil, fmt.Errorf("a record for %s names no input partition: emit through the fold alone", topic))
+	if topic != p.table {
+		return finish(nil, fmt.Errorf("a record for %s does not come from a fold: outputs have a lane and a cause", topic))
 	}
-	from := int32(binary.BigEndian.Uint32(packed))
-	s := &shipment{topic: topic, key: key, value: value, finish: finish}
-	if topic == p.table {
-		// The row lives where its input stood, also when its key hashes elsewhere, as topology.RulesKey's does.
-		s.kind, s.partition = rowState, from
-		s.headers = p.generation(from)
-		s.store = p.store(from)
-	} else {
-		s.partition = topology.PartitionOf(key, p.partitions)
-		s.headers = p.lanes[from].headers // set by the fold: goka's map would be copied and sorted for each output
+	partition := topology.PartitionOf(key, p.partitions)
+	if packed := headers[headerFrom]; len(packed) == 4 {
+		partition = int32(binary.BigEndian.Uint32(packed))
 	}
-	p.put(from, s)
+	p.change(rowState, partition, p.store(partition), key, value, finish)
 	return promise
 }
 
-// change writes a changelog record that no input caused: a rewritten row, a takeover record or its tombstone.
+// change writes a changelog record: a row, folded or rewritten, a takeover record or its tombstone.
 func (p *producer) change(kind shipmentKind, partition int32, store *partitionStore, key string, value []byte, finish goka.PromiseFinisher) {
 	s := &shipment{topic: p.table, partition: partition, key: key, value: value, kind: kind, store: store, finish: finish}
 	if kind == rowState {
@@ -139,7 +136,9 @@ func (p *producer) acked(s *shipment, offset int64) {
 		err = s.store.acked(s, offset)
 	}
 	p.budget.giveAll(s)
-	s.tell(&sarama.ProducerMessage{Topic: s.topic, Partition: s.partition, Offset: offset}, nil)
+	if s.kind != output { // nobody waits for an output
+		s.tell(&sarama.ProducerMessage{Topic: s.topic, Partition: s.partition, Offset: offset}, nil)
+	}
 	if e := s.lane.acked(s); err == nil {
 		err = e
 	}

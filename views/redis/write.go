@@ -88,13 +88,16 @@ func (s *Store) Lines(ctx context.Context, span *v1.Span, wanted []*v1.InboxLine
 // PutInbox writes events into streams and lines into lists, and answers the view's place: see run.
 func (s *Store) PutInbox(ctx context.Context, span *v1.Span, entries []*v1.InboxEntry, lines []*v1.InboxLine) (int64, error) {
 	b := s.newBatch(span)
-	for _, entry := range entries {
-		event, err := entry.Event.MarshalVT()
-		if err != nil {
-			return 0, err
+	for _, r := range runsOf(entries) {
+		stream := s.key("inbox", r.user, r.user)
+		b.add([]string{stream, stream + ":head"}, "run", r.epoch, len(r.events), r.first)
+		for _, e := range r.events {
+			event, err := e.MarshalVT()
+			if err != nil {
+				return 0, err
+			}
+			b.add(nil, event)
 		}
-		stream := s.key("inbox", entry.User, entry.User)
-		b.add([]string{stream, stream + ":head"}, "entry", entry.Event.InboxSeq, entry.Event.Epoch, event)
 	}
 	for _, line := range lines {
 		summary, err := line.Summary.MarshalVT()
@@ -106,6 +109,28 @@ func (s *Store) PutInbox(ctx context.Context, span *v1.Span, entries []*v1.Inbox
 			strconv.FormatInt(line.Summary.TimeMs, 10))
 	}
 	return s.run(ctx, b)
+}
+
+// run is events of one person whose numbers have no gap: the stream's head is looked at and moved once for all.
+type run struct {
+	user         string
+	epoch, first uint64
+	events       []*v1.InboxEvent
+}
+
+// runsOf puts a batch's events into runs, those of a person in their order.
+func runsOf(entries []*v1.InboxEntry) []*run {
+	var all []*run
+	latest := map[string]*run{} // by person
+	for _, entry := range entries {
+		e, r := entry.Event, latest[entry.User]
+		if r == nil || e.Epoch != r.epoch || e.InboxSeq != r.first+uint64(len(r.events)) {
+			r = &run{user: entry.User, epoch: e.Epoch, first: e.InboxSeq}
+			all, latest[entry.User] = append(all, r), r
+		}
+		r.events = append(r.events, e)
+	}
+	return all
 }
 
 // PutMarks writes marks, and answers the view's place: see run.
