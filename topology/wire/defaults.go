@@ -22,7 +22,7 @@ const (
 	defaultInFlightBytes  = 64 << 20         // bytes of the same
 
 	partitionQueue     = 256                    // inputs fetched ahead for each partition; goka's 10 costs a third of the throughput
-	rowPace            = 100 * time.Millisecond  // for which a row waits for a newer one of its key
+	rowPace            = 100 * time.Millisecond // for which a row waits for a newer one of its key
 	commitInterval     = 250 * time.Millisecond // between commits; what is folded again after a crash, at most
 	rebalanceTimeout   = 30 * time.Second       // members must drain and rejoin within; above the drain limit
 	joinBackoffFirst   = 100 * time.Millisecond // after a failed attempt to join
