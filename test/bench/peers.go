@@ -26,8 +26,8 @@ import (
 )
 
 const (
-	warmed = 5 * time.Second // of talking before anything is measured
-	atRest = 5 * time.Second // of watching the systems while nobody talks
+	warmed = 20 * time.Second // of talking before anything is measured: Java compiles what it runs
+	atRest = 5 * time.Second  // of watching the systems while nobody talks
 )
 
 // quiet are scenarios that say nothing about a system's speed.
