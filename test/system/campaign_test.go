@@ -22,6 +22,10 @@ var writeReport = flag.Bool("report", false, "write REPORT.md")
 const (
 	between    = 300 * time.Millisecond
 	calmProbes = 9
+
+	// Commands of a campaign of hours, at most: of some more the logs would not fit where the brokers keep them. It has as many
+	// faults an hour as any other, and lets people think longer.
+	longCommands = 2_000_000
 )
 
 // size is how large a campaign is.
@@ -62,6 +66,7 @@ func chosen(t *testing.T) size {
 		require.NoError(t, err, "HOURS is a number")
 		long := full
 		long.name, long.until = hours+" hours", time.Duration(n*float64(time.Hour))
+		long.pace = max(long.pace, time.Duration(float64(long.people*long.burst)/longCommands*float64(long.until)))
 		return long
 	}
 	switch v := os.Getenv("CAMPAIGN"); v {
@@ -77,6 +82,16 @@ func chosen(t *testing.T) size {
 	default:
 		require.FailNow(t, "CAMPAIGN is slice or full", v)
 		return size{}
+	}
+}
+
+func TestHoursOfACampaignFitOnItsDisks(t *testing.T) {
+	for hours, pace := range map[string]time.Duration{"0.5": time.Second, "8": 7200 * time.Millisecond} {
+		t.Setenv("HOURS", hours)
+		s := chosen(t)
+		require.Equal(t, pace, s.pace, "%s hours", hours)
+		require.LessOrEqual(t, float64(s.people*s.burst)*s.until.Seconds()/s.pace.Seconds(), float64(longCommands))
+		require.Equal(t, full.faults, s.faults)
 	}
 }
 
