@@ -34,8 +34,12 @@ const (
 	settingsFile = "parley.yaml"
 )
 
-// serverJVM is Java as it is run for others: with the second compiler, and memory.
-var serverJVM = []string{"-Xmx1g", "-XX:TieredStopAtLevel=4"}
+// brokerJVM and documentsJVM are Java as it is run for others: with the second compiler, and memory. The documents' server
+// keeps everything that was ever said in it: with little left it does nothing but collect garbage.
+var (
+	brokerJVM    = []string{"-Xmx1g", "-XX:TieredStopAtLevel=4"}
+	documentsJVM = []string{"-Xmx6g", "-XX:TieredStopAtLevel=4"}
+)
 
 // part is a process of the house.
 type part struct {
@@ -124,7 +128,7 @@ func (h *house) serve(ctx context.Context, o setup) ([]string, error) {
 		start func() (interface{ Close() error }, string, error)
 	}{
 		{"kafka", func() (interface{ Close() error }, string, error) {
-			k, err := servers.StartKafka(ctx, servers.KafkaConfig{Dir: filepath.Join(h.dir, "kafka"), Own: true, JVM: serverJVM, Settings: o.broker, Log: os.Stderr})
+			k, err := servers.StartKafka(ctx, servers.KafkaConfig{Dir: filepath.Join(h.dir, "kafka"), Own: true, JVM: brokerJVM, Settings: o.broker, Log: os.Stderr})
 			if err != nil {
 				return nil, "", err
 			}
@@ -138,7 +142,7 @@ func (h *house) serve(ctx context.Context, o setup) ([]string, error) {
 			return r, "redis: " + r.Addr, nil
 		}},
 		{"mongo", func() (interface{ Close() error }, string, error) {
-			m, err := servers.StartMongo(ctx, servers.MongoConfig{Dir: filepath.Join(h.dir, "mongo"), Own: true, OnDisk: o.onDisk, JVM: serverJVM, Log: os.Stderr})
+			m, err := servers.StartMongo(ctx, servers.MongoConfig{Dir: filepath.Join(h.dir, "mongo"), Own: true, OnDisk: o.onDisk, JVM: documentsJVM, Log: os.Stderr})
 			if err != nil {
 				return nil, "", err
 			}
