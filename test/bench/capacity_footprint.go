@@ -25,6 +25,8 @@ const (
 	inPages   = "documents" // messages; what people and conversations cost apart from them is small
 	forPerson = "/person"   // behind a store: bytes of somebody with one conversation in which nothing was said
 	pagesName = "pages"     // collection
+
+	pagesAtOnce = 500 // of an answer
 )
 
 // footprint is what stands at one moment, by topic and store.
@@ -118,7 +120,7 @@ func (e *eye) redisBytes(ctx context.Context) (float64, error) {
 
 // pageBytes is the length of every page of messages, as BSON.
 func (e *eye) pageBytes(ctx context.Context) (float64, error) {
-	all, err := e.pages.Find(ctx, bson.D{})
+	all, err := e.pages.Find(ctx, bson.D{}, mongooptions.Find().SetBatchSize(pagesAtOnce)) // else the stand-in sends all in one answer
 	if err != nil {
 		return 0, err
 	}

@@ -15,9 +15,9 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// passedOn are the headers that an output has from its input. They are passed as bytes and never made anew: two owners,
-// one of them stale, must say the same bytes.
-var passedOn = [...]string{topology.HeaderCorrelation, topology.HeaderTrace, topology.HeaderLane}
+// outputHeaders are what an output has, sorted by name: its cause, and the rest from its input. That is passed as bytes and
+// never made anew: two owners, one of them stale, must say the same bytes.
+var outputHeaders = [...]string{topology.HeaderCause, topology.HeaderCorrelation, topology.HeaderLane, topology.HeaderTrace}
 
 // bytesCodec gives goka bytes for bytes, nil included: a fold decodes for itself.
 type bytesCodec struct{}
@@ -112,16 +112,15 @@ func (g *group) emit(in *topology.Record, out []topology.Output) {
 	g.metrics.outputs.Add(float64(len(out)))
 }
 
-// headersOf are an output's, sorted by name.
 func headersOf(in *topology.Record, cause topology.Cause) []topology.Header {
-	list := make([]topology.Header, 0, 1+len(passedOn))
-	list = append(list, topology.Header{Key: topology.HeaderCause, Value: cause.Pack()})
-	for _, name := range passedOn {
-		if v := in.Get(name); v != nil {
+	list := make([]topology.Header, 0, len(outputHeaders))
+	for _, name := range outputHeaders {
+		if name == topology.HeaderCause {
+			list = append(list, topology.Header{Key: name, Value: cause.Pack()})
+		} else if v := in.Get(name); v != nil {
 			list = append(list, topology.Header{Key: name, Value: v})
 		}
 	}
-	slices.SortFunc(list, func(a, b topology.Header) int { return strings.Compare(a.Key, b.Key) })
 	return list
 }
 
