@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lovoo/goka"
@@ -167,7 +166,7 @@ func inputRecord(ctx goka.Context, value any) *topology.Record {
 	for k, v := range headers {
 		in.Headers = append(in.Headers, topology.Header{Key: k, Value: v})
 	}
-	slices.SortFunc(in.Headers, func(a, b topology.Header) int { return strings.Compare(a.Key, b.Key) })
+	in.Headers = inOrder(in.Headers)
 	return in
 }
 
