@@ -61,6 +61,25 @@ describe('the inbox', () => {
   })
 })
 
+describe('a conversation that was asked for', () => {
+  const open: Happening = { is: 'asked', timeMs: 5, command: { conversation: '', openDirect: { peer: 'bob' } } }
+  const accepted: Happening = { is: 'accepted', clientSeq: 1, conversation: talk }
+  const outcome: Happening = { is: 'events', events: [{ ...created(1), deviceId: 'phone', clientSeq: 1 }] }
+  const elsewhere: Happening = { is: 'opened', conversation: 'ann/cy' }
+
+  it('is opened by the first word of it, be it the gate’s or the log’s', () => {
+    expect(after(open, accepted).open).toBe(talk)
+    expect(after(open, outcome).open).toBe(talk)
+    expect(after(open, outcome, accepted).open).toBe(talk)
+    const there = event(1, { user: 'ann', deviceId: 'phone', clientSeq: 1, refused: { reason: 'REASON_ALREADY_EXISTS' } })
+    expect(after(open, { is: 'events', events: [there] })).toMatchObject({ open: talk, notices: [] })
+  })
+  it('does not call the person back who went elsewhere', () => {
+    expect(after(open, accepted, elsewhere, outcome).open).toBe('ann/cy')
+    expect(after(open, outcome, elsewhere, accepted).open).toBe('ann/cy')
+  })
+})
+
 describe('a group', () => {
   const group = (inboxSeq: number, seq: number, more: object) => Event.read({ inboxSeq, epoch: 1, conversation: 'g-1/main', seq, timeMs: seq, user: 'cy', ...more })
   const invited = group(1, 4, { invited: { user: 'ann', title: 'Harbour' } })

@@ -1,7 +1,7 @@
 // How the events of an inbox change what the device knows: each exactly once, in the order of inbox_seq, without a hole.
 import type { Event, EventMember, Message } from './frames'
 import * as out from './outbox'
-import { withNotice, withPerson, withReceipt, withTalk, type Item, type Member, type State, type Talk } from './state'
+import { withNotice, withOpened, withPerson, withReceipt, withTalk, type Item, type Member, type State, type Talk } from './state'
 
 /** Applies what is contiguous with the cursor; what is beyond a hole is only remembered as heard of. */
 export function applyEvents(state: State, events: Event[]): State {
@@ -29,11 +29,14 @@ function settle(state: State, event: Event): State {
   if (event.deviceId !== state.deviceId || event.clientSeq === 0) return state
   const one = out.find(state.outbox, event.clientSeq)
   if (!one) return state
-  if (!event.refused) return { ...state, outbox: out.settle(state.outbox, event.clientSeq) }
-  return refused(state, one, event.refused)
+  if (!event.refused) {
+    const next = { ...state, outbox: out.settle(state.outbox, event.clientSeq) }
+    return event.created ? withOpened(next, one, event.conversation) : next
+  }
+  return refused(state, one, event.refused, event.conversation)
 }
 
-function refused(state: State, one: out.Pending, why: NonNullable<Event['refused']>): State {
+function refused(state: State, one: out.Pending, why: NonNullable<Event['refused']>, conversation: string): State {
   if (why.reason === 'REASON_EXPECTED_OTHER_CLIENT_SEQ') {
     return { ...state, outbox: out.expect(state.outbox, why.expectedClientSeq) }
   }
@@ -46,7 +49,7 @@ function refused(state: State, one: out.Pending, why: NonNullable<Event['refused
     // The wish is fulfilled already: the account is there, the person blocked, the conversation open.
     if (command.createAccount) return next
     if (command.block) return { ...next, blocked: withBlocked(state.blocked, command.block.user, true) }
-    if (command.openDirect && command.conversation) return { ...next, open: command.conversation, readBefore: undefined }
+    if (command.openDirect) return withOpened(next, one, conversation)
   }
   if (why.reason === 'REASON_NOT_FOUND' && command.unblock) {
     return { ...next, blocked: withBlocked(state.blocked, command.unblock.user, false) }

@@ -245,8 +245,13 @@ function refusedAtGate(state: State, refused: Refused): State {
 function accepted(state: State, clientSeq: number, conversation: string): State {
   const one = out.find(state.outbox, clientSeq)
   const next = { ...state, outbox: out.accepted(state.outbox, clientSeq, conversation) }
-  const opens = one && (one.command.openDirect || one.command.createGroup)
-  return opens && conversation ? { ...next, open: conversation, readBefore: undefined } : next
+  return one && conversation ? withOpened(next, one, conversation) : next
+}
+
+/** A conversation that this device asked for is opened by the first word of it: the gate's, or the log's where that was faster. */
+export function withOpened(state: State, one: out.Pending, conversation: string): State {
+  const opens = one.command.openDirect || one.command.createGroup
+  return opens && !one.accepted ? { ...state, open: conversation, readBefore: undefined } : state
 }
 
 /** Remembers where the new ones begin, as soon as the open conversation is known. */
