@@ -20,6 +20,10 @@ import (
 	"github.com/parley-im/parley/test/bench/imload"
 )
 
+// beyond is how many times busier than the busiest groups a house is in which no message has requests of its own. There a
+// message costs what the busiest pair's does, and all that a group's costs more is its inboxes': more than they would, not less.
+const beyond = 10
+
 // maxLine is the longest line of the results that is read, in bytes.
 const maxLine = 1 << 20
 
@@ -82,12 +86,15 @@ func fit(lines map[string]imload.Result) (deploy.Costs, error) {
 		}
 	}
 	pairs, groups := risen(lines, "pairs-"), risen(lines, "group-")
+	busiest, idle := pairs[len(pairs)-1], lines["come"]
 	for _, r := range pairs {
 		c.Rates = append(c.Rates, round(perSecond(r)))
+		r.Bytes[inRedis] = busiest.Bytes[inRedis] // Redis takes memory in steps: of few messages one learns the step
 	}
 	for _, r := range groups {
 		c.InboxRates = append(c.InboxRates, round(perSecond(r)*float64(r.Members-2)))
 	}
+	c.InboxRates = append(c.InboxRates, round(beyond*c.InboxRates[len(groups)-1]))
 	for _, kind := range []struct {
 		into map[string]deploy.Cost
 		of   func(imload.Result) map[string]float64
@@ -98,7 +105,6 @@ func fit(lines map[string]imload.Result) (deploy.Costs, error) {
 	} {
 		accounts(c, kind.into, kind.of, pairs, groups, lines)
 	}
-	busiest, idle := pairs[len(pairs)-1], lines["come"]
 	c.Measured = strings.Split(idle.At, "T")[0]
 	for name := range busiest.Processes {
 		c.Connection[name] = round(max(0, idle.Held[name]))
@@ -136,17 +142,21 @@ func accounts(c deploy.Costs, into map[string]deploy.Cost, of func(imload.Result
 		}
 		a := deploy.Cost{Connect: round(max(0, of(come)[name])), Renewal: round(max(0, of(renew)[name]))}
 		for _, r := range pairs {
-			if name == inRedis {
-				r = pairs[len(pairs)-1] // Redis takes memory in steps: of few messages one learns the step
-			}
 			a.Pairs = append(a.Pairs, round(of(r)[name]))
 		}
 		for _, r := range groups {
-			a.Inbox = append(a.Inbox, round(max(0, of(r)[name]-deploy.CostAt(c.Rates, a.Pairs, perSecond(r)))/float64(r.Members-2)))
+			a.Inbox = append(a.Inbox, inboxes(r, of(r)[name]-deploy.CostAt(c.Rates, a.Pairs, perSecond(r))))
 		}
+		crowd := groups[len(groups)-1]
+		a.Inbox = append(a.Inbox, inboxes(crowd, of(crowd)[name]-a.Pairs[len(pairs)-1]))
 		a.Receipt = round(max(0, of(reads)[name]-deploy.CostAt(c.Rates, a.Pairs, perSecond(reads))) / max(receipts, 1e-9))
 		into[name] = a
 	}
+}
+
+// inboxes is each one's part, beyond two, of what a group's message costs more than a pair's.
+func inboxes(r imload.Result, more float64) float64 {
+	return round(max(0, more) / float64(r.Members-2))
 }
 
 // perSecond is how many messages were said a second.

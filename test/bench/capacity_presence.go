@@ -18,6 +18,8 @@ const (
 	renewsAfter = benchLease / 2
 	renewsFor   = benchLease / 3
 	renewsAhead = 4 * time.Second // of the first renewal
+	// rests is how long a house that was busy is left alone before it is looked at, and how long that look takes.
+	rests = 10 * time.Second
 )
 
 // deaf hears nothing.
@@ -50,6 +52,9 @@ func (h *house) presence(ctx context.Context, o options, eye *eye) (err error) {
 	if err := p.Prepare(plan); err != nil {
 		return err
 	}
+	if err := h.again(ctx, "gateway", o.parts); err != nil { // memory in which accounts were made would be used again, and not be seen
+		return err
+	}
 	look := func(after time.Duration) (m moment) {
 		time.Sleep(after)
 		if err == nil {
@@ -57,7 +62,7 @@ func (h *house) presence(ctx context.Context, o options, eye *eye) (err error) {
 		}
 		return m
 	}
-	nobody, still := look(settles), look(settles)
+	nobody, still := look(rests), look(rests)
 	conns, began := make([]imload.Conn, idleConns), time.Now()
 	if err := imload.Each(idleConns, func(i int) (err error) {
 		conns[i], err = p.Dial(i, plan, deaf{})
