@@ -28,21 +28,32 @@ type deaf struct{}
 func (deaf) Message([]byte)    {}
 func (deaf) Ack(uint64, error) {}
 
-// moment is what each process has used and holds, and what stands everywhere.
+// moment is what each process has used, and what stands everywhere.
 type moment struct {
 	at        time.Time
 	cpu       map[string]float64
-	memory    map[string]int64
 	footprint footprint
 }
 
 func (h *house) moment(ctx context.Context, eye *eye) (m moment, err error) {
-	m = moment{at: time.Now(), cpu: imload.NewSystem(h.pids).CPU(), memory: map[string]int64{}}
-	for name, pid := range h.pids {
-		m.memory[name] = resident(pid)
-	}
+	m = moment{at: time.Now(), cpu: imload.NewSystem(h.pids).CPU()}
 	m.footprint, err = eye.look(ctx)
 	return m, err
+}
+
+// weigh lets every process collect its garbage and tells what each of them holds then.
+func (h *house) weigh() (map[string]float64, error) {
+	for name, admin := range h.admins {
+		if _, err := get("http://" + admin + "/debug/pprof/heap?gc=1"); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	time.Sleep(idleSettle)
+	held := map[string]float64{}
+	for name, pid := range h.pids {
+		held[name] = float64(resident(pid))
+	}
+	return held, nil
 }
 
 // presence lets many come, stay until each has renewed its presence once, and go. It adds two lines.
@@ -62,6 +73,10 @@ func (h *house) presence(ctx context.Context, o options, eye *eye) (err error) {
 		}
 		return m
 	}
+	empty, err := h.weigh()
+	if err != nil {
+		return err
+	}
 	nobody, still := look(rests), look(rests)
 	conns, began := make([]imload.Conn, idleConns), time.Now()
 	if err := imload.Each(idleConns, func(i int) (err error) {
@@ -72,6 +87,10 @@ func (h *house) presence(ctx context.Context, o options, eye *eye) (err error) {
 	}
 	came := time.Since(began) // as long as it took them to come, it takes them to renew
 	there := look(settles)
+	full, err := h.weigh()
+	if err != nil {
+		return err
+	}
 	waiting := look(time.Until(began.Add(renewsAfter - renewsAhead)))
 	renewed := look(came + renewsAhead + renewsFor + renewsAhead/2)
 	for _, c := range conns {
@@ -83,8 +102,8 @@ func (h *house) presence(ctx context.Context, o options, eye *eye) (err error) {
 	}
 	rest := spent(nobody, still, nil)
 	coming := h.quiet("come", spent(still, there, rest), spent(renewed, gone, rest))
-	for name, bytes := range there.memory {
-		coming.Held[name] = float64(bytes-still.memory[name]) / (1 << 10) / idleConns
+	for name, held := range full {
+		coming.Held[name] = (held - empty[name]) / kibibyte / idleConns
 	}
 	fmt.Fprintf(os.Stderr, "%-16s %.1f KiB a connection in the gateway\n", "idle", coming.Held["gateway"])
 	err = add(o.results, coming)
