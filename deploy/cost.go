@@ -23,7 +23,7 @@ type Costs struct {
 	CPU        map[string]Cost    `json:"cpu"`            // seconds for 1,000, by process
 	Bytes      map[string]Cost    `json:"bytes"`          // by topic and store
 	Records    map[string]Cost    `json:"records"`        // by topic
-	Connection map[string]float64 `json:"connection_kib"` // held for an idle connection, by process
+	Connection map[string]float64 `json:"connection_kib"` // held for an idle connection, by process; what is too little to be told is missing
 	Process    map[string]float64 `json:"process_mib"`    // held under load, by process
 	Person     map[string]float64 `json:"person_bytes"`   // of somebody with one conversation in which nothing was said, by store
 }

@@ -71,7 +71,7 @@ var unseen = []talk{
 
 func capacityCommand(ctx context.Context, args []string) error {
 	o := options{parts: capacityParts, rounds: 1, only: regexp.MustCompile(".")}
-	o.setup.settings = []string{"presence-lease: " + benchLease.String(), "profile: true"}
+	o.setup.settings = []string{"presence-lease: " + benchLease.String()}
 	flags := flag.NewFlagSet("capacity", flag.ExitOnError)
 	flags.IntVar(&o.partitions, "partitions", 8, "partitions of every topic of the house")
 	flags.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")

@@ -24,6 +24,9 @@ import (
 // message costs what the busiest pair's does, and all that a group's costs more is its inboxes': more than they would, not less.
 const beyond = 10
 
+// weighed is the part of the bench that weighs connections, so many that the process's own memory is little beside them.
+const weighed = "idle"
+
 // maxLine is the longest line of the results that is read, in bytes.
 const maxLine = 1 << 20
 
@@ -65,8 +68,8 @@ func newest(path string) (map[string]imload.Result, error) {
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return nil, fmt.Errorf("%s, line %d: %w", path, n, err)
 		}
-		if name, ok := strings.CutPrefix(r.Label, "capacity-"); ok {
-			name, _, _ = strings.Cut(name, "/")
+		name, learnt := strings.CutPrefix(r.Label, "capacity-")
+		if name, _, _ = strings.Cut(name, "/"); learnt || name == weighed {
 			found[name] = r
 		}
 	}
@@ -85,8 +88,11 @@ func fit(lines map[string]imload.Result) (deploy.Costs, error) {
 			return c, fmt.Errorf("no line is labelled capacity-%s: run `go run ./test/bench capacity`", name)
 		}
 	}
+	if _, ok := lines[weighed]; !ok {
+		return c, fmt.Errorf("no line is labelled %s: run `go run ./test/bench -only %s`", weighed, weighed)
+	}
 	pairs, groups := risen(lines, "pairs-"), risen(lines, "group-")
-	busiest, idle := pairs[len(pairs)-1], lines["come"]
+	busiest := pairs[len(pairs)-1]
 	for _, r := range pairs {
 		c.Rates = append(c.Rates, round(perSecond(r)))
 		r.Bytes[inRedis] = busiest.Bytes[inRedis] // Redis takes memory in steps: of few messages one learns the step
@@ -105,9 +111,9 @@ func fit(lines map[string]imload.Result) (deploy.Costs, error) {
 	} {
 		accounts(c, kind.into, kind.of, pairs, groups, lines)
 	}
-	c.Measured = strings.Split(idle.At, "T")[0]
+	c.Measured = strings.Split(lines["come"].At, "T")[0]
+	c.Connection["gateway"] = round(lines[weighed].Figures["resident_kib"])
 	for name := range busiest.Processes {
-		c.Connection[name] = round(max(0, idle.Held[name]))
 		c.Process[name] = round(busiest.Held[name])
 	}
 	c.Person[inRedis] = round(busiest.Bytes[inRedis+forPerson])

@@ -1,4 +1,4 @@
-// People who are there and say nothing: what each connection weighs, what renewing a presence costs, what coming and going.
+// People who are there and say nothing: what renewing a presence costs, what coming and going.
 
 package main
 
@@ -41,29 +41,11 @@ func (h *house) moment(ctx context.Context, eye *eye) (m moment, err error) {
 	return m, err
 }
 
-// weigh lets every process collect its garbage and tells what each of them holds then.
-func (h *house) weigh() (map[string]float64, error) {
-	for name, admin := range h.admins {
-		if _, err := get("http://" + admin + "/debug/pprof/heap?gc=1"); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	time.Sleep(idleSettle)
-	held := map[string]float64{}
-	for name, pid := range h.pids {
-		held[name] = float64(resident(pid))
-	}
-	return held, nil
-}
-
 // presence lets many come, stay until each has renewed its presence once, and go. It adds two lines.
 func (h *house) presence(ctx context.Context, o options, eye *eye) (err error) {
 	plan := imload.Plan{Users: idleConns}
 	p := &imload.Parley{Addr: h.http, Token: h.token, Tag: fmt.Sprintf("idle-%x", time.Now().UnixMilli())}
 	if err := p.Prepare(plan); err != nil {
-		return err
-	}
-	if err := h.again(ctx, "gateway", o.parts); err != nil { // memory in which accounts were made would be used again, and not be seen
 		return err
 	}
 	look := func(after time.Duration) (m moment) {
@@ -72,10 +54,6 @@ func (h *house) presence(ctx context.Context, o options, eye *eye) (err error) {
 			m, err = h.moment(ctx, eye)
 		}
 		return m
-	}
-	empty, err := h.weigh()
-	if err != nil {
-		return err
 	}
 	nobody, still := look(rests), look(rests)
 	conns, began := make([]imload.Conn, idleConns), time.Now()
@@ -87,10 +65,6 @@ func (h *house) presence(ctx context.Context, o options, eye *eye) (err error) {
 	}
 	came := time.Since(began) // as long as it took them to come, it takes them to renew
 	there := look(settles)
-	full, err := h.weigh()
-	if err != nil {
-		return err
-	}
 	waiting := look(time.Until(began.Add(renewsAfter - renewsAhead)))
 	renewed := look(came + renewsAhead + renewsFor + renewsAhead/2)
 	for _, c := range conns {
@@ -102,10 +76,6 @@ func (h *house) presence(ctx context.Context, o options, eye *eye) (err error) {
 	}
 	rest := spent(nobody, still, nil)
 	coming := h.quiet("come", spent(still, there, rest), spent(renewed, gone, rest))
-	for name, held := range full {
-		coming.Held[name] = (held - empty[name]) / kibibyte / idleConns
-	}
-	fmt.Fprintf(os.Stderr, "%-16s %.1f KiB a connection in the gateway\n", "idle", coming.Held["gateway"])
 	err = add(o.results, coming)
 	if err == nil {
 		err = add(o.results, h.quiet("renew", spent(waiting, renewed, rest)))
@@ -135,7 +105,7 @@ func spent(from, to moment, rest *expense) *expense {
 // quiet is a line of people who say nothing: what each cost.
 func (h *house) quiet(name string, expenses ...*expense) imload.Result {
 	r := imload.Result{Peer: "parley", Scenario: "idle", Label: "capacity-" + name + "/1", Conns: idleConns, At: time.Now().UTC().Format(time.RFC3339),
-		Held: map[string]float64{}, Processes: map[string]float64{}, Records: map[string]float64{}, Bytes: map[string]float64{}}
+		Processes: map[string]float64{}, Records: map[string]float64{}, Bytes: map[string]float64{}}
 	for _, e := range expenses {
 		for _, kind := range []struct {
 			into, from map[string]float64

@@ -35,8 +35,9 @@ func known(inbox, receipt, connect, renewal float64) map[string]imload.Result {
 	line("group-10", 10, busiestGroup, (busiestGroup-2)*2*inbox, 0)
 	line("reads", 150, 0, 0.5*receipt, 0.5)
 	for name, cost := range map[string]float64{"come": connect, "renew": renewal} {
-		lines[name] = imload.Result{At: "2026-01-31T00:00:00Z", Processes: map[string]float64{"kafka": cost}, Held: map[string]float64{"kafka": 9}}
+		lines[name] = imload.Result{At: "2026-01-31T00:00:00Z", Processes: map[string]float64{"kafka": cost}}
 	}
+	lines[weighed] = imload.Result{Figures: map[string]float64{"resident_kib": 9}}
 	return lines
 }
 
@@ -55,6 +56,7 @@ func TestFit(t *testing.T) {
 	require.Equal(t, deploy.Cost{Pairs: []float64{1000, 1000, 1000, 1000, 1000}, Inbox: []float64{0, 0, 0}}, c.Bytes["inbox.events"])
 	require.NotContains(t, c.Bytes, inRedis+forPerson)
 	require.Equal(t, map[string]float64{inRedis: 77}, c.Person)
+	require.Equal(t, map[string]float64{"gateway": 9}, c.Connection)
 	require.Equal(t, "2026-01-31", c.Measured)
 
 	lines := known(0, 0, 0, 0)
