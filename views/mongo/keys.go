@@ -21,8 +21,11 @@ func (s *Store) EachPerson(ctx context.Context, each func(user string) error) er
 	return eachID(ctx, s.people.into, each)
 }
 
+// keysAtOnce are asked for in one answer. MongoDB bounds an answer itself; not everything that speaks like it does.
+const keysAtOnce = 1_000
+
 func eachID(ctx context.Context, from *mongo.Collection, each func(string) error) error {
-	cursor, err := from.Find(ctx, bson.D{}, options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	cursor, err := from.Find(ctx, bson.D{}, options.Find().SetBatchSize(keysAtOnce).SetProjection(bson.D{{Key: "_id", Value: 1}}))
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ const args = [
 ]
 /** How long something may take to appear; milliseconds. */
 const PATIENCE_MS = 15_000
+/** How long somebody is away, so that what was missed comes as a difference and not as news; milliseconds. */
+const VIEWS_KNOW_MS = 1_000
 /** Words of this run alone, so that a kept house does not confuse it. */
 const run = Date.now().toString(36)
 
@@ -148,6 +150,7 @@ describe('two people on one page', { skip: base ? false : 'PARLEY_URL is not set
     assert.equal(await stage(bob, `dark 3 ${run}`).getAttribute('data-stage'), 'sending')
     assert.equal(await bubbles(bob, `missed 1 ${run}`).count(), 0)
     await shot('unplugged-light')
+    await page.waitForTimeout(VIEWS_KNOW_MS)
     await bob.getByRole('switch', { name: 'Plugged in' }).click()
     await soon(bubbles(bob, `missed 5 ${run}`))
     await soon(bubbles(ann, `dark 3 ${run}`))
@@ -320,7 +323,7 @@ describe('two people on one page', { skip: base ? false : 'PARLEY_URL is not set
     await openDirect(ann, 'bob')
     await page.setViewportSize({ width: 390, height: 844 })
     await shot('phone-light')
-    assert.equal(await bob.isVisible(), false)
+    await soon(bob, { state: 'hidden' })
     await page.getByRole('group', { name: 'Who is in front' }).getByRole('button').nth(1).click()
     await soon(bob)
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true)

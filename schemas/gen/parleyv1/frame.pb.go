@@ -2046,7 +2046,8 @@ func (x *Welcome) GetHead() *Cursor {
 	return nil
 }
 
-// Accepted says that a command is kept. Its outcome comes as an event with the same device and client_seq.
+// Accepted says that a command is kept. Its outcome comes as an event with the same device and client_seq; on a busy machine
+// it may come before this word.
 type Accepted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The command's number; count.
