@@ -22,6 +22,10 @@ const (
 	// Views are no one's first news: pushes come from the dispatchers. So they take a little more at once, which costs the
 	// broker and the stores a fraction for each record.
 	gather = 30 * time.Millisecond
+
+	// Of what is written together the same person and page cost once. A busy view waits longer for more.
+	linger    = time.Millisecond // for each record of the batch before
+	maxLinger = 100 * time.Millisecond
 )
 
 // FollowSettings say how to reach the log.
@@ -42,7 +46,8 @@ func FollowWire(settings FollowSettings) Follower {
 	return func(ctx context.Context, view topology.View, start startFunc, handle handleFunc) error {
 		return wire.Follow(ctx, wire.FollowerConfig{
 			Cluster: settings.Cluster, Plan: settings.Plan, Name: "view." + view.Name, Topics: view.Input,
-			SessionTimeout: settings.SessionTimeout, MaxBatch: batchRecords, IdleEvery: settings.LookEvery, Gather: gather,
+			SessionTimeout: settings.SessionTimeout, MaxBatch: batchRecords, IdleEvery: settings.LookEvery,
+			Gather: gather, Linger: linger, MaxLinger: maxLinger,
 			Log: settings.Log, Metrics: settings.Metrics,
 			Start: func(ctx context.Context, partitions []wire.TopicPartition) (map[wire.TopicPartition]int64, error) {
 				offsets := make(map[wire.TopicPartition]int64, len(partitions))

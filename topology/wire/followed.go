@@ -84,11 +84,12 @@ func (p *followed) work(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}()
-	for {
-		batch, ok := p.next(ctx)
+	for last := 0; ; {
+		batch, ok := p.next(ctx, p.f.cfg.linger(last))
 		if !ok {
 			return
 		}
+		last = len(batch)
 		handled, ok := p.handle(ctx, batch)
 		if !ok {
 			return
@@ -101,8 +102,13 @@ func (p *followed) work(ctx context.Context) {
 	}
 }
 
+// linger is how long a batch waits for more: not at all when records come one by one, and the longer the more came last.
+func (cfg FollowerConfig) linger(last int) time.Duration {
+	return min(time.Duration(max(last-1, 0))*cfg.Linger, cfg.MaxLinger)
+}
+
 // next waits for a batch, which is empty when nothing came for long; false = given up.
-func (p *followed) next(ctx context.Context) ([]topology.Record, bool) {
+func (p *followed) next(ctx context.Context, linger time.Duration) ([]topology.Record, bool) {
 	var full, idle <-chan time.Time
 	if p.f.cfg.IdleEvery > 0 {
 		idle = time.After(p.f.cfg.IdleEvery)
@@ -110,7 +116,7 @@ func (p *followed) next(ctx context.Context) ([]topology.Record, bool) {
 	for {
 		p.mu.Lock()
 		n := len(p.queue)
-		ready := n >= p.f.cfg.MaxBatch || n > 0 && (p.f.cfg.MaxWait == 0 || p.paused)
+		ready := n >= p.f.cfg.MaxBatch || n > 0 && (linger == 0 || p.paused)
 		if ready {
 			batch := p.cut(min(n, p.f.cfg.MaxBatch))
 			p.mu.Unlock()
@@ -118,7 +124,7 @@ func (p *followed) next(ctx context.Context) ([]topology.Record, bool) {
 		}
 		p.mu.Unlock()
 		if n > 0 && full == nil {
-			full = time.After(p.f.cfg.MaxWait)
+			full = time.After(linger)
 		}
 		select {
 		case <-ctx.Done():

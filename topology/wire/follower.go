@@ -56,8 +56,9 @@ type FollowerConfig struct {
 	Newest         bool          // begin at the end and commit nothing; else at the commit, or the oldest record without one
 	SessionTimeout time.Duration // without a heartbeat, until others get the partitions; 10 s
 	MaxBatch       int           // records of a batch; 500
-	MaxWait        time.Duration // how long a batch waits to be full; 0 = takes what is there
 	Gather         time.Duration // how long a broker waits until many records are there; 0 = sends what is there
+	Linger         time.Duration // how long a batch waits for more, for each record beyond one of the batch before it; 0 = takes what is there
+	MaxLinger      time.Duration // the longest such wait
 	Stall          time.Duration // without a record of a partition that holds some, until Follow ends with ErrStalled; 20 s
 
 	// Start says where partitions begin, for followers whose position stands where they write to; commits then only show

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -123,6 +124,35 @@ func TestFollowerHandlesAllInOrderAndGoesOnAtItsCommit(t *testing.T) {
 	h.await("the rest", func() bool { return s.count() >= 1500 })
 	require.NoError(t, stop())
 	s.inOrder(t, 1500)
+}
+
+func TestABusyFollowerWaitsForMore(t *testing.T) {
+	cfg := FollowerConfig{MaxBatch: 10, Linger: time.Millisecond, MaxLinger: 100 * time.Millisecond}
+	for last, want := range map[int]time.Duration{0: 0, 1: 0, 2: time.Millisecond, 60: 59 * time.Millisecond, 500: 100 * time.Millisecond} {
+		require.Equal(t, want, cfg.linger(last), "after %d", last)
+	}
+	require.Zero(t, FollowerConfig{}.linger(500), "nobody asked for it")
+
+	p := newFollowed(&follower{cfg: cfg}, TopicPartition{wiretest.Commands, 0}, 0, 0)
+	push := func(n int) { p.push(slices.Repeat([]*kgo.Record{{Topic: wiretest.Commands}}, n)) }
+	push(3)
+	batch, ok := p.next(t.Context(), 0)
+	require.True(t, ok)
+	require.Len(t, batch, 3, "takes what is there")
+	push(3)
+	taken := make(chan int)
+	go func() {
+		batch, _ := p.next(t.Context(), time.Hour)
+		taken <- len(batch)
+	}()
+	push(6)
+	select {
+	case <-taken:
+		t.Fatal("it waits for more")
+	case <-time.After(50 * time.Millisecond):
+	}
+	push(1)
+	require.Equal(t, 10, <-taken, "a full batch waits for nothing")
 }
 
 func TestFollowerRepeatsTheSameBatchUntilItIsTaken(t *testing.T) {
