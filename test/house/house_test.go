@@ -27,6 +27,7 @@ func TestReal(t *testing.T) { wholeDay(t, startReal(t)) }
 func wholeDay(t *testing.T, h *House) {
 	t.Run("suite", func(t *testing.T) { suite(t, h) })
 	onlyTheAccepted(t, h)
+	quiet(t, h)
 	ProveViews(t, h, Prove(t, h))
 }
 
