@@ -1,6 +1,6 @@
 // How often the roles of a process collect garbage: about every two seconds, whatever they do. Who is busy lets much garbage
 // gather, because memory is cheaper than time; who has only idle connections lets little, because nothing else is in the way
-// of more of them. A process that comes to rest gives back at once what it does not need; the runtime alone would take minutes.
+// of more of them.
 
 package main
 
@@ -14,10 +14,8 @@ import (
 
 const (
 	collectEvery = 2 * time.Second
-	garbageMost  = 400      // percent of what is alive; roles keep little (rows and queues) and make much. GOMEMLIMIT still bounds the whole
-	garbageLeast = 20       // percent of what is alive
-	restsAt      = 2        // percent of what is alive, made between two looks
-	worthGiving  = 32 << 20 // bytes; for less nobody collects on purpose
+	garbageMost  = 400 // percent of what is alive; roles keep little (rows and queues) and make much. GOMEMLIMIT still bounds the whole
+	garbageLeast = 20  // percent of what is alive
 )
 
 // collectInPace is for processes that run for long. Whoever sets GOGC has decided.
@@ -25,29 +23,7 @@ func collectInPace() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbageMost)
 		afterCollection(time.Now(), 0)
-		go giveBackAtRest()
 	}
-}
-
-// giveBackAtRest looks every two seconds whether nothing is in the making behind a time in which much was.
-func giveBackAtRest() {
-	look := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
-	metrics.Read(look)
-	for before, given := look[0].Value.Uint64(), uint64(0); ; before = look[0].Value.Uint64() {
-		time.Sleep(collectEvery)
-		metrics.Read(look)
-		total, alive := look[0].Value.Uint64(), look[1].Value.Uint64()
-		if givesBack(total-before, total-given, alive) {
-			debug.FreeOSMemory()
-			given = total
-		}
-	}
-}
-
-// givesBack says whether a process should look for what it can give back: it rests, and may hold much that it made since
-// it gave back last.
-func givesBack(lately, since, alive uint64) bool {
-	return lately*100 <= max(alive, worthGiving)*restsAt && since >= max(alive/2, worthGiving)
 }
 
 // collected is garbage from the beginning: its finalizer tells of a collection.
