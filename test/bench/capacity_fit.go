@@ -68,8 +68,8 @@ func newest(path string) (map[string]imload.Result, error) {
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 			return nil, fmt.Errorf("%s, line %d: %w", path, n, err)
 		}
-		name, learnt := strings.CutPrefix(r.Label, "capacity-")
-		if name, _, _ = strings.Cut(name, "/"); learnt || name == weighed {
+		name, ours := strings.CutPrefix(r.Label, "capacity-")
+		if name, _, _ = strings.Cut(name, "/"); ours || name == weighed {
 			found[name] = r
 		}
 	}
