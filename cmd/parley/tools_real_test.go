@@ -66,14 +66,22 @@ func realHouseOf(t *testing.T) *realHouse {
 	return h
 }
 
-// must runs a tool and expects how it ends.
+// must runs a tool, expects how it ends, and answers all that it says.
 func (h *realHouse) must(t *testing.T, code int, args ...string) string {
 	t.Helper()
+	printed, said := h.ran(t, code, args...)
+	return said + printed
+}
+
+// ran runs a tool, expects how it ends, and answers what it prints, and what it says beside it.
+func (h *realHouse) ran(t *testing.T, code int, args ...string) (printed, said string) {
+	t.Helper()
+	var out, beside strings.Builder
 	c := exec.Command(h.binary, args...)
-	c.Env = h.vars
-	out, _ := c.CombinedOutput()
-	require.Equal(t, code, c.ProcessState.ExitCode(), "parley %s\n%s", strings.Join(args, " "), out)
-	return string(out)
+	c.Env, c.Stdout, c.Stderr = h.vars, &out, &beside
+	_ = c.Run()
+	require.Equal(t, code, c.ProcessState.ExitCode(), "parley %s\n%s\n%s", strings.Join(args, " "), beside.String(), out.String())
+	return out.String(), beside.String()
 }
 
 // speak lets everybody make an account, or say things to the next one.
@@ -107,7 +115,7 @@ func request(conversation string, r *parleyv1.ConversationRequest) *parleyv1.Out
 // quiet waits until every command has its outcome, and nothing is violated.
 func (h *realHouse) quiet(t *testing.T, state string) (a audited) {
 	for until := time.Now().Add(4 * patience); time.Now().Before(until); {
-		out := h.must(t, 0, "verify", "--output", "json", "--state", state)
+		out, _ := h.ran(t, 0, "verify", "--output", "json", "--state", state)
 		a = audited{}
 		require.NoError(t, json.NewDecoder(strings.NewReader(out)).Decode(&a), out)
 		if a.Counts.PendingCommands == 0 && a.Counts.Unseen == 0 {
@@ -186,7 +194,8 @@ func (h *realHouse) killedRebuild(t *testing.T, view string) (generation int) {
 // building is the generation of a view that is being built, 0 = none.
 func (h *realHouse) building(t *testing.T, view string) int {
 	var list []viewShown
-	require.NoError(t, json.Unmarshal([]byte(h.must(t, 0, "views", "list", "--output", "json")), &list))
+	out, _ := h.ran(t, 0, "views", "list", "--output", "json")
+	require.NoError(t, json.Unmarshal([]byte(out), &list))
 	for _, v := range list {
 		for _, g := range v.List {
 			if v.View == view && g.State == views.Building {

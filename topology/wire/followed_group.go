@@ -49,7 +49,9 @@ func (f *follower) assigned(ctx context.Context, commits map[string]map[int32]kg
 			f.failure = err
 			f.mu.Unlock()
 		}
-		f.log.Warn("where partitions begin could not be fixed", "error", err)
+		if ctx.Err() == nil {
+			f.log.Warn("where partitions begin could not be fixed", "error", err)
+		}
 		return nil, err
 	}
 	var fresh, again []*followed
