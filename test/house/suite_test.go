@@ -189,13 +189,14 @@ func offlineAndResume(t *testing.T, h *House) {
 	require.Zero(t, bob.resyncs)
 
 	bob.Unplug()
+	token := h.Token(t, bob.user) // before the gate waits for a hello
 	bob.cursor.Epoch += 7
 	bob.mu.Lock()
 	bob.conn, bob.closed = bob.dial(), nil
 	cursor := bob.cursor
 	bob.mu.Unlock()
 	go bob.read(bob.conn)
-	bob.Ask(&pb.ClientFrame{Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: h.Token(t, bob.user), DeviceId: bob.id, Cursor: cursor}}})
+	bob.Ask(&pb.ClientFrame{Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: token, DeviceId: bob.id, Cursor: cursor}}})
 	bob.until("a resync for a cursor of another epoch", func() bool { return bob.resyncs == 1 })
 	bob.Snapshot()
 	ann.Say(c, "after the resync")
