@@ -203,14 +203,13 @@ func (w *world) rest() {
 }
 
 // lag is how many inputs the groups are not done with; some, when nobody can say.
-func (w *world) lag() int64 {
-	lag := int64(1)
-	_ = w.admin(func(ctx context.Context, a *kadm.Client) (err error) {
-		var sum int64
-		if sum, err = house.Lag(ctx, a, w.plan()); err == nil {
-			lag = sum
-		}
+func (w *world) lag() (lag int64) {
+	err := w.admin(func(ctx context.Context, a *kadm.Client) (err error) {
+		lag, err = house.Lag(ctx, a, w.plan())
 		return err
 	})
+	if err != nil {
+		return 1
+	}
 	return lag
 }
