@@ -1,14 +1,14 @@
 // This file keeps commits contiguous: what is committed is the prefix of inputs whose records are all acked.
 //
-// goka marks each input when its own records are done, and sarama keeps the highest mark: input 3 unacked, input 4 without
-// outputs, and 5 is committed. So the session given to goka is a wrapper, and its marks only finish inputs here.
+// goka marks each message when its own records are done, and sarama keeps the highest mark: input 3 unacked, input 4 without
+// outputs, and 5 is committed. So the end of a run waits in its lane for everything before it, and the session given to
+// goka is a wrapper, whose marks only tell that a run is finished.
 
 package wire
 
 import (
 	"context"
 	"fmt"
-	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,59 +16,17 @@ import (
 	"github.com/IBM/sarama"
 )
 
-// commits tracks the inputs of one partition in one session. Inputs begin in the order of their offsets.
-type commits struct {
-	mu      sync.Mutex
-	offsets []int64
-	done    []bool
-	head    int
-	upTo    int64 // next offset to commit; noCommit before the first
-}
-
+// noCommit stands where nothing is to be committed yet.
 const noCommit = -1
 
-// compactCommits is the number of finished inputs kept at the front of the slices before they are moved.
-const compactCommits = 4096
-
-func newCommits() *commits { return &commits{upTo: noCommit} }
-
-// begin notes that the fold of an input begins.
-func (c *commits) begin(offset int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.head >= compactCommits && 2*c.head > len(c.offsets) {
-		c.offsets = append(c.offsets[:0], c.offsets[c.head:]...)
-		c.done = append(c.done[:0], c.done[c.head:]...)
-		c.head = 0
+// finish notes that everything below an offset is folded and acked.
+func (c *claim) finish(below int64) {
+	for {
+		before := c.folded.Load()
+		if before >= below || c.folded.CompareAndSwap(before, below) {
+			return
+		}
 	}
-	c.offsets = append(c.offsets, offset)
-	c.done = append(c.done, false)
-	if breached(BreachCommits) {
-		c.upTo = offset + 1
-	}
-}
-
-// finish notes that all records of an input are acked.
-func (c *commits) finish(offset int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	open := c.offsets[c.head:]
-	i := c.head + sort.Search(len(open), func(i int) bool { return open[i] >= offset })
-	if i == len(c.offsets) || c.offsets[i] != offset {
-		return
-	}
-	c.done[i] = true
-	for c.head < len(c.offsets) && c.done[c.head] {
-		c.upTo = c.offsets[c.head] + 1
-		c.head++
-	}
-}
-
-// next is the offset to commit, or noCommit.
-func (c *commits) next() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.upTo
 }
 
 // session is what goka is given instead of sarama's.
@@ -85,15 +43,17 @@ type session struct {
 func newSession(g *group, s sarama.ConsumerGroupSession) *session {
 	w := &session{ConsumerGroupSession: s, g: g, claims: map[int32]*claim{}, stop: func() {}}
 	for _, p := range s.Claims()[g.input] {
-		w.claims[p] = &claim{partition: p, commits: newCommits(), marked: noCommit}
+		c := &claim{partition: p, marked: noCommit}
+		c.folded.Store(noCommit)
+		w.claims[p] = c
 	}
 	return w
 }
 
-// MarkOffset is goka saying that the input before offset is done.
+// MarkOffset is goka saying that the run before offset is done.
 func (s *session) MarkOffset(_ string, partition int32, offset int64, _ string) {
 	if c := s.claims[partition]; c != nil {
-		c.commits.finish(offset - 1)
+		c.finish(offset)
 	}
 }
 
@@ -123,7 +83,7 @@ func (s *session) stopCommitting() {
 func (s *session) commit() {
 	some := false
 	for _, c := range s.claims {
-		next := c.commits.next()
+		next := c.folded.Load()
 		s.g.measureLag(c, next)
 		if next == c.marked || next == noCommit || c.store == nil {
 			continue
@@ -148,8 +108,8 @@ func (s *session) commit() {
 
 // measureLag compares the commit with the end that the last fetch told.
 func (g *group) measureLag(c *claim, next int64) {
-	if stream := c.stream.Load(); stream != nil && next != noCommit {
-		g.metrics.lag.WithLabelValues(strconv.Itoa(int(c.partition))).Set(float64(max((*stream).HighWaterMarkOffset()-next, 0)))
+	if in := c.input.Load(); in != nil && next != noCommit {
+		g.metrics.lag.WithLabelValues(strconv.Itoa(int(c.partition))).Set(float64(max(in.end.Load()-next, 0)))
 	}
 }
 

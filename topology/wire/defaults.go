@@ -21,7 +21,6 @@ const (
 	defaultMaxInFlight    = 20_000           // records handed to the producer and not acked, all partitions together
 	defaultInFlightBytes  = 64 << 20         // bytes of the same
 
-	partitionQueue     = 256                    // inputs fetched ahead for each partition; goka's 10 costs a third of the throughput
 	rowPace            = 100 * time.Millisecond // for which a row waits for a newer one of its key
 	commitInterval     = 250 * time.Millisecond // between commits; what is folded again after a crash, at most
 	rebalanceTimeout   = 30 * time.Second       // members must drain and rejoin within; above the drain limit
@@ -100,7 +99,7 @@ func (g *group) gokaOptions() []goka.ProcessorOption {
 		goka.WithClientID(g.name),
 		goka.WithLogger(gokaLog{g.log}),
 		goka.WithHasher(topology.Hasher),
-		goka.WithPartitionChannelSize(partitionQueue),
+		goka.WithPartitionChannelSize(queuedRuns),
 		goka.WithNilHandling(goka.NilProcess), // goka drops a nil value and commits past it; a fold makes a dead letter
 		goka.WithStorageBuilder(g.buildStore),
 		goka.WithUpdateCallback(g.recovered),
@@ -160,6 +159,17 @@ func franzOptions(c Cluster, clientID string, log *slog.Logger) ([]kgo.Opt, erro
 		kgo.RetryBackoffFn(backoff),
 		kgo.MetadataMinAge(joinBackoffFirst), // a new leader is looked for at once
 		kgo.DisableClientMetrics(),           // brokers need not know how we fare
+	), err
+}
+
+// inputOptions are for fetching what a group folds.
+func inputOptions(c Cluster, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
+	options, err := franzOptions(c, clientID, log)
+	return append(options,
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // out of range must be seen, never jumped over
+		kgo.FetchMaxBytes(followFetchBytes),
+		kgo.FetchMaxPartitionBytes(fetchBytes), // a fetch of a partition that pauses meanwhile is thrown away
+		kgo.FetchMaxWait(consumeWait),
 	), err
 }
 

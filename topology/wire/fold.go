@@ -1,9 +1,8 @@
-// This file is what happens to one input: find the rules, fold, say the outputs, then write the row.
+// This file is what happens to a run of inputs, one after another: find the rules, fold, say the outputs, then write the row.
 
 package wire
 
 import (
-	"encoding/binary"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -47,34 +46,44 @@ func (g *group) graph() *goka.GroupGraph {
 	return goka.DefineGroup(goka.Group(g.name), edges...)
 }
 
-// callback runs on the partition's goroutine, once for each input, in order. A panic ends the process: folds catch their
-// own, so this is one of the wire or of a store.
-func (g *group) callback(ctx goka.Context, value any) {
+// callback runs on the partition's goroutine, once for each run of inputs, in order. A panic ends the process: folds catch
+// their own, so this is one of the wire or of a store.
+func (g *group) callback(ctx goka.Context, _ any) {
 	defer func() {
 		if p := recover(); p != nil {
-			g.die(fmt.Errorf("fold %s/%d at offset %d: %v\n%s", ctx.Topic(), ctx.Partition(), ctx.Offset(), p, debug.Stack()))
-			panic(p) // goka must not take the input for done
+			g.die(fmt.Errorf("fold %s/%d up to offset %d: %v\n%s", ctx.Topic(), ctx.Partition(), ctx.Offset(), p, debug.Stack()))
+			panic(p) // goka must not take the run for done
 		}
 	}()
-	if err := g.foldOne(ctx, value); err != nil {
-		ctx.Fail(err)
-	}
-}
-
-func (g *group) foldOne(ctx goka.Context, value any) error {
 	c := g.claims[ctx.Partition()].Load()
 	if c == nil {
-		return fmt.Errorf("partition %d was not taken over: this is a bug in the wire", ctx.Partition())
+		ctx.Fail(fmt.Errorf("partition %d was not taken over: this is a bug in the wire", ctx.Partition()))
 	}
-	c.commits.begin(ctx.Offset())
+	run, err := c.input.Load().take(ctx.Offset())
+	for i := 0; i < len(run) && err == nil; i++ {
+		err = g.foldOne(c, &run[i])
+	}
+	if err != nil {
+		ctx.Fail(err)
+	}
+	// The run is finished when everything that it said is acked, and everything before it.
+	g.producer.lanes[c.partition].barrier(ctx.DeferCommit())
+}
+
+func (g *group) foldOne(c *claim, in *topology.Record) error {
+	if breached(BreachCommits) {
+		c.finish(in.Offset + 1)
+	}
 	failpoint(PointFetched)
-	in := inputRecord(ctx, value)
 	rules := g.machine.RulesAt(c.rules, in.Offset)
 	if rules > g.machine.MaxRules {
 		return g.alarm(alarmRules, "rules %d hold at offset %d of %s/%d, and this binary knows them up to %d: deploy a newer one",
 			rules, in.Offset, in.Topic, in.Partition, g.machine.MaxRules)
 	}
-	row, _ := ctx.Value().([]byte)
+	row, err := c.store.Get(in.Key)
+	if err != nil {
+		return err
+	}
 	in.Panic = c.store.skippedAt(in.Offset)
 	next, out := g.machine.Fold(rules, row, in)
 	if in.Panic == "" && len(out) == 1 && out[0].Panic != "" {
@@ -82,17 +91,18 @@ func (g *group) foldOne(ctx goka.Context, value any) error {
 			return err
 		}
 	}
-	if next == nil {
+	if next == nil { // something before it is folded
 		g.metrics.dropped.Inc()
-		// Dropped, because something before it is folded, but perhaps not acked: it is done when that is.
-		g.producer.lanes[in.Partition].barrier(ctx.DeferCommit())
 		return g.after(c, in.Offset, in.Key, false)
 	}
 	if err := g.check(in, next, out); err != nil {
 		return err
 	}
 	g.emit(in, out)
-	ctx.SetValue(next, g.inLane(in)...)
+	if err := c.store.Set(in.Key, next); err != nil {
+		return err
+	}
+	g.producer.change(rowState, c.partition, c.store, in.Key, next, nil)
 	if in.Key == topology.RulesKey {
 		c.rules = next
 	}
@@ -100,8 +110,7 @@ func (g *group) foldOne(ctx goka.Context, value any) error {
 	return g.after(c, in.Offset, in.Key, true)
 }
 
-// emit says the outputs, in order, each with its cause. goka is not told of them: the input is done when its row is acked,
-// and the row waits for them.
+// emit says the outputs, in order, each with its cause.
 func (g *group) emit(in *topology.Record, out []topology.Output) {
 	cause := topology.Cause{Epoch: g.plan.Epoch, Group: g.machine.Group.Number, Partition: in.Partition, Offset: in.Offset}
 	for i, o := range out {
@@ -123,15 +132,6 @@ func headersOf(in *topology.Record, cause topology.Cause) []topology.Header {
 	return list
 }
 
-// inLane tells the producer where a row belongs whose key hashes elsewhere than its input stood, as topology.RulesKey's does.
-func (g *group) inLane(in *topology.Record) []goka.ContextOption {
-	if topology.PartitionOf(in.Key, g.plan.Partitions) == in.Partition {
-		return nil
-	}
-	packed := binary.BigEndian.AppendUint32(nil, uint32(in.Partition))
-	return []goka.ContextOption{goka.WithCtxEmitHeaders(goka.Headers{headerFrom: packed})}
-}
-
 // check is asked before the first output is sent: half of an input's outputs must never be all of them.
 func (g *group) check(in *topology.Record, next []byte, out []topology.Output) error {
 	for i, o := range out {
@@ -149,25 +149,6 @@ func (g *group) check(in *topology.Record, next []byte, out []topology.Output) e
 			in.Topic, in.Partition, in.Offset, n, maxRecordBytes)
 	}
 	return nil
-}
-
-// inputRecord is goka's message as folds see it. Followers and readers build the same record of the same bytes.
-func inputRecord(ctx goka.Context, value any) *topology.Record {
-	b, _ := value.([]byte)
-	headers := ctx.Headers()
-	in := &topology.Record{
-		Topic: string(ctx.Topic()), Partition: ctx.Partition(), Offset: ctx.Offset(), Time: recordTime(ctx.Timestamp()),
-		Key: ctx.Key(), Value: recordValue(b),
-	}
-	if len(headers) == 0 {
-		return in
-	}
-	in.Headers = make([]topology.Header, 0, len(headers))
-	for k, v := range headers {
-		in.Headers = append(in.Headers, topology.Header{Key: k, Value: v})
-	}
-	in.Headers = inOrder(in.Headers)
-	return in
 }
 
 // recordValue makes no difference between no value and an empty one, because librdkafka makes none.

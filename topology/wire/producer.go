@@ -1,4 +1,4 @@
-// This file is goka's producer: it chooses partitions, and puts every record into its partition's lane.
+// This file is a group's producer: it puts every record that a fold says into the lane of the partition that it comes from.
 
 package wire
 
@@ -17,10 +17,6 @@ import (
 
 	"github.com/parley-im/parley/topology"
 )
-
-// headerFrom tells the producer in which partition a row belongs that is not where its key hashes to: goka's producer is
-// shared by all partitions and is told nothing. It never leaves the process.
-const headerFrom = "\x00from"
 
 // noGeneration is the generation of a partition without takeover.
 const noGeneration = -1
@@ -80,18 +76,10 @@ func (p *producer) Emit(topic, key string, value []byte) *goka.Promise {
 	return p.EmitWithHeaders(topic, key, value, nil)
 }
 
-// EmitWithHeaders puts a row's changelog record, the one thing that goka emits, into its lane.
-func (p *producer) EmitWithHeaders(topic, key string, value []byte, headers goka.Headers) *goka.Promise {
-	promise, finish := goka.NewPromiseWithFinisher()
-	if topic != p.table {
-		return finish(nil, fmt.Errorf("a record for %s does not come from a fold: outputs have a lane and a cause", topic))
-	}
-	partition := topology.PartitionOf(key, p.partitions)
-	if packed := headers[headerFrom]; len(packed) == 4 {
-		partition = int32(binary.BigEndian.Uint32(packed))
-	}
-	p.change(rowState, partition, p.store(partition), key, value, finish)
-	return promise
+// EmitWithHeaders refuses: goka emits what is not ours. What a fold says has a lane, and its row waits behind it.
+func (p *producer) EmitWithHeaders(topic, _ string, _ []byte, _ goka.Headers) *goka.Promise {
+	_, finish := goka.NewPromiseWithFinisher()
+	return finish(nil, fmt.Errorf("a record for %s does not come from a fold: outputs and rows have a lane", topic))
 }
 
 // change writes a changelog record: a row, folded or rewritten, a takeover record or its tombstone.

@@ -1,4 +1,4 @@
-// This file is a member's life in the consumer group: it joins, sets a session up, drains it, and joins again at once.
+// This file is a member's life in the consumer group: it joins, sets a session up, folds, drains, and joins again at once.
 
 package wire
 
@@ -45,7 +45,10 @@ func (m *membership) Consume(ctx context.Context, topics []string, goka sarama.C
 			return h.failure
 		case errors.Is(err, sarama.ErrFencedInstancedId):
 			return fmt.Errorf("another process has the instance id %q: give every process its own: %w", m.g.settings.InstanceID, err)
-		case err == nil || ctx.Err() != nil:
+		case err == nil || ctx.Err() != nil || h.ready.Load():
+			if err != nil {
+				m.g.log.Warn("the session ended, joining again", "error", err)
+			}
 			failing, pause = time.Time{}, joinBackoffFirst
 			continue
 		case failing.IsZero():
@@ -74,7 +77,8 @@ type handler struct {
 	ready   atomic.Bool
 }
 
-// Setup recovers the tables (goka does, in its own Setup) and takes the partitions over.
+// Setup is the whole session: it recovers the tables (goka does, in its own Setup), takes the partitions over, and folds until
+// the session is over. sarama would begin to fetch when it returns, so it returns at the end.
 func (h *handler) Setup(s sarama.ConsumerGroupSession) error {
 	h.s = newSession(h.g, s)
 	go h.watch(s.Context())
@@ -101,15 +105,12 @@ func (h *handler) Setup(s sarama.ConsumerGroupSession) error {
 	owned := slices.Clone(s.Claims()[h.g.input])
 	h.g.log.Info("owning partitions", "partitions", owned, "generation", s.GenerationID(), "took", time.Since(begin).Round(time.Millisecond))
 	h.g.owned(append([]int32{}, owned...))
-	return nil
+	return h.foldAll(s.Context())
 }
 
-// ConsumeClaim is goka's.
-func (h *handler) ConsumeClaim(_ sarama.ConsumerGroupSession, c sarama.ConsumerGroupClaim) error {
-	if w := h.s.claims[c.Partition()]; w != nil {
-		w.stream.Store(&c)
-	}
-	return h.goka.ConsumeClaim(h.s, c)
+// ConsumeClaim is never called: sarama claims nothing for a session that is over.
+func (h *handler) ConsumeClaim(sarama.ConsumerGroupSession, sarama.ConsumerGroupClaim) error {
+	return nil
 }
 
 // Cleanup waits for every ack of the session, then commits what is left.

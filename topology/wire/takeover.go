@@ -47,9 +47,9 @@ func IsTakeover(r *topology.Record) bool {
 type claim struct {
 	partition int32
 	store     *partitionStore
-	commits   *commits
-	marked    int64 // last offset marked for commit
-	stream    atomic.Pointer[sarama.ConsumerGroupClaim]
+	folded    atomic.Int64 // every input below is folded, and all of it is acked; noCommit before the first
+	marked    int64        // last offset marked for commit
+	input     atomic.Pointer[input]
 
 	nonce      string
 	member     int32               // generation of the group

@@ -1,0 +1,181 @@
+// This file brings a session's inputs: franz-go fetches them, and goka is given runs of them.
+//
+// sarama keeps the membership and fetches nothing: it names every partition in every fetch, and each partition costs it
+// two goroutines and three channels. What goka takes for a message is a run of records of one partition, so that its
+// bookkeeping is paid once for all that came together.
+
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/IBM/sarama"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/parley-im/parley/topology"
+)
+
+// Limits of inputs, for each partition.
+const (
+	runRecords   = 256            // of a run, at most
+	queuedInputs = 4 * runRecords // fetched ahead, and one fetch, before the partition pauses
+	queuedRuns   = 1              // handed to goka beside the one that is folded
+)
+
+// errSessionOver ends a session whose inputs cannot be fetched from where they were. The next one looks at the log again.
+var errSessionOver = errors.New("an input cannot be fetched any more")
+
+// inputs are the partitions of a session that is being folded.
+type inputs struct {
+	g      *group
+	client *kgo.Client
+	of     map[int32]*input
+}
+
+// input is one of them, and what goka takes for a claim.
+type input struct {
+	*queue
+	claim    *claim
+	end      atomic.Int64 // of the log, as the last fetch told it
+	messages chan *sarama.ConsumerMessage
+
+	runsMu sync.Mutex
+	runs   [][]topology.Record // handed to goka, oldest first
+}
+
+// openInputs begins to fetch each partition at its target.
+func (g *group) openInputs(s *session) (*inputs, error) {
+	begins := map[int32]kgo.Offset{}
+	for _, c := range s.claims {
+		begins[c.partition] = kgo.NewOffset().At(c.target)
+	}
+	options, err := inputOptions(g.settings.Cluster, g.name, g.log)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(append(options, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{g.input: begins}))...)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the inputs: %w", err)
+	}
+	all := &inputs{g: g, client: client, of: map[int32]*input{}}
+	for _, c := range s.claims {
+		in := &input{queue: newQueue(client, TopicPartition{g.input, c.partition}, queuedInputs), claim: c, messages: make(chan *sarama.ConsumerMessage)}
+		all.of[c.partition] = in
+		c.input.Store(in)
+	}
+	return all, nil
+}
+
+// foldAll lets goka fold the session's inputs until the session ends (nil), or one of them does.
+func (h *handler) foldAll(ctx context.Context) error {
+	if len(h.s.claims) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	all, err := h.g.openInputs(h.s)
+	if err != nil {
+		return err
+	}
+	folding, stop := context.WithCancel(ctx)
+	defer stop()
+	var wait sync.WaitGroup
+	for _, in := range all.of {
+		wait.Go(func() { in.feed(folding) })
+		wait.Go(func() {
+			defer stop() // the session ends with the first of its partitions
+			if err := h.goka.ConsumeClaim(h.s, in); err != nil {
+				h.g.log.Error("a partition is not folded any more", "partition", in.Partition(), "error", err)
+			}
+		})
+	}
+	err = all.poll(folding)
+	stop()
+	all.client.Close()
+	wait.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return errors.Join(errSessionOver, err)
+}
+
+// poll queues what is fetched, until ctx ends or an input cannot be fetched any more.
+func (all *inputs) poll(ctx context.Context) error {
+	for {
+		fetches := all.client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		for _, e := range fetches.Errors() {
+			var lost *kgo.ErrDataLoss
+			if errors.Is(e.Err, kerr.OffsetOutOfRange) || errors.As(e.Err, &lost) || errors.Is(e.Err, kgo.ErrClientClosed) {
+				return fmt.Errorf("fetch %s/%d: %w", e.Topic, e.Partition, e.Err)
+			}
+			all.g.log.Warn("an input is not fetched, trying again", "partition", e.Partition, "error", e.Err)
+		}
+		fetches.EachPartition(func(fetched kgo.FetchTopicPartition) {
+			if in := all.of[fetched.Partition]; in != nil && len(fetched.Records) > 0 {
+				in.end.Store(fetched.HighWatermark)
+				in.push(fetched.Records)
+			}
+		})
+	}
+}
+
+// feed hands goka run after run: whatever is there when it takes one.
+func (in *input) feed(ctx context.Context) {
+	defer close(in.messages)
+	for {
+		run := in.cut(runRecords)
+		if len(run) == 0 {
+			select {
+			case <-in.wake:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		last := run[len(run)-1]
+		in.runsMu.Lock()
+		in.runs = append(in.runs, run)
+		in.runsMu.Unlock()
+		select {
+		case in.messages <- &sarama.ConsumerMessage{Topic: last.Topic, Partition: last.Partition, Offset: last.Offset, Timestamp: last.Time}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// take is the run that goka's message stands for.
+func (in *input) take(last int64) ([]topology.Record, error) {
+	in.runsMu.Lock()
+	defer in.runsMu.Unlock()
+	if len(in.runs) == 0 || in.runs[0][len(in.runs[0])-1].Offset != last {
+		return nil, fmt.Errorf("goka folds %s/%d up to %d, and was given no such run: this is a bug in the wire", in.queue.Topic, in.queue.Partition, last)
+	}
+	run := in.runs[0]
+	in.runs = in.runs[1:]
+	return run, nil
+}
+
+// What follows is sarama.ConsumerGroupClaim.
+
+// Topic is the group's input.
+func (in *input) Topic() string { return in.queue.Topic }
+
+// Partition is the number of the partition.
+func (in *input) Partition() int32 { return in.queue.Partition }
+
+// InitialOffset is where the session began.
+func (in *input) InitialOffset() int64 { return in.claim.target }
+
+// HighWaterMarkOffset is the end of the log, as the last fetch told it.
+func (in *input) HighWaterMarkOffset() int64 { return in.end.Load() }
+
+// Messages are the runs.
+func (in *input) Messages() <-chan *sarama.ConsumerMessage { return in.messages }
