@@ -2,7 +2,7 @@
 //
 // goka marks each message when its own records are done, and sarama keeps the highest mark: input 3 unacked, input 4 without
 // outputs, and 5 is committed. So the end of a run waits in its lane for everything before it, and the session given to
-// goka is a wrapper, whose marks only tell that a run is finished.
+// goka is a wrapper, which takes no notice of marks.
 
 package wire
 
@@ -34,6 +34,8 @@ type session struct {
 	sarama.ConsumerGroupSession
 	g      *group
 	claims map[int32]*claim
+	ctx    context.Context
+	over   context.CancelFunc // ends it for goka; sarama's may go on for a moment
 
 	once sync.Once
 	stop context.CancelFunc
@@ -42,6 +44,7 @@ type session struct {
 
 func newSession(g *group, s sarama.ConsumerGroupSession) *session {
 	w := &session{ConsumerGroupSession: s, g: g, claims: map[int32]*claim{}, stop: func() {}}
+	w.ctx, w.over = context.WithCancel(s.Context())
 	for _, p := range s.Claims()[g.input] {
 		c := &claim{partition: p, marked: noCommit}
 		c.folded.Store(noCommit)
@@ -50,17 +53,14 @@ func newSession(g *group, s sarama.ConsumerGroupSession) *session {
 	return w
 }
 
-// MarkOffset is goka saying that the run before offset is done.
-func (s *session) MarkOffset(_ string, partition int32, offset int64, _ string) {
-	if c := s.claims[partition]; c != nil {
-		c.finish(offset)
-	}
-}
+// Context ends with the session.
+func (s *session) Context() context.Context { return s.ctx }
+
+// MarkOffset takes no notice of goka's marks: see finish.
+func (s *session) MarkOffset(string, int32, int64, string) {}
 
 // MarkMessage is the same.
-func (s *session) MarkMessage(m *sarama.ConsumerMessage, metadata string) {
-	s.MarkOffset(m.Topic, m.Partition, m.Offset+1, metadata)
-}
+func (s *session) MarkMessage(*sarama.ConsumerMessage, string) {}
 
 // startCommitting commits at intervals until stopCommitting.
 func (s *session) startCommitting() {

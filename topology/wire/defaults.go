@@ -99,7 +99,7 @@ func (g *group) gokaOptions() []goka.ProcessorOption {
 		goka.WithClientID(g.name),
 		goka.WithLogger(gokaLog{g.log}),
 		goka.WithHasher(topology.Hasher),
-		goka.WithPartitionChannelSize(queuedRuns),
+		goka.WithPartitionChannelSize(1),      // a message stands for all that is there
 		goka.WithNilHandling(goka.NilProcess), // goka drops a nil value and commits past it; a fold makes a dead letter
 		goka.WithStorageBuilder(g.buildStore),
 		goka.WithUpdateCallback(g.recovered),

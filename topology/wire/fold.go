@@ -46,12 +46,12 @@ func (g *group) graph() *goka.GroupGraph {
 	return goka.DefineGroup(goka.Group(g.name), edges...)
 }
 
-// callback runs on the partition's goroutine, once for each run of inputs, in order. A panic ends the process: folds catch
+// callback runs on the partition's goroutine, and folds a run of inputs, in order. A panic ends the process: folds catch
 // their own, so this is one of the wire or of a store.
 func (g *group) callback(ctx goka.Context, _ any) {
 	defer func() {
 		if p := recover(); p != nil {
-			g.die(fmt.Errorf("fold %s/%d up to offset %d: %v\n%s", ctx.Topic(), ctx.Partition(), ctx.Offset(), p, debug.Stack()))
+			g.die(fmt.Errorf("fold %s/%d: %v\n%s", ctx.Topic(), ctx.Partition(), p, debug.Stack()))
 			panic(p) // goka must not take the run for done
 		}
 	}()
@@ -59,15 +59,23 @@ func (g *group) callback(ctx goka.Context, _ any) {
 	if c == nil {
 		ctx.Fail(fmt.Errorf("partition %d was not taken over: this is a bug in the wire", ctx.Partition()))
 	}
-	run, err := c.input.Load().take(ctx.Offset())
-	for i := 0; i < len(run) && err == nil; i++ {
-		err = g.foldOne(c, &run[i])
+	run := c.input.Load().run()
+	for i := range run {
+		if err := g.foldOne(c, &run[i]); err != nil {
+			ctx.Fail(err)
+		}
 	}
-	if err != nil {
-		ctx.Fail(err)
+	if len(run) == 0 {
+		return
 	}
 	// The run is finished when everything that it said is acked, and everything before it.
-	g.producer.lanes[c.partition].barrier(ctx.DeferCommit())
+	below, done := run[len(run)-1].Offset+1, ctx.DeferCommit()
+	g.producer.lanes[c.partition].barrier(func(err error) {
+		if err == nil {
+			c.finish(below)
+		}
+		done(err)
+	})
 }
 
 func (g *group) foldOne(c *claim, in *topology.Record) error {

@@ -1,8 +1,8 @@
 // This file brings a session's inputs: franz-go fetches them, and goka is given runs of them.
 //
 // sarama keeps the membership and fetches nothing: it names every partition in every fetch, and each partition costs it
-// two goroutines and three channels. What goka takes for a message is a run of records of one partition, so that its
-// bookkeeping is paid once for all that came together.
+// two goroutines and three channels. What goka takes for a message only says that there is something: the fold takes all
+// that is there as one run, and goka's bookkeeping is paid once for it.
 
 package wire
 
@@ -24,7 +24,6 @@ import (
 const (
 	runRecords   = 256            // of a run, at most
 	queuedInputs = 4 * runRecords // fetched ahead, and one fetch, before the partition pauses
-	queuedRuns   = 1              // handed to goka beside the one that is folded
 )
 
 // errSessionOver ends a session whose inputs cannot be fetched from where they were. The next one looks at the log again.
@@ -40,12 +39,9 @@ type inputs struct {
 // input is one of them, and what goka takes for a claim.
 type input struct {
 	*queue
-	claim    *claim
+	from     int64        // where the session begins
 	end      atomic.Int64 // of the log, as the last fetch told it
 	messages chan *sarama.ConsumerMessage
-
-	runsMu sync.Mutex
-	runs   [][]topology.Record // handed to goka, oldest first
 }
 
 // openInputs begins to fetch each partition at its target.
@@ -64,11 +60,15 @@ func (g *group) openInputs(s *session) (*inputs, error) {
 	}
 	all := &inputs{g: g, client: client, of: map[int32]*input{}}
 	for _, c := range s.claims {
-		in := &input{queue: newQueue(client, TopicPartition{g.input, c.partition}, queuedInputs), claim: c, messages: make(chan *sarama.ConsumerMessage)}
+		in := newInput(client, TopicPartition{g.input, c.partition}, c.target)
 		all.of[c.partition] = in
 		c.input.Store(in)
 	}
 	return all, nil
+}
+
+func newInput(client *kgo.Client, tp TopicPartition, from int64) *input {
+	return &input{queue: newQueue(client, tp, queuedInputs), from: from, messages: make(chan *sarama.ConsumerMessage, 1)}
 }
 
 // foldAll lets goka fold the session's inputs until the session ends (nil), or one of them does.
@@ -81,20 +81,17 @@ func (h *handler) foldAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	folding, stop := context.WithCancel(ctx)
-	defer stop()
 	var wait sync.WaitGroup
 	for _, in := range all.of {
-		wait.Go(func() { in.feed(folding) })
 		wait.Go(func() {
-			defer stop() // the session ends with the first of its partitions
+			defer h.s.over() // the session ends with the first of its partitions
 			if err := h.goka.ConsumeClaim(h.s, in); err != nil {
 				h.g.log.Error("a partition is not folded any more", "partition", in.Partition(), "error", err)
 			}
 		})
 	}
-	err = all.poll(folding)
-	stop()
+	err = all.poll(h.s.Context())
+	h.s.over()
 	all.client.Close()
 	wait.Wait()
 	if ctx.Err() != nil {
@@ -121,46 +118,27 @@ func (all *inputs) poll(ctx context.Context) error {
 			if in := all.of[fetched.Partition]; in != nil && len(fetched.Records) > 0 {
 				in.end.Store(fetched.HighWatermark)
 				in.push(fetched.Records)
+				in.ring()
 			}
 		})
 	}
 }
 
-// feed hands goka run after run: whatever is there when it takes one.
-func (in *input) feed(ctx context.Context) {
-	defer close(in.messages)
-	for {
-		run := in.cut(runRecords)
-		if len(run) == 0 {
-			select {
-			case <-in.wake:
-				continue
-			case <-ctx.Done():
-				return
-			}
-		}
-		last := run[len(run)-1]
-		in.runsMu.Lock()
-		in.runs = append(in.runs, run)
-		in.runsMu.Unlock()
-		select {
-		case in.messages <- &sarama.ConsumerMessage{Topic: last.Topic, Partition: last.Partition, Offset: last.Offset, Timestamp: last.Time}:
-		case <-ctx.Done():
-			return
-		}
+// ring tells goka that there is something, unless it was told and has not looked yet.
+func (in *input) ring() {
+	select {
+	case in.messages <- &sarama.ConsumerMessage{Topic: in.queue.Topic, Partition: in.queue.Partition}:
+	default:
 	}
 }
 
-// take is the run that goka's message stands for.
-func (in *input) take(last int64) ([]topology.Record, error) {
-	in.runsMu.Lock()
-	defer in.runsMu.Unlock()
-	if len(in.runs) == 0 || in.runs[0][len(in.runs[0])-1].Offset != last {
-		return nil, fmt.Errorf("goka folds %s/%d up to %d, and was given no such run: this is a bug in the wire", in.queue.Topic, in.queue.Partition, last)
+// run is whatever is there when goka looks; empty when it looked before.
+func (in *input) run() []topology.Record {
+	run := in.cut(runRecords)
+	if left, _ := in.state(); left > 0 {
+		in.ring()
 	}
-	run := in.runs[0]
-	in.runs = in.runs[1:]
-	return run, nil
+	return run
 }
 
 // What follows is sarama.ConsumerGroupClaim.
@@ -172,10 +150,10 @@ func (in *input) Topic() string { return in.queue.Topic }
 func (in *input) Partition() int32 { return in.queue.Partition }
 
 // InitialOffset is where the session began.
-func (in *input) InitialOffset() int64 { return in.claim.target }
+func (in *input) InitialOffset() int64 { return in.from }
 
 // HighWaterMarkOffset is the end of the log, as the last fetch told it.
 func (in *input) HighWaterMarkOffset() int64 { return in.end.Load() }
 
-// Messages are the runs.
+// Messages say that there is a run.
 func (in *input) Messages() <-chan *sarama.ConsumerMessage { return in.messages }

@@ -45,18 +45,17 @@ func (m *membership) Consume(ctx context.Context, topics []string, goka sarama.C
 			return h.failure
 		case errors.Is(err, sarama.ErrFencedInstancedId):
 			return fmt.Errorf("another process has the instance id %q: give every process its own: %w", m.g.settings.InstanceID, err)
-		case err == nil || ctx.Err() != nil || h.ready.Load():
-			if err != nil {
-				m.g.log.Warn("the session ended, joining again", "error", err)
-			}
+		case err == nil || ctx.Err() != nil:
 			failing, pause = time.Time{}, joinBackoffFirst
 			continue
+		case h.ready.Load(): // it had joined
+			failing, pause = time.Time{}, joinBackoffFirst
 		case failing.IsZero():
 			failing = time.Now()
 		case time.Since(failing) > joinPatience:
 			return fmt.Errorf("could not join for %v: %w", joinPatience, err)
 		}
-		m.g.log.Warn("could not join the group, trying again", "error", err, "pause", pause)
+		m.g.log.Warn("no session of the group, joining again", "error", err, "pause", pause)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):

@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -23,15 +22,15 @@ import (
 
 // Limits of the local store, for one group in one process.
 const (
-	storeCache       = 16 << 20              // bytes
-	storeMemTable    = 8 << 20               // bytes; two may exist
-	storeOpenFiles   = 200                   // files
-	storeFlushEvery  = 50 * time.Millisecond // acked rows wait in memory for at most this long
-	storeFlushRows   = 1000                  // or until there are so many
-	storeBloomBits   = 10                    // bits a key; most look-ups of new keys never touch a block
-	storeRowPrefix   = 3                     // bytes: partition and kind
-	storeDistrusted  = "DISTRUSTED"          // a file of this name makes the next start remove the store
-	storeCompactions = 1                     // at a time: a cache is not worth the second core
+	storeCache       = 16 << 20       // bytes
+	storeMemTable    = 8 << 20        // bytes; two may exist
+	storeOpenFiles   = 200            // files
+	storeFlushEvery  = commitInterval // acked rows wait in memory for at most this long; a commit writes them too
+	storeFlushRows   = 1000           // or until there are so many
+	storeBloomBits   = 10             // bits a key; most look-ups of new keys never touch a block
+	storeRowPrefix   = 3              // bytes: partition and kind
+	storeDistrusted  = "DISTRUSTED"   // a file of this name makes the next start remove the store
+	storeCompactions = 1              // at a time: a cache is not worth the second core
 )
 
 // Kinds of keys in a partition.

@@ -1,0 +1,75 @@
+// Runs of inputs: what goka is given, and a session whose inputs cannot be fetched.
+
+package wire
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/parley-im/parley/topology/wire/wiretest"
+)
+
+func TestEverythingFetchedIsFoldedInRuns(t *testing.T) {
+	in := newInput(nil, TopicPartition{wiretest.Commands, 3}, 0)
+	in.most = 10 * runRecords // there is no client to pause
+	require.Empty(t, in.run())
+	var fetched []*kgo.Record
+	for i := range int64(2*runRecords + 1) {
+		fetched = append(fetched, &kgo.Record{Topic: wiretest.Commands, Partition: 3, Offset: 7 * i, Key: []byte("ann")})
+	}
+	in.push(fetched[:3])
+	in.ring()
+	in.push(fetched[3:])
+	in.ring() // goka has not looked yet: nobody waits
+	next := int64(0)
+	for _, n := range []int{runRecords, runRecords, 1} {
+		require.NotNil(t, <-in.Messages())
+		run := in.run()
+		require.Len(t, run, n)
+		for _, r := range run {
+			require.Equal(t, next, r.Offset)
+			next += 7
+		}
+	}
+	require.Empty(t, in.Messages(), "nothing is left")
+}
+
+// TestASessionEndsWhenItsInputIsNotThere answers the first fetch as if its positions had been deleted. Whether they were is for
+// the next session to find out, before it folds.
+func TestASessionEndsWhenItsInputIsNotThere(t *testing.T) {
+	plan := wiretest.Plan(2, 1)
+	kafka := wiretest.Kafka(t, plan)
+	h := joinHouse(t, plan, kafka.ListenAddrs())
+	h.send(100, 10)
+	done := false
+	kafka.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		kafka.KeepControl()
+		asked := request.(*kmsg.FetchRequest)
+		if done || len(asked.Topics) == 0 || asked.Topics[0].TopicID == [16]byte{} {
+			return nil, nil, false // done, or a changelog's: sarama names topics
+		}
+		done = true
+		answer := asked.ResponseKind().(*kmsg.FetchResponse)
+		for _, topic := range asked.Topics {
+			said := kmsg.NewFetchResponseTopic()
+			said.TopicID = topic.TopicID
+			for _, partition := range topic.Partitions {
+				refused := kmsg.NewFetchResponseTopicPartition()
+				refused.Partition, refused.ErrorCode = partition.Partition, kerr.OffsetOutOfRange.Code
+				said.Partitions = append(said.Partitions, refused)
+			}
+			answer.Topics = append(answer.Topics, said)
+		}
+		return answer, nil, true
+	})
+	r := start(t, h.config(t.TempDir()))
+	r.awaitReady(t)
+	r.awaitReady(t)
+	require.Zero(t, h.whole().Repeats)
+	require.NoError(t, r.stop(t))
+	require.Empty(t, r.exits)
+}
