@@ -6,14 +6,15 @@
 // Where to look for what:
 //
 //	group.go       a group's settings and its life, from first connection to last breath
-//	fold.go        what happens to one input: rules, fold, outputs, row
+//	inputs.go      what a session folds: franz-go fetches, goka is told; queue.go what waits of a partition
+//	fold.go        what happens to a run of inputs, one after another: rules, fold, outputs, row
 //	lane.go        outputs before state: a row's changelog record waits for the outputs before it
-//	producer.go    goka's producer over lanes; sender.go is the seam, franz.go what lies below it
+//	producer.go    a group's producer over lanes; sender.go is the seam, franz.go what lies below it
 //	store.go       the local copy of the table, on Pebble; partition_store.go what is not yet on disk, and suspects;
 //	               row_cache.go some rows in memory
 //	mark.go        what a changelog says besides rows: which takeovers count, which inputs are skipped
 //	commits.go     what may be committed: the contiguous prefix of finished inputs
-//	session.go     a session of the consumer group: set-up, drain, rejoin at once
+//	session.go     a session of the consumer group: set-up, folding, drain, rejoin at once
 //	takeover.go    a new owner's first steps; settle.go its last ones
 //	detect.go      what must never be reset silently
 //	follower.go    a follower polls; followed_group.go what comes and goes, followed.go one partition's queue and worker
