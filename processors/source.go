@@ -70,26 +70,26 @@ func split(packed []byte) (source, []byte) {
 	return source{field[0], field[1], field[2], field[3]}, packed
 }
 
-// advance puts a cause into a packed, sorted list, in a new slice; newer is false when the list has it already.
+// advance puts a cause into a packed, sorted list, in a new slice; newer is false when the list has it already. What stands
+// before and behind it is copied as it is.
 func advance(packed []byte, cause topology.Cause) (next []byte, newer bool) {
 	now := sourceOf(cause)
-	next = make([]byte, 0, len(packed)+4*binary.MaxVarintLen32)
-	placed := false
-	for len(packed) > 0 {
-		var s source
-		s, packed = split(packed)
-		switch at := s.from(now); {
-		case at == 0 && !now.newer(s):
+	before, behind := packed[:0], packed
+	for len(behind) > 0 {
+		s, rest := split(behind)
+		at := s.from(now)
+		if at == 0 && !now.newer(s) {
 			return nil, false
-		case at == 0:
-			s, placed = now, true
-		case at > 0 && !placed:
-			next, placed = now.append(next), true
 		}
-		next = s.append(next)
+		if at <= 0 {
+			behind = rest
+		}
+		if at >= 0 {
+			break
+		}
+		before = packed[:len(packed)-len(rest)]
 	}
-	if !placed {
-		next = now.append(next)
-	}
-	return next, true
+	next = make([]byte, 0, len(packed)+4*binary.MaxVarintLen32)
+	next = now.append(append(next, before...))
+	return append(next, behind...), true
 }
