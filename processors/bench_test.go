@@ -24,6 +24,10 @@ func BenchmarkFold(b *testing.B) {
 		row.Through, row.TimeMs, row.Rules = 1, begin, 1
 		return encode(row)
 	}
+	var heard []byte // by a person who is told things by conversations of every partition
+	for p := range house.Partitions {
+		heard, _ = advance(heard, topology.Cause{Group: 2, Partition: p, Offset: 1 << 20})
+	}
 	message := say("u0000000", 200)
 	said := &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_Conversation{Conversation: &parleyv1.ConversationSaid{
 		Conversation: chat, Event: &parleyv1.ConversationEvent{Seq: 9, Number: 8, TimeMs: begin, Origin: message.Origin,
@@ -42,7 +46,9 @@ func BenchmarkFold(b *testing.B) {
 			row(&parleyv1.Row{State: &parleyv1.Row_Outbox{Outbox: &parleyv1.OutboxRow{Devices: []*parleyv1.OutboxDevice{{DeviceId: "phone", ClientSeq: 7}}}}}), 1},
 		{"conversation-2", "conversation", "g-hike/main", message, row(&parleyv1.Row{State: &parleyv1.Row_Conversation{Conversation: members(2)}}), 3},
 		{"conversation-64", "conversation", "g-hike/main", message, row(&parleyv1.Row{State: &parleyv1.Row_Conversation{Conversation: members(64)}}), 65},
+		{"conversation-100", "conversation", "g-hike/main", message, row(&parleyv1.Row{State: &parleyv1.Row_Conversation{Conversation: members(100)}}), 101},
 		{"inbox", "inbox", "ann", said, row(&parleyv1.Row{State: &parleyv1.Row_Inbox{Inbox: &parleyv1.InboxRow{InboxSeq: 7, Epoch: 1}}}), 1},
+		{"inbox-known", "inbox", "ann", said, row(&parleyv1.Row{Sources: heard, State: &parleyv1.Row_Inbox{Inbox: &parleyv1.InboxRow{InboxSeq: 7, Epoch: 1}}}), 1},
 		{"bookmark", "bookmark", "ann/" + chat,
 			&parleyv1.BookmarkCommand{Word: &parleyv1.BookmarkCommand_Seen{Seen: &parleyv1.Seen{Marks: &parleyv1.Marks{Read: 9}}}},
 			row(&parleyv1.Row{State: &parleyv1.Row_Bookmark{Bookmark: &parleyv1.BookmarkRow{Marks: &parleyv1.Marks{Read: 8}}}}), 3},
@@ -55,7 +61,7 @@ func BenchmarkFold(b *testing.B) {
 			writer := map[string]uint16{"outbox": 5, "conversation": 1, "inbox": 2, "account": 1}[c.group]
 			in := input(m, 1, c.key, c.word)
 			if writer != 0 && c.group != "outbox" {
-				caused(in, topology.Cause{Epoch: 1, Group: writer, Offset: 1})
+				caused(in, topology.Cause{Epoch: 1, Group: writer, Partition: 40, Offset: 1 << 21})
 			}
 			b.ReportAllocs()
 			for b.Loop() {

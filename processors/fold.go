@@ -3,7 +3,6 @@
 package processors
 
 import (
-	"errors"
 	"fmt"
 
 	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
@@ -26,6 +25,11 @@ func (m *machine) fold(rules uint32, row []byte, in *topology.Record) ([]byte, [
 		panic(Damage{fmt.Sprintf("rules %d are in force, but this binary knows 1 to %d: run a newer one", rules, MaxRules)})
 	}
 	next, out := m.take(rules, m.decodeRow(row, in.Key), in)
+	if len(out) == 1 && out[0].Panic != "" { // perhaps half way through the row: it is made anew, and takes the word for it
+		failed := *in
+		failed.Panic = out[0].Panic
+		next, _ = m.take(rules, m.decodeRow(row, in.Key), &failed)
+	}
 	if next == nil {
 		return nil, nil
 	}
@@ -107,23 +111,21 @@ func (m *machine) judge(next *parleyv1.Row, cmd command, in *topology.Record) (*
 	if in.Panic != "" {
 		return next, m.letter(in, parleyv1.Failing_FAILING_PANIC, in.Panic)
 	}
-	changed := &parleyv1.Row{Through: next.Through, TimeMs: next.TimeMs, Rules: next.Rules, Sources: next.Sources, State: next.State}
-	v, out, err := m.decide(changed, cmd, in.Key)
-	var large oversized
+	had := next.State
+	v, out, err := m.decide(next, cmd, in.Key)
 	switch {
-	case errors.As(err, &large):
-		return next, m.letter(in, parleyv1.Failing_FAILING_OVERSIZED, err.Error())
 	case err != nil:
-		return next, m.panicked(in, err)
+		next.State = had
+		return next, m.failed(in, err)
 	case v.repeat:
 		return nil, nil
 	case v.malformed != "":
 		return next, m.letter(in, parleyv1.Failing_FAILING_MALFORMED_RECORD, v.malformed)
 	}
-	return changed, out
+	return next, out
 }
 
-// decide runs the room. Decide sees the state itself; Apply gets a copy, so that a panic half way changes nothing.
+// decide runs the room. Decide and Apply see the state itself and change nothing in it: Apply makes another.
 func (m *machine) decide(row *parleyv1.Row, cmd command, key string) (v verdict, out []topology.Output, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -138,7 +140,6 @@ func (m *machine) decide(row *parleyv1.Row, cmd command, key string) (v verdict,
 		return v, nil, err
 	}
 	if v.apply != nil {
-		row.State = row.CloneVT().State
 		v.apply(row)
 	}
 	if size := row.SizeVT(); size > topology.MaxValue {
@@ -149,18 +150,22 @@ func (m *machine) decide(row *parleyv1.Row, cmd command, key string) (v verdict,
 
 // say encodes what a room says and finds its topics in the plan.
 func (m *machine) say(words []said) ([]topology.Output, error) {
-	out := make([]topology.Output, 0, len(words))
-	for _, w := range words {
-		name := w.Message.ProtoReflect().Descriptor().Name()
-		topic, ok := m.topics[name]
-		if !ok {
-			return nil, fmt.Errorf("group %s says a %s, but the plan gives it no such topic", m.group.Name, name)
+	out := make([]topology.Output, len(words))
+	for i, w := range words {
+		o := &out[i]
+		o.Key = w.Key
+		if i > 0 && w.Message == words[i-1].Message { // what many are told is encoded once
+			o.Topic, o.Value = out[i-1].Topic, out[i-1].Value
+		} else {
+			name, ok := w.Message.ProtoReflect().Descriptor().Name(), false
+			if o.Topic, ok = m.topics[name]; !ok {
+				return nil, fmt.Errorf("group %s says a %s, but the plan gives it no such topic", m.group.Name, name)
+			}
+			o.Value = encode(w.Message.(encodable))
 		}
-		value := encode(w.Message.(encodable))
-		if len(value) > topology.MaxValue || len(w.Key) > topology.MaxKey {
-			return nil, oversized{"a record for " + topic, len(value)}
+		if len(o.Value) > topology.MaxValue || len(o.Key) > topology.MaxKey {
+			return nil, oversized{"a record for " + o.Topic, len(o.Value)}
 		}
-		out = append(out, topology.Output{Topic: topic, Key: w.Key, Value: value})
 	}
 	return out, nil
 }

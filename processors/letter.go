@@ -26,8 +26,12 @@ func (m *machine) letter(in *topology.Record, failing parleyv1.Failing, detail s
 	})}}
 }
 
-// panicked is the dead letter of an input that this build's machine panics at, and says so.
-func (m *machine) panicked(in *topology.Record, err error) []topology.Output {
+// failed is the dead letter of an input that would make a record too large, or that this build's machine panics at: then
+// it says so.
+func (m *machine) failed(in *topology.Record, err error) []topology.Output {
+	if _, large := err.(oversized); large {
+		return m.letter(in, parleyv1.Failing_FAILING_OVERSIZED, err.Error())
+	}
 	out := m.letter(in, parleyv1.Failing_FAILING_PANIC, err.Error())
 	out[0].Panic = detailOf(err.Error())
 	return out

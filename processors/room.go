@@ -44,8 +44,8 @@ type verdict struct {
 	apply     func(row *parleyv1.Row) // nil = the row stays as it is
 }
 
-// said is something a room says: the shape of every room's Output.
-type said struct {
+// said is something a room says: every room's Output is this type.
+type said = struct {
 	Key     string
 	Message proto.Message
 }
@@ -64,18 +64,6 @@ func owns[State any](state any) bool {
 	return ok
 }
 
-// told turns a room's outputs into the hall's.
-func told[Output ~struct {
-	Key     string
-	Message proto.Message
-}](outputs []Output) []said {
-	all := make([]said, len(outputs))
-	for i, o := range outputs {
-		all[i] = said(o)
-	}
-	return all
-}
-
 // applied folds events into a state.
 func applied[State, Event any](state *State, events []Event, apply func(*State, Event) *State) *State {
 	for _, e := range events {
@@ -92,7 +80,7 @@ func (c *outboxCommand) judge(row *parleyv1.Row, s stamp) verdict {
 	d := outbox.Decide(row.GetOutbox(), &c.OutboxCommand, outbox.Stamp{
 		Rules: s.rules, Key: s.key, TimeMs: s.timeMs, Rate: int64(s.plan.CommandRate), Burst: int64(s.plan.CommandBurst),
 	})
-	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: told(d.Outputs)}
+	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: d.Outputs}
 	if len(d.Events) > 0 {
 		v.apply = func(row *parleyv1.Row) {
 			row.State = &parleyv1.Row_Outbox{Outbox: applied(row.GetOutbox(), d.Events, outbox.Apply)}
@@ -108,7 +96,7 @@ func (c *conversationCommand) known() bool { return c.Word != nil }
 func (c *conversationCommand) judge(row *parleyv1.Row, s stamp) verdict {
 	d := conversation.Decide(row.GetConversation(), &c.ConversationCommand,
 		conversation.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs, FanOut: s.plan.FanOut})
-	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: told(d.Outputs)}
+	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: d.Outputs}
 	if len(d.Events) > 0 {
 		v.apply = func(row *parleyv1.Row) {
 			row.State = &parleyv1.Row_Conversation{Conversation: applied(row.GetConversation(), d.Events, conversation.Apply)}
@@ -124,7 +112,7 @@ func (c *inboxCommand) known() bool { return c.Word != nil }
 func (c *inboxCommand) judge(row *parleyv1.Row, s stamp) verdict {
 	d := inbox.Decide(row.GetInbox(), &c.InboxCommand,
 		inbox.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs, Epoch: uint64(s.plan.Epoch)})
-	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: told(d.Outputs)}
+	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: d.Outputs}
 	if len(d.Events) > 0 {
 		v.apply = func(row *parleyv1.Row) {
 			row.State = &parleyv1.Row_Inbox{Inbox: applied(row.GetInbox(), d.Events, inbox.Apply)}
@@ -139,7 +127,7 @@ func (c *bookmarkCommand) known() bool { return c.Word != nil }
 
 func (c *bookmarkCommand) judge(row *parleyv1.Row, s stamp) verdict {
 	d := bookmark.Decide(row.GetBookmark(), &c.BookmarkCommand, bookmark.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs})
-	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: told(d.Outputs)}
+	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: d.Outputs}
 	if len(d.Events) > 0 {
 		v.apply = func(row *parleyv1.Row) {
 			row.State = &parleyv1.Row_Bookmark{Bookmark: applied(row.GetBookmark(), d.Events, bookmark.Apply)}
@@ -154,7 +142,7 @@ func (c *accountCommand) known() bool { return c.Word != nil }
 
 func (c *accountCommand) judge(row *parleyv1.Row, s stamp) verdict {
 	d := account.Decide(row.GetAccount(), &c.AccountCommand, account.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs})
-	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: told(d.Outputs)}
+	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: d.Outputs}
 	if len(d.Events) > 0 {
 		v.apply = func(row *parleyv1.Row) {
 			row.State = &parleyv1.Row_Account{Account: applied(row.GetAccount(), d.Events, account.Apply)}

@@ -1,8 +1,8 @@
 // Package account keeps one person: profile, blocks, standing and presence. It alone says whether somebody may be made
 // a member of a conversation, and it alone knows who is blocked.
 //
-// Like every machine of this house it has two verbs. Decide makes records and never changes the row. Apply changes the
-// row and cannot refuse. Both are pure: the same arguments give the same results on every owner, for ever.
+// Like every machine of this house it has two verbs. Decide makes records and never changes the row. Apply makes the
+// row after it and cannot refuse. Both are pure: the same arguments give the same results on every owner, for ever.
 package account
 
 import (
@@ -28,7 +28,7 @@ type Stamp struct {
 }
 
 // Output is something said to another topic; the hall finds the topic by the message.
-type Output struct {
+type Output = struct {
 	Key     string
 	Message proto.Message
 }

@@ -5,8 +5,8 @@
 // membership, and the gates let only members write them. Marks of a direct conversation can come from its two people
 // alone, because the key says so.
 //
-// Like every machine of this house it has two verbs. Decide makes records and never changes the row. Apply changes the
-// row and cannot refuse. Both are pure: the same arguments give the same results on every owner, for ever.
+// Like every machine of this house it has two verbs. Decide makes records and never changes the row. Apply makes the
+// row after it and cannot refuse. Both are pure: the same arguments give the same results on every owner, for ever.
 package bookmark
 
 import (
@@ -23,7 +23,7 @@ type Stamp struct {
 }
 
 // Output is something said to another topic; the hall finds the topic by the message.
-type Output struct {
+type Output = struct {
 	Key     string
 	Message proto.Message
 }

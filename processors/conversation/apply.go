@@ -8,28 +8,42 @@ import (
 	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// Apply changes the row (nil = never met) by one event.
+// Apply is the row (nil = never met) after one event. The row before stays as it is.
 func Apply(row *parleyv1.ConversationRow, event Event) *parleyv1.ConversationRow {
-	if row == nil {
-		row = &parleyv1.ConversationRow{}
-	}
+	row = copied(row)
 	switch {
 	case event.Said != nil:
 		row.Seq, row.Number = event.Said.Seq, event.Said.Number
 		applySaid(row, event.Said)
 	case event.Asked != nil:
 		if i, ok := findAsk(row.Asks, event.Asked.User); !ok {
-			row.Asks = slices.Insert(row.Asks, i, event.Asked)
+			row.Asks = inserted(row.Asks, i, event.Asked)
 		}
 	case event.Answered != nil:
 		if i, ok := findAsk(row.Asks, event.Answered.User); ok {
-			row.Asks = slices.Delete(row.Asks, i, i+1)
+			row.Asks = deleted(row.Asks, i)
 		}
 	case event.Block != nil:
 		applyBlock(row, event.Block)
 	}
 	return row
 }
+
+// copied is the row with its lists shared: a message changes none of them, and whoever does makes another list.
+func copied(row *parleyv1.ConversationRow) *parleyv1.ConversationRow {
+	next := &parleyv1.ConversationRow{
+		Kind: row.GetKind(), Title: row.GetTitle(), Members: row.GetMembers(), Invitations: row.GetInvitations(),
+		Asks: row.GetAsks(), Blocks: row.GetBlocks(), Seq: row.GetSeq(), Number: row.GetNumber(),
+	}
+	next.ProtoReflect().SetUnknown(row.ProtoReflect().GetUnknown()) // what a newer binary wrote
+	return next
+}
+
+// inserted is a new list with one more.
+func inserted[T any](list []T, at int, one T) []T { return slices.Insert(slices.Clip(list), at, one) }
+
+// deleted is a new list with one less.
+func deleted[T any](list []T, at int) []T { return slices.Delete(slices.Clone(list), at, at+1) }
 
 func applySaid(row *parleyv1.ConversationRow, event *parleyv1.ConversationEvent) {
 	switch word := event.Word.(type) {
@@ -41,7 +55,7 @@ func applySaid(row *parleyv1.ConversationRow, event *parleyv1.ConversationEvent)
 	case *parleyv1.ConversationEvent_MemberInvited:
 		user := word.MemberInvited.User
 		if i, ok := findInvitation(row.Invitations, user); !ok {
-			row.Invitations = slices.Insert(row.Invitations, i, &parleyv1.Invitation{User: user, By: event.Origin.GetUser()})
+			row.Invitations = inserted(row.Invitations, i, &parleyv1.Invitation{User: user, By: event.Origin.GetUser()})
 		}
 	case *parleyv1.ConversationEvent_InvitationDeclined:
 		dropInvitation(row, word.InvitationDeclined.User)
@@ -62,10 +76,10 @@ func applySaid(row *parleyv1.ConversationRow, event *parleyv1.ConversationEvent)
 	}
 }
 
-// putMember adds a member. It copies: a later change of role must not reach into the event.
+// putMember adds a member.
 func putMember(row *parleyv1.ConversationRow, m *parleyv1.Member) {
 	if i, ok := findMember(row.Members, m.User); !ok {
-		row.Members = slices.Insert(row.Members, i, m.CloneVT())
+		row.Members = inserted(row.Members, i, m)
 	}
 }
 
@@ -73,7 +87,7 @@ func putMember(row *parleyv1.ConversationRow, m *parleyv1.Member) {
 // would find a group without an owner.
 func dropMember(row *parleyv1.ConversationRow, user string) {
 	if i, ok := findMember(row.Members, user); ok {
-		row.Members = slices.Delete(row.Members, i, i+1)
+		row.Members = deleted(row.Members, i)
 	}
 	if len(row.Members) == 0 {
 		row.Invitations = nil
@@ -82,14 +96,17 @@ func dropMember(row *parleyv1.ConversationRow, user string) {
 
 func dropInvitation(row *parleyv1.ConversationRow, user string) {
 	if i, ok := findInvitation(row.Invitations, user); ok {
-		row.Invitations = slices.Delete(row.Invitations, i, i+1)
+		row.Invitations = deleted(row.Invitations, i)
 	}
 }
 
 // setRole gives a member a role; "" is nobody.
 func setRole(row *parleyv1.ConversationRow, user string, role parleyv1.Role) {
 	if i, ok := findMember(row.Members, user); ok {
-		row.Members[i].Role = role
+		changed := row.Members[i].CloneVT()
+		changed.Role = role
+		row.Members = slices.Clone(row.Members)
+		row.Members[i] = changed
 	}
 }
 
@@ -98,8 +115,8 @@ func applyBlock(row *parleyv1.ConversationRow, word *parleyv1.SetBlock) {
 	i, there := slices.BinarySearch(row.Blocks, word.User)
 	switch {
 	case word.Blocked && !there:
-		row.Blocks = slices.Insert(row.Blocks, i, word.User)
+		row.Blocks = inserted(row.Blocks, i, word.User)
 	case !word.Blocked && there:
-		row.Blocks = slices.Delete(row.Blocks, i, i+1)
+		row.Blocks = deleted(row.Blocks, i)
 	}
 }

@@ -5,8 +5,8 @@
 // And a block draws no seq and is told to nobody: a gap in the numbers would tell the blocked one that something
 // happened that only the other was told. The one who blocks hears it from the own account.
 //
-// Like every machine of this house it has two verbs. Decide makes records and never changes the row. Apply changes the
-// row and cannot refuse. Both are pure: the same arguments give the same results on every owner, for ever.
+// Like every machine of this house it has two verbs. Decide makes records and never changes the row. Apply makes the
+// row after it and cannot refuse. Both are pure: the same arguments give the same results on every owner, for ever.
 package conversation
 
 import (
@@ -30,7 +30,7 @@ type Stamp struct {
 }
 
 // Output is something said to another topic; the hall finds the topic by the message.
-type Output struct {
+type Output = struct {
 	Key     string
 	Message proto.Message
 }

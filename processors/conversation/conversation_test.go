@@ -383,3 +383,19 @@ func TestBlocks(t *testing.T) {
 		require.Zero(t, row.Seq, "a block draws no seq")
 	}
 }
+
+// Apply begins with a copy of the row that lacks nothing, whatever a schema or a newer binary adds.
+func TestACopyHasEverything(t *testing.T) {
+	row := with(hiking, func(row *parleyv1.ConversationRow) {
+		row.Invitations = []*parleyv1.Invitation{{User: "eve", By: "ann"}}
+		row.Asks = []*parleyv1.Ask{{User: "fred", Origin: from("ann")}}
+		row.Blocks = []string{"ann"}
+		row.ProtoReflect().SetUnknown([]byte{0x98, 6, 1})
+	})
+	fields := row.ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		require.True(t, row.ProtoReflect().Has(fields.Get(i)), "give the row of this test a %s", fields.Get(i).Name())
+	}
+	require.True(t, copied(row).EqualVT(row))
+	require.True(t, copied(nil).EqualVT(&parleyv1.ConversationRow{}))
+}

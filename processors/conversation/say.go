@@ -20,11 +20,12 @@ func (j *judge) say(event *parleyv1.ConversationEvent, about ...string) {
 	event.Origin = j.origin
 	j.made.Events = append(j.made.Events, Event{Said: event})
 
-	j.made.Outputs = append(j.made.Outputs, Output{j.stamp.Key, event})
+	audience := j.audience(about)
+	j.made.Outputs = append(slices.Grow(j.made.Outputs, 1+len(audience)), Output{j.stamp.Key, event})
 	said := &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_Conversation{
 		Conversation: &parleyv1.ConversationSaid{Conversation: j.stamp.Key, Event: event},
 	}}
-	for _, user := range j.audience(about) {
+	for _, user := range audience {
 		j.made.Outputs = append(j.made.Outputs, Output{user, said})
 	}
 }

@@ -1,8 +1,8 @@
 // Package inbox gives everything that a person must hear one dense number: whoever has n and n+2 knows that n+1 is
 // missing, and whoever has n needs to ask for nothing older.
 //
-// Like every machine of this house it has two verbs. Decide makes records and never changes the row. Apply changes the
-// row and cannot refuse. Both are pure: the same arguments give the same results on every owner, for ever.
+// Like every machine of this house it has two verbs. Decide makes records and never changes the row. Apply makes the
+// row after it and cannot refuse. Both are pure: the same arguments give the same results on every owner, for ever.
 package inbox
 
 import (
@@ -20,7 +20,7 @@ type Stamp struct {
 }
 
 // Output is something said to another topic; the hall finds the topic by the message.
-type Output struct {
+type Output = struct {
 	Key     string
 	Message proto.Message
 }

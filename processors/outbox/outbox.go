@@ -2,8 +2,8 @@
 // only in good standing. It judges who may speak now, never what is asked: that is for the machine it passes the
 // command on to.
 //
-// Like every machine of this house it has two verbs. Decide makes records and never changes the row. Apply changes the
-// row and cannot refuse. Both are pure: the same arguments give the same results on every owner, for ever.
+// Like every machine of this house it has two verbs. Decide makes records and never changes the row. Apply makes the
+// row after it and cannot refuse. Both are pure: the same arguments give the same results on every owner, for ever.
 package outbox
 
 import (
@@ -28,7 +28,7 @@ type Stamp struct {
 }
 
 // Output is something said to another topic; the hall finds the topic by the message.
-type Output struct {
+type Output = struct {
 	Key     string
 	Message proto.Message
 }
