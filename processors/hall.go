@@ -7,6 +7,7 @@
 //	source.go   take or drop: the newest cause from each source partition
 //	letter.go   inputs that cannot be taken
 //	rule.go     which rules hold from which offset on
+//	unopened.go words that an inbox passes on without opening them
 //	decode.go   a topic's bytes as its message
 //
 // Nothing in this folder does IO, reads a clock, draws a random number, locks, or walks over a map.
