@@ -105,7 +105,13 @@ func (c *conversationCommand) judge(row *parleyv1.Row, s stamp) verdict {
 	return v
 }
 
-type inboxCommand struct{ parleyv1.InboxCommand }
+type inboxCommand struct {
+	parleyv1.InboxCommand
+
+	// The word that there is most of lies beside the command: see unopened.go.
+	conversation parleyv1.InboxCommand_Conversation
+	said         parleyv1.ConversationSaid
+}
 
 func (c *inboxCommand) known() bool { return c.Word != nil }
 

@@ -105,8 +105,11 @@ func (l layout) wrote(b []byte) bool {
 
 // shortest reads a varint and its length in bytes, which is 0 when it is none or could be shorter.
 func shortest(b []byte) (uint64, int) {
+	if len(b) > 0 && b[0] < 0x80 { // as most have it
+		return uint64(b[0]), 1
+	}
 	value, n := binary.Uvarint(b)
-	if n <= 0 || n > 1 && b[n-1] == 0 {
+	if n <= 0 || b[n-1] == 0 {
 		return 0, 0
 	}
 	return value, n
@@ -124,7 +127,8 @@ func (c *inboxCommand) UnmarshalVT(value []byte) error {
 	inside, _ := protowire.ConsumeBytes(value[n:])
 	switch number { // as in schemas/parley/v1/inbox.proto
 	case 10:
-		c.Word = &parleyv1.InboxCommand_Conversation{Conversation: unopened(&parleyv1.ConversationSaid{}, inside)}
+		c.conversation.Conversation = unopened(&c.said, inside)
+		c.Word = &c.conversation
 	case 11:
 		c.Word = &parleyv1.InboxCommand_Account{Account: unopened(&parleyv1.AccountSaid{}, inside)}
 	case 12:

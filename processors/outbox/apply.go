@@ -10,9 +10,7 @@ import (
 
 // Apply is the row (nil = never met) after one event. The row before stays as it is.
 func Apply(row *parleyv1.OutboxRow, event Event) *parleyv1.OutboxRow {
-	if row = row.CloneVT(); row == nil {
-		row = &parleyv1.OutboxRow{}
-	}
+	row = copied(row)
 	switch {
 	case event.Standing != nil:
 		row.Standing = event.Standing.Standing
@@ -20,6 +18,15 @@ func Apply(row *parleyv1.OutboxRow, event Event) *parleyv1.OutboxRow {
 		take(row, event.Taken)
 	}
 	return row
+}
+
+// copied is the row with a list of its own, of the same devices: whoever changes one puts another in its place.
+func copied(row *parleyv1.OutboxRow) *parleyv1.OutboxRow {
+	next := &parleyv1.OutboxRow{
+		Devices: slices.Clone(row.GetDevices()), RateMillitokens: row.GetRateMillitokens(), RateAtMs: row.GetRateAtMs(), Standing: row.GetStanding(),
+	}
+	next.ProtoReflect().SetUnknown(row.ProtoReflect().GetUnknown()) // what a newer binary wrote
+	return next
 }
 
 // take writes down a consumed number; devices stay sorted by id.

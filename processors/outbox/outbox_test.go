@@ -194,3 +194,18 @@ func ids(row *parleyv1.OutboxRow) (ids []string) {
 	}
 	return ids
 }
+
+// Apply begins with a copy of the row that lacks nothing, whatever a schema or a newer binary adds.
+func TestACopyHasEverything(t *testing.T) {
+	row := &parleyv1.OutboxRow{
+		Devices:         []*parleyv1.OutboxDevice{{DeviceId: "phone", ClientSeq: 7, UsedAtMs: begin}},
+		RateMillitokens: burst, RateAtMs: begin, Standing: parleyv1.Standing_STANDING_SUSPENDED,
+	}
+	row.ProtoReflect().SetUnknown([]byte{0x98, 6, 1})
+	fields := row.ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		require.True(t, row.ProtoReflect().Has(fields.Get(i)), "give the row of this test a %s", fields.Get(i).Name())
+	}
+	require.True(t, copied(row).EqualVT(row))
+	require.True(t, copied(nil).EqualVT(&parleyv1.OutboxRow{}))
+}
