@@ -24,11 +24,12 @@ func (m *machine) fold(rules uint32, row []byte, in *topology.Record) ([]byte, [
 	if rules < 1 || rules > MaxRules {
 		panic(Damage{fmt.Sprintf("rules %d are in force, but this binary knows 1 to %d: run a newer one", rules, MaxRules)})
 	}
-	next, out := m.take(rules, m.decodeRow(row, in.Key), in)
+	var was parleyv1.Row
+	next, out := m.take(rules, m.decodeRow(&was, row, in.Key), in)
 	if len(out) == 1 && out[0].Panic != "" { // perhaps half way through the row: it is made anew, and takes the word for it
 		failed := *in
 		failed.Panic = out[0].Panic
-		next, _ = m.take(rules, m.decodeRow(row, in.Key), &failed)
+		next, _ = m.take(rules, m.decodeRow(&parleyv1.Row{}, row, in.Key), &failed)
 	}
 	if next == nil {
 		return nil, nil
@@ -170,12 +171,11 @@ func (m *machine) say(words []said) ([]topology.Output, error) {
 	return out, nil
 }
 
-// decodeRow opens the row of a key.
-func (m *machine) decodeRow(value []byte, key string) *parleyv1.Row {
+// decodeRow opens the row of a key; nil = never met. The fold lends it an empty one, which the heap need not know of.
+func (m *machine) decodeRow(row *parleyv1.Row, value []byte, key string) *parleyv1.Row {
 	if value == nil {
 		return nil
 	}
-	row := &parleyv1.Row{}
 	err := row.UnmarshalVT(value)
 	ours := row.State == nil || m.room.owns(row.State) || owns[*parleyv1.Row_RulesRow](row.State) && key == topology.RulesKey
 	if err != nil || !ours {

@@ -1,14 +1,14 @@
 // Package processors is the hall of the machines: it marries the plan and the rooms beside it, which do not know each
 // other. Out comes one pure fold a group, which the processor, replay, the simulator and the tests all run.
 //
-//	hall.go     this file: Machines and Machine
-//	room.go     what the hall needs of a machine, and the five of them
-//	fold.go     the fold, in its order: admit, open, judge, measure, write
-//	source.go   take or drop: the newest cause from each source partition
-//	letter.go   inputs that cannot be taken
-//	rule.go     which rules hold from which offset on
-//	unopened.go words that an inbox passes on without opening them
-//	decode.go   a topic's bytes as its message
+//	hall.go      this file: Machines and Machine
+//	room.go      what the hall needs of a machine, and the five of them
+//	fold.go      the fold, in its order: admit, open, judge, measure, write
+//	source.go    take or drop: the newest cause from each source partition
+//	letter.go    inputs that cannot be taken
+//	rule.go      which rules hold from which offset on
+//	unopened.go  words that an inbox passes on without opening them
+//	decode.go    a topic's bytes as its message
 //
 // Nothing in this folder does IO, reads a clock, draws a random number, locks, or walks over a map.
 package processors

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-im/parley/schemas/name"
 )
 
-// Decide numbers one word.
+// Decide numbers one word. It never looks into it: the hall gives it words that are not opened.
 func Decide(row *parleyv1.InboxRow, in *parleyv1.InboxCommand, stamp Stamp) Decision {
 	if !name.ValidPerson(stamp.Key) {
 		return Decision{Malformed: "the key is not the id of a person"}
