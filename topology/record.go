@@ -60,7 +60,7 @@ func (r *Record) Get(name string) []byte {
 type Output struct {
 	Topic string
 	Key   string
-	Value []byte
+	Value []byte // outputs share it when many are told the same: nobody writes into it
 
 	// Panic is what the machine panicked with, when this is the dead letter that says so. Another build may not panic, so
 	// the table must say it before the letter does.
