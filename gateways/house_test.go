@@ -36,6 +36,8 @@ const patience = 30 * time.Second
 
 var errDown = errors.New("down")
 
+var partitions = topology.House().Partitions
+
 // memory is the log and the views: every direct message reaches the inboxes of its two people at once.
 type memory struct {
 	mu        sync.Mutex
@@ -101,7 +103,7 @@ func (m *memory) tell(user string, event *pb.InboxEvent) {
 	value, err := event.MarshalVT()
 	if err == nil && m.push != nil && !m.mute {
 		m.push([]topology.Record{{Topic: session.InboxEvents, Key: user, Value: value, Offset: int64(event.InboxSeq),
-			Partition: topology.PartitionOf(user, topology.House().Partitions)}})
+			Partition: topology.PartitionOf(user, partitions)}})
 	}
 }
 
@@ -244,7 +246,7 @@ func (h *house) startDispatch(address string) {
 	follow := func(ctx context.Context, _ string, topics []string, owned func([]Owned), take func([]topology.Record)) error {
 		var all []Owned
 		for _, topic := range topics {
-			for p := range topology.House().Partitions {
+			for p := range partitions {
 				all = append(all, Owned{topic, p})
 			}
 		}
@@ -302,8 +304,10 @@ func (h *house) hello(user, id string, cursor *pb.Cursor) *pb.ClientFrame {
 	return &pb.ClientFrame{Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: h.token(user), DeviceId: id, Cursor: cursor}}}
 }
 
-func (h *house) dial(cursor *pb.Cursor) *device {
-	dialer := websocket.Dialer{Subprotocols: []string{"parley.v1.proto"}, HandshakeTimeout: patience}
+func (h *house) dial(cursor *pb.Cursor) *device { return h.dialFor("parley.v1.proto", cursor) }
+
+func (h *house) dialFor(subprotocol string, cursor *pb.Cursor) *device {
+	dialer := websocket.Dialer{Subprotocols: []string{subprotocol}, HandshakeTimeout: patience}
 	socket, _, err := dialer.Dial("ws"+strings.TrimPrefix(h.url, "http")+"/v1/ws", nil)
 	require.NoError(h.t, err)
 	h.t.Cleanup(func() { socket.Close() })
