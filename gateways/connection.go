@@ -59,7 +59,7 @@ func (g *Gateway) Enter(carrier session.Carrier, who session.Caller) (session.Li
 // Said takes a frame of the client. The keys that it needs are fetched before the step.
 func (c *connection) Said(frame *pb.ClientFrame) {
 	if refused := c.overRate(frame); refused != nil {
-		c.gate.meter.heard(frame, "throttled")
+		c.gate.meter.heard(frame, throttled)
 		c.step(*refused)
 		return
 	}
@@ -72,7 +72,7 @@ func (c *connection) Said(frame *pb.ClientFrame) {
 			c.gate.cfg.Logger.Warn("no sealing key", "error", err)
 		}
 	}
-	c.gate.meter.heard(frame, "taken")
+	c.gate.meter.heard(frame, taken)
 	c.step(said)
 	if frame.GetHello() != nil {
 		c.known()
@@ -81,9 +81,10 @@ func (c *connection) Said(frame *pb.ClientFrame) {
 
 // overRate says whether a frame came too soon.
 func (c *connection) overRate(frame *pb.ClientFrame) *session.Throttled {
-	allowed := c.rate.Allow()
+	now := time.Now()
+	allowed := c.rate.AllowN(now, 1)
 	if allowed && c.person != nil {
-		allowed = c.person.rate.Allow()
+		allowed = c.person.rate.AllowN(now, 1)
 	}
 	if allowed {
 		return nil
@@ -105,7 +106,7 @@ func (c *connection) known() {
 
 // Garbled takes what could not be read.
 func (c *connection) Garbled(why session.Garbled) {
-	c.gate.meter.heard(nil, "garbled")
+	c.gate.meter.heard(nil, garbled)
 	c.step(why)
 }
 
@@ -164,17 +165,17 @@ func (c *connection) produce(command session.Command) *session.Failed {
 	done := func(err error) {
 		switch {
 		case err != nil:
-			c.gate.meter.produced(command.Topic, "failed")
+			c.gate.meter.produced(command.Topic, failed)
 			c.step(session.Failed{ID: command.ID, RetryAfterMS: retryMS})
 		default:
-			c.gate.meter.produced(command.Topic, "kept")
+			c.gate.meter.produced(command.Topic, kept)
 			if command.ID != 0 {
 				c.step(session.Acked{ID: command.ID})
 			}
 		}
 	}
 	if err := c.gate.cfg.Emit(command.Topic, command.Key, value, headers(), done); err != nil {
-		c.gate.meter.produced(command.Topic, "overloaded")
+		c.gate.meter.produced(command.Topic, overloaded)
 		return &session.Failed{ID: command.ID, Overloaded: true, RetryAfterMS: retryMS}
 	}
 	return nil

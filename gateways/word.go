@@ -10,7 +10,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// words are the names of an envelope's words by their Go types: looked up for every frame, so that the schema is asked once.
+// words are the names of an envelope's words by their Go types, so that the schema is asked once.
 type words map[reflect.Type]string
 
 var (
@@ -28,8 +28,6 @@ func wordsOf(envelope protoreflect.Message, word func(protoreflect.Message) any)
 	}
 	return named
 }
-
-func (w words) of(word any) string { return w[reflect.TypeOf(word)] }
 
 // oneofWord is the field name of the first oneof that is set in a message.
 func oneofWord(m protoreflect.Message) string {

@@ -25,6 +25,8 @@ type conn struct {
 	raw    syscall.RawConn // of net; nil = it has none, and every write gets a goroutine
 	line   session.Line
 
+	extended time.Time // the deadline of reading; the reader's
+
 	mu      sync.Mutex
 	waiting *buffer
 	frames  int  // in waiting
@@ -64,10 +66,11 @@ func (c *conn) start(socket *websocket.Conn, line session.Line) {
 	go c.read()
 }
 
-// heard gives the client more time, unless it was told to go.
+// heard gives the client more time, unless it was told to go. Only the reader calls it, once it runs.
 func (c *conn) heard() {
-	if !c.leaving.Load() {
-		_ = c.net.SetReadDeadline(time.Now().Add(silentFor)) // it fails when the socket is closed, and then reading does too
+	if now := time.Now(); now.Sub(c.extended) >= extendEvery && !c.leaving.Load() {
+		c.extended = now
+		_ = c.net.SetReadDeadline(now.Add(silentFor)) // it fails when the socket is closed, and then reading does too
 	}
 }
 

@@ -48,6 +48,7 @@ const (
 	writeWithin   = 10 * time.Second // for a piece of what waits to be taken by the kernel
 	closeWithin   = time.Second      // for the close frame, and for what is still waiting
 	silentFor     = 75 * time.Second // a client of which nothing is heard for so long is gone
+	extendEvery   = time.Second      // between two times that a client gets more of it
 	pingEvery     = 20 * time.Second // between pings; they ride behind other frames
 	lingerBytes   = 4 << 20          // bytes thrown away behind a frame that was too large
 	MaxWaiting    = 1_024            // frames that wait for a client
