@@ -35,6 +35,8 @@ type connection struct {
 	mu      sync.Mutex
 	session *session.Session
 
+	answered []session.Input // the log's answers of a moment; of whoever tells them
+
 	pushMu  sync.Mutex
 	pushes  []session.Input
 	pushing bool
@@ -113,26 +115,51 @@ func (c *connection) Garbled(why session.Garbled) {
 // Gone ends the session, because its socket ended.
 func (c *connection) Gone() { c.step(session.Gone{}) }
 
-// step steps the session and does what it wants. Nothing here waits.
-func (c *connection) step(in session.Input) {
+// step steps the session and does what it wants. Nothing here waits. What is said to several inputs leaves together.
+func (c *connection) step(inputs ...session.Input) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.session.Closed() {
-		return
+	now := time.Now().UnixMilli()
+	var said []*pb.ServerFrame
+	for _, in := range inputs {
+		said = c.advance(now, in, said)
 	}
-	for next := []session.Input{in}; len(next) > 0; next = next[1:] {
-		ready := c.session.Step(time.Now().UnixMilli(), next[0])
-		c.deadline.Store(ready.DeadlineMS)
-		next = append(next, c.do(ready)...)
+	c.say(said)
+}
+
+// advance steps once, and again with what failed at once. It gives back what is to be said when nothing has to be done
+// behind it.
+func (c *connection) advance(nowMS int64, in session.Input, said []*pb.ServerFrame) []*pb.ServerFrame {
+	if c.session.Closed() {
+		return said
+	}
+	ready := c.session.Step(nowMS, in)
+	c.deadline.Store(ready.DeadlineMS)
+	if said == nil {
+		said = ready.Frames
+	} else {
+		said = append(said, ready.Frames...)
+	}
+	if ready.Says() {
+		return said
+	}
+	c.say(said)
+	said = nil
+	for _, failed := range c.do(&ready) {
+		said = c.advance(nowMS, failed, said)
+	}
+	return said
+}
+
+func (c *connection) say(frames []*pb.ServerFrame) {
+	if len(frames) > 0 {
+		c.gate.meter.said(frames)
+		c.carrier.Say(frames)
 	}
 }
 
-// do does what a session wants, in order, and gives back what failed at once.
-func (c *connection) do(ready session.Ready) (failed []session.Input) {
-	if len(ready.Frames) > 0 {
-		c.gate.meter.said(ready.Frames)
-		c.carrier.Say(ready.Frames)
-	}
+// do does what a session wants beside saying something, in order, and gives back what failed at once.
+func (c *connection) do(ready *session.Ready) (failed []session.Input) {
 	for _, command := range ready.Produce {
 		if f := c.produce(command); f != nil {
 			failed = append(failed, *f)
@@ -162,34 +189,41 @@ func (c *connection) produce(command session.Command) *session.Failed {
 		c.gate.cfg.Logger.Error("a command could not be encoded", "topic", command.Topic, "error", err)
 		return &session.Failed{ID: command.ID, RetryAfterMS: retryMS}
 	}
+	topic, id := command.Topic, command.ID // and nothing else is kept until the answer
 	done := func(err error) {
 		switch {
 		case err != nil:
-			c.gate.meter.produced(command.Topic, failed)
-			c.step(session.Failed{ID: command.ID, RetryAfterMS: retryMS})
+			c.gate.meter.produced(topic, failed)
+			c.gate.answers.put(c, session.Failed{ID: id, RetryAfterMS: retryMS})
 		default:
-			c.gate.meter.produced(command.Topic, kept)
-			if command.ID != 0 {
-				c.step(session.Acked{ID: command.ID})
+			c.gate.meter.produced(topic, kept)
+			if id != 0 {
+				c.gate.answers.put(c, session.Acked{ID: id})
 			}
 		}
 	}
-	if err := c.gate.cfg.Emit(command.Topic, command.Key, value, headers(), done); err != nil {
-		c.gate.meter.produced(command.Topic, overloaded)
-		return &session.Failed{ID: command.ID, Overloaded: true, RetryAfterMS: retryMS}
+	if err := c.gate.cfg.Emit(topic, command.Key, value, headers(), done); err != nil {
+		c.gate.meter.produced(topic, overloaded)
+		return &session.Failed{ID: id, Overloaded: true, RetryAfterMS: retryMS}
 	}
 	return nil
 }
 
 // tracer is of whoever records spans in this process; of nobody, as a rule.
-var tracer = otel.Tracer("parley/gateways")
+var (
+	tracer = otel.Tracer("parley/gateways")
+	nobody = otel.GetTracerProvider()
+)
 
 // headers begins a walk through the house: everything that this command causes carries the same correlation id.
 func headers() []topology.Header {
 	id := uuid.Must(uuid.NewV7())
-	_, span := tracer.Start(context.Background(), "command")
-	defer span.End()
-	at := span.SpanContext()
+	var at trace.SpanContext
+	if otel.GetTracerProvider() != nobody {
+		_, span := tracer.Start(context.Background(), "command")
+		defer span.End()
+		at = span.SpanContext()
+	}
 	if !at.IsValid() { // nobody records spans here: the id still binds the walk together
 		at = trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID(id), SpanID: trace.SpanID(id[8:])})
 	}

@@ -62,6 +62,7 @@ type Config struct {
 type Gateway struct {
 	cfg     Config
 	ring    *seal.Ring
+	answers answers
 	board   *switchboard
 	meter   *meter
 	handler http.Handler

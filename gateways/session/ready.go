@@ -117,6 +117,11 @@ type Ready struct {
 	DeadlineMS  int64 // come back with a Tick then; 0 = not needed
 }
 
+// Says says that there is nothing to do but to send the frames.
+func (r *Ready) Says() bool {
+	return len(r.Produce)+len(r.Subscribe)+len(r.Unsubscribe)+len(r.Ask)+len(r.Whisper) == 0 && r.Close == nil
+}
+
 // Command is a record to produce. With ID 0 nobody waits for its acknowledgement.
 type Command struct {
 	ID      uint64
