@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/expirable"
@@ -61,17 +62,20 @@ func NewRing(source Source, keep time.Duration) *Ring {
 
 // Sealer seals under one key, from memory.
 type Sealer struct {
-	id   string
-	aead cipher.AEAD
+	id    string
+	bound []byte // the id again: text is bound to it
+	aead  cipher.AEAD
 }
 
 // Seal closes text. The same text is never closed the same way twice.
 func (s *Sealer) Seal(text string) (*pb.Sealed, error) {
-	nonce := make([]byte, nonceSize)
-	if _, err := rand.Read(nonce); err != nil {
+	whole := make([]byte, nonceSize, nonceSize+len(text)+s.aead.Overhead())
+	if _, err := rand.Read(whole); err != nil {
 		return nil, fmt.Errorf("seal: no randomness: %w", err)
 	}
-	return &pb.Sealed{KeyId: s.id, Nonce: nonce, Ciphertext: s.aead.Seal(nil, nonce, []byte(text), []byte(s.id))}, nil
+	nonce := whole[:nonceSize:nonceSize]
+	plain := append(whole, text...)[nonceSize:] // and is closed where it stands
+	return &pb.Sealed{KeyId: s.id, Nonce: nonce, Ciphertext: s.aead.Seal(plain[:0], nonce, plain, s.bound)}, nil
 }
 
 // Opener opens with the keys that were fetched for it, which stand in order. A key that is not among them is gone.
@@ -107,6 +111,40 @@ func (o Opener) Open(sealed *pb.Sealed) (string, bool) {
 	return string(text), err == nil
 }
 
+// Shared opens one sealed text for everybody who is told it: as long as the same key opens it, it is opened once. It is
+// safe for concurrent use.
+type Shared struct {
+	mu     sync.Mutex
+	key    cipher.AEAD // that opened it
+	sealed *pb.Sealed
+	text   string
+	ok     bool
+}
+
+// With gives an opener of one text under keys that are kept now. Without its key it opens nothing, whoever opened it before.
+func (s *Shared) With(keys Opener) SharedOpener { return SharedOpener{s, keys} }
+
+// SharedOpener is a Shared for one moment.
+type SharedOpener struct {
+	shared *Shared
+	keys   Opener
+}
+
+// Open opens text, or remembers how it was opened with the same key.
+func (o SharedOpener) Open(sealed *pb.Sealed) (string, bool) {
+	s, key := o.shared, o.keys.aead(sealed.GetKeyId())
+	if key == nil {
+		return "", false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sealed != sealed || s.key != key {
+		s.text, s.ok = o.keys.Open(sealed)
+		s.sealed, s.key = sealed, key
+	}
+	return s.text, s.ok
+}
+
 // Sealer fetches the sealing key of a person.
 func (r *Ring) Sealer(ctx context.Context, user string) (*Sealer, error) {
 	if s, ok := r.sealing.Get(user); ok {
@@ -127,7 +165,7 @@ func (r *Ring) Sealer(ctx context.Context, user string) (*Sealer, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := &Sealer{id: key.GetKeyId(), aead: aead}
+		s := &Sealer{id: key.GetKeyId(), bound: []byte(key.GetKeyId()), aead: aead}
 		r.sealing.Add(user, s)
 		r.opening.Add(key.GetKeyId(), aead)
 		return s, nil

@@ -33,12 +33,23 @@ func openMessage(open Opener, m *pb.HistoryMessage) *pb.Message {
 	if m == nil {
 		return nil
 	}
-	out := &pb.Message{Number: m.GetNumber(), Seq: m.GetSeq(), Sender: m.GetSender(), TimeMs: m.GetTimeMs(), ReplyTo: m.GetReplyTo()}
+	out := new(pb.Message)
+	openInto(out, open, m)
+	return out
+}
+
+func openInto(out *pb.Message, open Opener, m *pb.HistoryMessage) {
+	out.Number, out.Seq, out.Sender, out.TimeMs, out.ReplyTo = m.GetNumber(), m.GetSeq(), m.GetSender(), m.GetTimeMs(), m.GetReplyTo()
 	if m.GetBody() != nil && open != nil {
 		text, ok := open.Open(m.GetBody())
 		out.Text, out.Erased = text, !ok
 	}
-	return out
+}
+
+// messageEvent is a message as the word of an event, in one piece of memory.
+type messageEvent struct {
+	word    pb.Event_Message
+	message pb.Message
 }
 
 // OpenEvent turns what the inbox said into what the client sees. Devices and numbers of other people stay with them.
@@ -95,8 +106,10 @@ func openConversation(out *pb.Event, event *pb.ConversationEvent, open Opener) {
 	case *pb.ConversationEvent_RoleChanged:
 		out.Word = &pb.Event_RoleChanged{RoleChanged: &pb.EventMember{User: word.RoleChanged.GetUser(), Role: word.RoleChanged.GetRole(), Other: word.RoleChanged.GetFormerOwner()}}
 	case *pb.ConversationEvent_MessageSent:
-		out.Word = &pb.Event_Message{Message: openMessage(open, &pb.HistoryMessage{Number: event.GetNumber(), Seq: event.GetSeq(),
-			Sender: event.GetOrigin().GetUser(), TimeMs: event.GetTimeMs(), Body: word.MessageSent.GetBody(), ReplyTo: word.MessageSent.GetReplyTo()})}
+		m := new(messageEvent)
+		openInto(&m.message, open, &pb.HistoryMessage{Number: event.GetNumber(), Seq: event.GetSeq(),
+			Sender: event.GetOrigin().GetUser(), TimeMs: event.GetTimeMs(), Body: word.MessageSent.GetBody(), ReplyTo: word.MessageSent.GetReplyTo()})
+		out.Word, m.word.Message = &m.word, &m.message
 	case *pb.ConversationEvent_BlockChanged: // no rules say it: see the proto
 	}
 }

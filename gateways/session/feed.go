@@ -6,11 +6,7 @@
 
 package session
 
-import (
-	"google.golang.org/protobuf/proto"
-
-	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
-)
+import pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 
 // feed is where the client stands in its inbox.
 type feed struct {
@@ -282,25 +278,40 @@ func (s *Session) jump(now int64, cursor *pb.Cursor) {
 
 // events gathers events into frames of a bounded size.
 type events struct {
-	frames []*pb.Events
+	frames []*eventsFrame
 	size   int
 }
 
+// eventsFrame is a frame and its parts in one piece of memory, with room for the one event that most have.
+type eventsFrame struct {
+	frame  pb.ServerFrame
+	word   pb.ServerFrame_Events
+	events pb.Events
+	one    [1]*pb.Event
+}
+
+func newEventsFrame() *eventsFrame {
+	f := new(eventsFrame)
+	f.frame.Word, f.word.Events, f.events.Events = &f.word, &f.events, f.one[:0]
+	return f
+}
+
 func (b *events) add(event *pb.Event) {
-	size := proto.Size(event)
+	size := event.SizeVT()
 	last := len(b.frames) - 1
-	if last < 0 || len(b.frames[last].Events) >= MaxEvents || b.size+size > MaxEventsSize {
-		b.frames, b.size, last = append(b.frames, new(pb.Events)), 0, last+1
+	if last < 0 || len(b.frames[last].events.Events) >= MaxEvents || b.size+size > MaxEventsSize {
+		b.frames, b.size, last = append(b.frames, newEventsFrame()), 0, last+1
 	}
-	b.frames[last].Events = append(b.frames[last].Events, event)
+	to := &b.frames[last].events
+	to.Events = append(to.Events, event)
 	b.size += size
 }
 
 // tell sends what was gathered, learns from it, and looks whether a watched conversation changed its members.
 func (s *Session) tell(now int64, batch *events) {
 	for _, frame := range batch.frames {
-		s.say(&pb.ServerFrame{Word: &pb.ServerFrame_Events{Events: frame}})
-		for _, event := range frame.Events {
+		s.say(&frame.frame)
+		for _, event := range frame.events.Events {
 			s.learn(now, event)
 			s.membersChanged(event)
 		}

@@ -49,8 +49,18 @@ func (s *Session) acked(now int64, in Acked) {
 		return
 	}
 	delete(s.sent, in.ID)
-	s.say(&pb.ServerFrame{Re: c.re, Word: &pb.ServerFrame_Accepted{Accepted: &pb.Accepted{ClientSeq: c.clientSeq, Conversation: c.conversation}}})
+	f := new(acceptedFrame)
+	f.frame.Re, f.frame.Word, f.word.Accepted = c.re, &f.word, &f.accepted
+	f.accepted.ClientSeq, f.accepted.Conversation = c.clientSeq, c.conversation
+	s.say(&f.frame)
 	s.drained(now)
+}
+
+// acceptedFrame is a frame and its parts in one piece of memory.
+type acceptedFrame struct {
+	frame    pb.ServerFrame
+	word     pb.ServerFrame_Accepted
+	accepted pb.Accepted
 }
 
 // failed: it never left, or nobody knows. The client sends the same number again; the outbox takes it once.
@@ -92,7 +102,9 @@ func (d *draft) outbox() *pb.OutboxCommand {
 		d.nameless()
 		return &pb.OutboxCommand{Word: &pb.OutboxCommand_Account{Account: account}}
 	}
-	request := &pb.ConversationRequest{Conversation: d.send.GetConversation()}
+	f := new(conversationCommand)
+	request := &f.request
+	request.Conversation = d.send.GetConversation()
 	switch word := d.send.GetWord().(type) {
 	case *pb.Send_OpenDirect:
 		d.nameless()
@@ -114,15 +126,30 @@ func (d *draft) outbox() *pb.OutboxCommand {
 		}
 		d.inConversation(request)
 	}
-	return &pb.OutboxCommand{Word: &pb.OutboxCommand_Conversation{Conversation: request}}
+	f.command.Word, f.word.Conversation = &f.word, request
+	return &f.command
+}
+
+// conversationCommand is a command and its parts in one piece of memory.
+type conversationCommand struct {
+	command pb.OutboxCommand
+	word    pb.OutboxCommand_Conversation
+	request pb.ConversationRequest
+}
+
+// messageRequest is the same for a text.
+type messageRequest struct {
+	word    pb.ConversationRequest_SendMessage
+	message pb.SendMessage
 }
 
 // inConversation writes the words that are for a conversation which is there.
 func (d *draft) inConversation(request *pb.ConversationRequest) {
 	switch word := d.send.GetWord().(type) {
 	case *pb.Send_Text:
-		request.Word = &pb.ConversationRequest_SendMessage{SendMessage: &pb.SendMessage{
-			Body: d.text(word.Text.GetText()), ReplyTo: word.Text.GetReplyTo()}}
+		m := new(messageRequest)
+		m.message.Body, m.message.ReplyTo = d.text(word.Text.GetText()), word.Text.GetReplyTo()
+		request.Word, m.word.SendMessage = &m.word, &m.message
 	case *pb.Send_AddMember:
 		request.Word = &pb.ConversationRequest_AddMember{AddMember: &pb.AddMember{User: d.other("send.add_member.user", word.AddMember.GetUser())}}
 	case *pb.Send_InviteMember:
