@@ -163,6 +163,7 @@ func (g *Gateway) clock(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case at := <-ticker.C:
+			g.board.lately.turn()
 			for _, c := range g.due(at.UnixMilli()) {
 				c.step(session.Tick{})
 			}

@@ -48,7 +48,7 @@ func (g *Gateway) askHeads(ctx context.Context, users []string) {
 		}
 		for i, user := range page {
 			for _, c := range g.connectionsOf(user) {
-				c.deliver(session.Headed{Head: answer.GetHeads()[i]})
+				c.deliver(session.Headed{Head: answer.GetHeads()[i]}, true)
 			}
 		}
 	}

@@ -2,14 +2,11 @@
 
 package gateways
 
-import (
-	"github.com/parley-im/parley/gateways/seal"
-	"github.com/parley-im/parley/gateways/session"
-)
+import "github.com/parley-im/parley/gateways/session"
 
 // deliver steps the session with news, or lets it wait for what waits already, or for its keys. It must not be called from
-// within a step, or with the switchboard locked: see push.
-func (c *connection) deliver(in session.Input) {
+// within a step, or with the switchboard locked: see push. opened says that its keys are with it.
+func (c *connection) deliver(in session.Input, opened bool) {
 	c.pushMu.Lock()
 	if c.pushing {
 		c.wait(in)
@@ -18,13 +15,12 @@ func (c *connection) deliver(in session.Input) {
 	}
 	c.pushing = true
 	c.pushMu.Unlock()
-	opened, ok := c.openedNow(in)
-	if ok {
-		c.step(opened)
+	if opened {
+		c.step(in)
 	}
 	c.pushMu.Lock()
 	defer c.pushMu.Unlock()
-	if !ok {
+	if !opened {
 		c.pushes = append([]session.Input{in}, c.pushes...)
 	}
 	if c.pushing = len(c.pushes) > 0; c.pushing {
@@ -70,19 +66,6 @@ func (c *connection) pump() {
 			}
 		}
 	}
-}
-
-// openedNow adds the keys to a push when all of them are in memory.
-func (c *connection) openedNow(in session.Input) (session.Input, bool) {
-	pushed, ok := in.(session.Pushed)
-	if !ok || len(pushed.Inbox) == 0 {
-		return in, true
-	}
-	var opener seal.Opener
-	if opener, ok = c.gate.ring.Kept(keysOf(pushed)); ok {
-		pushed.Open = opener
-	}
-	return pushed, ok
 }
 
 // opened adds the keys to a push, wherever they are. Without them the push is dropped: the repair tries again, and nothing

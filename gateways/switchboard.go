@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/parley-im/parley/gateways/seal"
 	"github.com/parley-im/parley/gateways/session"
 	"github.com/parley-im/parley/topology"
 
@@ -31,7 +32,8 @@ type place struct {
 }
 
 type switchboard struct {
-	gate *Gateway
+	gate   *Gateway
+	lately lately
 
 	mu        sync.Mutex
 	wanted    map[session.Subscription]map[*connection]struct{}
@@ -223,73 +225,97 @@ func (b *switchboard) repairReturned(ctx context.Context) {
 
 // delivery is news for one session.
 type delivery struct {
-	to *connection
-	in session.Pushed
+	to     *connection
+	in     session.Input
+	opened bool
 }
 
 // records tells sessions of records that came. What came for one inbox at once is told at once.
 func (b *switchboard) records(records []*pb.PushedRecord) {
 	b.gate.meter.pushed.Add(float64(len(records)))
-	news := gather(records)
+	news := b.gather(records)
 	deliveries := make([]delivery, 0, len(news))
 	b.mu.Lock()
-	for _, n := range news {
-		for c := range b.wanted[n.sub] {
-			deliveries = append(deliveries, delivery{c, n.in})
+	for i := range news {
+		n := &news[i]
+		if wanted := b.wanted[n.sub]; len(wanted) > 0 {
+			opened := n.open(b.gate.ring)
+			var in session.Input = n.in // once for all of them
+			for c := range wanted {
+				deliveries = append(deliveries, delivery{c, in, opened})
+			}
 		}
 	}
 	b.mu.Unlock()
 	for _, d := range deliveries {
-		d.to.deliver(d.in)
+		d.to.deliver(d.in, d.opened)
 	}
 }
 
 // heard is what records said under one key.
 type heard struct {
-	sub session.Subscription
-	in  session.Pushed
+	sub  session.Subscription
+	in   session.Pushed
+	told *told // the one event of an inbox, if others are told it too
+}
+
+// open adds the keys to an inbox's news when all of them are in memory.
+func (n *heard) open(ring *seal.Ring) bool {
+	if len(n.in.Inbox) == 0 {
+		return true
+	}
+	keys, ok := ring.Kept(keysOf(n.in))
+	switch {
+	case !ok:
+	case n.told != nil && len(n.in.Inbox) == 1:
+		n.in.Open = n.told.text.With(keys)
+	default:
+		n.in.Open = keys
+	}
+	return ok
 }
 
 // gather reads records, in the order in which each inbox, or another record, is met first.
-func gather(records []*pb.PushedRecord) []heard {
+func (b *switchboard) gather(records []*pb.PushedRecord) []heard {
 	news := make([]heard, 0, len(records))
 	at := make(map[string]int, len(records)) // of an inbox in news
 	for _, r := range records {
-		in, ok := decode(r)
+		n, ok := b.read(r)
 		if !ok {
 			continue // whatever it is, the numbers show that something is missing
 		}
-		if i, again := at[in.Key]; again && len(in.Inbox) > 0 {
-			news[i].in.Inbox = append(news[i].in.Inbox, in.Inbox...)
+		if i, again := at[n.sub.Key]; again && len(n.in.Inbox) > 0 {
+			news[i].in.Inbox = append(news[i].in.Inbox, n.in.Inbox...)
 			continue
 		}
-		if len(in.Inbox) > 0 {
-			at[in.Key] = len(news)
+		if len(n.in.Inbox) > 0 {
+			at[n.sub.Key] = len(news)
 		}
-		news = append(news, heard{session.Subscription{Topic: r.GetTopic(), Key: r.GetKey()}, in})
+		news = append(news, n)
 	}
 	return news
 }
 
-// decode reads a record once for all sessions that want it.
-func decode(r *pb.PushedRecord) (session.Pushed, bool) {
-	in := session.Pushed{Key: r.GetKey()}
+// read reads a record once for all sessions that want it.
+func (b *switchboard) read(r *pb.PushedRecord) (n heard, ok bool) {
+	n.sub = session.Subscription{Topic: r.GetTopic(), Key: r.GetKey()}
+	n.in.Key = r.GetKey()
 	var err error
 	switch r.GetTopic() {
 	case session.InboxEvents:
-		event := new(pb.InboxEvent)
-		err = event.UnmarshalVT(r.GetValue())
-		in.Inbox = []*pb.InboxEvent{event}
+		var event *pb.InboxEvent
+		event, n.told, err = b.lately.read(r.GetValue())
+		n.in.Inbox = []*pb.InboxEvent{event}
 	case session.BookmarkEvents:
-		in.Bookmark = new(pb.BookmarkEvent)
-		err = in.Bookmark.UnmarshalVT(r.GetValue())
+		n.in.Bookmark = new(pb.BookmarkEvent)
+		err = n.in.Bookmark.UnmarshalVT(r.GetValue())
 	case session.AccountEvents:
-		in.Account = new(pb.AccountEvent)
-		err = in.Account.UnmarshalVT(r.GetValue())
+		n.in.Account = new(pb.AccountEvent)
+		err = n.in.Account.UnmarshalVT(r.GetValue())
 	default:
-		return in, false
+		return n, false
 	}
-	return in, err == nil
+	return n, err == nil
 }
 
 // listeners are the sessions that want a key.
@@ -316,6 +342,6 @@ func (b *switchboard) whispered(w *pb.Whisper) {
 		return
 	}
 	for _, c := range b.listeners(session.Subscription{Topic: session.InboxEvents, Key: w.GetUser()}) {
-		c.deliver(session.Whispered{Frame: frame})
+		c.deliver(session.Whispered{Frame: frame}, true)
 	}
 }

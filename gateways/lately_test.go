@@ -1,0 +1,120 @@
+// What is read once for all is what each would have read alone, and it is opened only as long as its key is there.
+
+package gateways
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"github.com/parley-im/parley/gateways/seal"
+	"github.com/parley-im/parley/gateways/session"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// saying is what a conversation says in these tests.
+func saying(n uint64, body *pb.Sealed) *pb.InboxEvent_Conversation {
+	return &pb.InboxEvent_Conversation{Conversation: &pb.ConversationSaid{Conversation: "ann/bob", Event: &pb.ConversationEvent{Seq: n, Number: n, TimeMs: 7,
+		Origin: &pb.Origin{User: "ann", DeviceId: "phone", ClientSeq: n}, Word: &pb.ConversationEvent_MessageSent{MessageSent: &pb.MessageSent{Body: body}}}}}
+}
+
+func TestLatelyReadsWhatIsThere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var l lately
+		for range rapid.IntRange(1, 30).Draw(t, "events") {
+			event := &pb.InboxEvent{InboxSeq: rapid.Uint64().Draw(t, "seq"), Epoch: rapid.Uint64().Draw(t, "epoch"), TimeMs: rapid.Int64().Draw(t, "time")}
+			switch rapid.IntRange(0, 3).Draw(t, "word") {
+			case 0:
+				event.Word = &pb.InboxEvent_Receipt{Receipt: &pb.ReceiptSaid{User: "bob", Marks: &pb.Marks{Read: 1}}}
+			case 1:
+				l.turn()
+			default:
+				event.Word = saying(rapid.Uint64Range(1, 3).Draw(t, "n"), nil)
+			}
+			value, err := event.MarshalVT()
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch rapid.IntRange(0, 4).Draw(t, "damage") { // fields that are unknown, twice there, or cut
+			case 0:
+				value = append(value, 0x78, 1)
+			case 1:
+				value = append(value, value...)
+			case 2:
+				value = value[:rapid.IntRange(0, len(value)).Draw(t, "cut")]
+			}
+			want := new(pb.InboxEvent)
+			wantErr := want.UnmarshalVT(value)
+			got, _, gotErr := l.read(value)
+			if (wantErr == nil) != (gotErr == nil) || wantErr == nil && !proto.Equal(want, got) {
+				t.Fatalf("read %v (%v), want %v (%v)", got, gotErr, want, wantErr)
+			}
+		}
+	})
+}
+
+func TestLatelyKeepsAMomentAndItsBounds(t *testing.T) {
+	var l lately
+	read := func(n uint64) *told {
+		value, err := (&pb.InboxEvent{InboxSeq: n, Epoch: 1, Word: saying(n, nil)}).MarshalVT()
+		require.NoError(t, err)
+		_, told, err := l.read(value)
+		require.NoError(t, err)
+		return told
+	}
+	first := read(1)
+	require.Same(t, first, read(1))
+	l.turn()
+	require.Same(t, first, read(1), "a member whose partition is a moment later")
+	l.turn()
+	require.NotSame(t, first, read(1))
+	for n := range uint64(5 * latelyMost) {
+		read(n)
+		require.LessOrEqual(t, len(l.now), latelyMost)
+		require.LessOrEqual(t, len(l.before), latelyMost)
+	}
+}
+
+// A key that is destroyed opens nothing for the next who is told, although the text was opened for the first.
+func TestWhatWasOpenedForOneIsErasedForTheNext(t *testing.T) {
+	const keep = 50 * time.Millisecond
+	store, err := seal.OpenStore(t.TempDir())
+	require.NoError(t, err)
+	defer store.Close()
+	ring := seal.NewRing(store, keep)
+	sealer, err := ring.Sealer(context.Background(), "ann")
+	require.NoError(t, err)
+	body, err := sealer.Seal("hello")
+	require.NoError(t, err)
+	var l lately
+	tell := func(user string) (string, bool) {
+		value, err := (&pb.InboxEvent{InboxSeq: 1, Epoch: 1, Word: saying(1, body)}).MarshalVT()
+		require.NoError(t, err)
+		event, told, err := l.read(value)
+		require.NoError(t, err)
+		n := &heard{sub: session.Subscription{Topic: session.InboxEvents, Key: user}, in: session.Pushed{Key: user, Inbox: []*pb.InboxEvent{event}}, told: told}
+		if !n.open(ring) { // as pump does
+			n.in.Open, err = ring.Opener(context.Background(), keysOf(n.in))
+			require.NoError(t, err)
+		}
+		message := session.OpenEvent(event, user, "phone", n.in.Open).GetMessage()
+		return message.GetText(), message.GetErased()
+	}
+	for _, user := range []string{"bob", "carol", "bob"} {
+		text, erased := tell(user)
+		require.Equal(t, "hello/false", fmt.Sprint(text, "/", erased), user)
+	}
+	_, err = store.DestroyKeys(context.Background(), &pb.DestroyKeysQuery{User: "ann"})
+	require.NoError(t, err)
+	time.Sleep(2 * keep)
+	for range 2 {
+		text, erased := tell("dave")
+		require.Equal(t, "/true", fmt.Sprint(text, "/", erased))
+	}
+}
