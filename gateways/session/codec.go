@@ -57,6 +57,9 @@ func (f Format) Read(b []byte, into proto.Message) error {
 // Append writes a frame for a client behind what is there.
 func (f Format) Append(to []byte, frame *pb.ServerFrame) ([]byte, error) {
 	if f == JSON {
+		if whole, ok := appendJSON(to, frame); ok {
+			return whole, nil
+		}
 		return writeJSON.MarshalAppend(to, frame)
 	}
 	size := frame.SizeVT()

@@ -35,6 +35,10 @@ func fill(t *testing.T, random *rand.Rand, m protoreflect.Message) {
 			m.Set(field, protoreflect.ValueOfString(sampleTexts[random.IntN(len(sampleTexts))]))
 		case protoreflect.Uint64Kind:
 			m.Set(field, protoreflect.ValueOfUint64(sampleNumbers[random.IntN(len(sampleNumbers))]))
+		case protoreflect.Int64Kind:
+			m.Set(field, protoreflect.ValueOfInt64(int64(sampleNumbers[random.IntN(len(sampleNumbers))])))
+		case protoreflect.BoolKind:
+			m.Set(field, protoreflect.ValueOfBool(true))
 		case protoreflect.MessageKind:
 			fill(t, random, m.Mutable(field).Message())
 		default:
