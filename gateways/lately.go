@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/parley-im/parley/gateways/seal"
+	"github.com/parley-im/parley/gateways/session"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -25,8 +26,9 @@ type lately struct {
 
 // told is an event of a conversation. Nobody changes its word; whoever opens it asks for its key each time.
 type told struct {
-	word *pb.InboxEvent_Conversation
-	text seal.Shared
+	word  *pb.InboxEvent_Conversation
+	needs []string // keys
+	text  seal.Shared
 }
 
 // turn ends the moment.
@@ -55,7 +57,8 @@ func (l *lately) read(value []byte) (*pb.InboxEvent, *told, error) {
 	if known == nil {
 		known = l.before[string(bytes)]
 	}
-	if known == nil {
+	fresh := known == nil
+	if fresh {
 		word := new(pb.ConversationSaid)
 		if err := word.UnmarshalVT(bytes); err != nil {
 			return nil, nil, err
@@ -70,6 +73,9 @@ func (l *lately) read(value []byte) (*pb.InboxEvent, *told, error) {
 		l.now[string(bytes)] = known
 	}
 	event.Word = known.word
+	if fresh {
+		known.needs = session.Needs(event)
+	}
 	return event, known, nil
 }
 

@@ -264,14 +264,13 @@ func (n *heard) open(ring *seal.Ring) bool {
 	if len(n.in.Inbox) == 0 {
 		return true
 	}
-	keys, ok := ring.Kept(keysOf(n.in))
-	switch {
-	case !ok:
-	case n.told != nil && len(n.in.Inbox) == 1:
+	if n.told != nil && len(n.in.Inbox) == 1 {
+		keys, ok := ring.Kept(n.told.needs)
 		n.in.Open = n.told.text.With(keys)
-	default:
-		n.in.Open = keys
+		return ok
 	}
+	keys, ok := ring.Kept(keysOf(n.in))
+	n.in.Open = keys
 	return ok
 }
 

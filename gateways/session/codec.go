@@ -30,6 +30,11 @@ var (
 // Decode reads a frame of a client. Size must have been checked. Text that is not UTF-8 is refused by both formats; in JSON
 // an unknown field is refused too, because a misspelt one would otherwise be lost in silence.
 func (f Format) Decode(b []byte) (*pb.ClientFrame, *Garbled) {
+	if f == Protobuf && len(b) <= MaxFrame {
+		if frame, ok := readPlain(b); ok {
+			return frame, nil
+		}
+	}
 	frame := new(pb.ClientFrame)
 	if err := f.Read(b, frame); err != nil {
 		return nil, &Garbled{Code: pb.Code_CODE_INVALID, Detail: err.Error()}

@@ -9,6 +9,7 @@ import (
 
 	"buf.build/go/protovalidate"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
@@ -68,4 +69,35 @@ func TestPlainFramesKeepTheRules(t *testing.T) {
 	}
 	require.Greater(t, found[true], 500, "hardly a frame was plain")
 	require.Greater(t, found[false], 500)
+}
+
+// What is read at a glance is what the library reads, whatever was done to the bytes.
+func TestPlainBytesAreReadAsTheLibraryReadsThem(t *testing.T) {
+	random, atOnce := rand.New(rand.NewPCG(3, 4)), 0
+	for range 20_000 {
+		text := &pb.SendText{Text: []string{"hello", "hell\xf6", "", "\u00e9"}[random.IntN(4)], ReplyTo: random.Uint64N(3)}
+		send := &pb.Send{ClientSeq: random.Uint64N(200), Conversation: "ann/bob", Word: &pb.Send_Text{Text: text}}
+		b, err := (&pb.ClientFrame{Id: random.Uint64N(300), Word: &pb.ClientFrame_Send{Send: send}}).MarshalVT()
+		require.NoError(t, err)
+		switch at := random.IntN(len(b)); random.IntN(5) {
+		case 0:
+			b[at] = byte(random.Uint32())
+		case 1:
+			b = append(b[:at:at], b[at+1:]...)
+		case 2:
+			b = append(b[:at:at], append([]byte{byte(random.Uint32())}, b[at:]...)...)
+		case 3:
+			b = append(b, b[at:]...)
+		}
+		want := new(pb.ClientFrame)
+		wanted := Protobuf.Read(b, want) == nil
+		got, garbled := Protobuf.Decode(b)
+		require.Equal(t, wanted, garbled == nil, "%x", b)
+		require.True(t, !wanted || proto.Equal(want, got), "%x was read as %v, not as %v", b, got, want)
+		if _, ok := readPlain(b); ok {
+			atOnce++
+			require.True(t, wanted)
+		}
+	}
+	require.Greater(t, atOnce, 1_000)
 }

@@ -6,4 +6,4 @@ package websocket
 
 import "syscall"
 
-func try(syscall.RawConn, []byte) int { return 0 }
+func try(syscall.RawConn, *buffer) int { return 0 }

@@ -10,22 +10,27 @@ import (
 )
 
 // try writes as much as the kernel takes now. Whatever is wrong shows in the write that comes for the rest.
-func try(raw syscall.RawConn, bytes []byte) (written int) {
+func try(raw syscall.RawConn, b *buffer) (written int) {
 	if raw == nil {
 		return 0
 	}
-	err := raw.Write(func(fd uintptr) bool {
-		for {
-			n, err := syscall.Write(int(fd), bytes)
-			if errors.Is(err, syscall.EINTR) {
-				continue
-			}
-			written = max(n, 0)
-			return true
-		}
-	})
-	if err != nil {
+	if b.attempt == nil {
+		b.attempt = b.write
+	}
+	if raw.Write(b.attempt) != nil {
 		return 0
 	}
-	return written
+	return b.written
+}
+
+// write is one attempt; it never asks for another.
+func (b *buffer) write(fd uintptr) bool {
+	for {
+		n, err := syscall.Write(int(fd), b.bytes)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		b.written = max(n, 0)
+		return true
+	}
 }

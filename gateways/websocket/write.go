@@ -23,9 +23,13 @@ const (
 )
 
 // buffer is borrowed by whoever reads or has something to write; an idle connection has none.
-type buffer struct{ bytes []byte }
+type buffer struct {
+	bytes   []byte
+	attempt func(fd uintptr) bool // to write them; made once
+	written int                   // by the last attempt
+}
 
-var buffers = sync.Pool{New: func() any { return &buffer{make([]byte, 0, bufferBytes)} }}
+var buffers = sync.Pool{New: func() any { return &buffer{bytes: make([]byte, 0, bufferBytes)} }}
 
 func borrow() *buffer { return buffers.Get().(*buffer) }
 
@@ -93,7 +97,7 @@ func (c *conn) flush() {
 	}
 	batch := c.waiting
 	c.waiting, c.frames = nil, 0
-	if n := try(c.raw, batch.bytes); n < len(batch.bytes) {
+	if n := try(c.raw, batch); n < len(batch.bytes) {
 		c.writing = true
 		go c.write(batch, n)
 		return
