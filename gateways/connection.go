@@ -209,7 +209,7 @@ func (c *connection) produce(command session.Command) *session.Failed {
 	return nil
 }
 
-// tracer is of whoever records spans in this process; of nobody, as a rule.
+// tracer is of whoever records spans in this process; of nobody, as a rule: then the provider is still the one of the start.
 var (
 	tracer = otel.Tracer("parley/gateways")
 	nobody = otel.GetTracerProvider()

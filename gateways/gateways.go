@@ -154,7 +154,8 @@ func (g *Gateway) Connections() int {
 	return len(g.connections)
 }
 
-// clock ticks the sessions whose deadline came. Looking at a deadline costs one atomic read.
+// clock ticks the sessions whose deadline came, and ends the moment for which events are kept. Looking at a deadline costs
+// one atomic read.
 func (g *Gateway) clock(ctx context.Context) {
 	ticker := time.NewTicker(clockEvery)
 	defer ticker.Stop()
