@@ -118,18 +118,20 @@ func (g *group) foldOne(c *claim, in *topology.Record) error {
 	return g.after(c, in.Offset, in.Key, true)
 }
 
-// emit says the outputs, in order, each with its cause.
+// emit says the outputs, in order, each with its cause. Their headers lie in one piece of memory.
 func (g *group) emit(in *topology.Record, out []topology.Output) {
 	cause := topology.Cause{Epoch: g.plan.Epoch, Group: g.machine.Group.Number, Partition: in.Partition, Offset: in.Offset}
+	headers := make([]topology.Header, 0, len(out)*len(outputHeaders))
 	for i, o := range out {
 		cause.Index = uint32(i)
-		g.producer.say(in.Partition, o, headersOf(in, cause))
+		from := len(headers)
+		headers = appendHeaders(headers, in, cause)
+		g.producer.say(in.Partition, o, headers[from:len(headers):len(headers)])
 	}
 	g.metrics.outputs.Add(float64(len(out)))
 }
 
-func headersOf(in *topology.Record, cause topology.Cause) []topology.Header {
-	list := make([]topology.Header, 0, len(outputHeaders))
+func appendHeaders(list []topology.Header, in *topology.Record, cause topology.Cause) []topology.Header {
 	for _, name := range outputHeaders {
 		if name == topology.HeaderCause {
 			list = append(list, topology.Header{Key: name, Value: cause.Pack()})

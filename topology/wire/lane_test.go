@@ -253,7 +253,7 @@ func TestHeadersOfAnOutputAreSortedAndTheirCauseIsNew(t *testing.T) {
 		{Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderCorrelation, Value: []byte{4}},
 	}}
 	cause := topology.Cause{Epoch: 1, Group: 2, Partition: 3, Offset: 4, Index: 5}
-	headers := headersOf(in, cause)
+	headers := appendHeaders(nil, in, cause)
 	require.ElementsMatch(t, []topology.Header{
 		{Key: topology.HeaderCause, Value: cause.Pack()}, {Key: topology.HeaderCorrelation, Value: []byte{4}},
 		{Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderTrace, Value: []byte{3}},
