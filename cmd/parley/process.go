@@ -65,8 +65,8 @@ func newProcess(s Settings, roles []role) (*process, error) {
 // run runs roles until the context ends or one of them fails; a role's failure ends the process, because another one
 // can take over what it owns, and a process that limps cannot be trusted.
 func (p *process) run(ctx context.Context, roles []role) error {
-	collectInPace()
 	g, ctx := errgroup.WithContext(ctx)
+	collectInPace(ctx)
 	ended := make(chan struct{})
 	defer close(ended)
 	go p.endInTime(ctx, ended)

@@ -30,7 +30,11 @@ type memory struct {
 
 // measureIdle opens a house for every round: memory that was taken once is not given back.
 func measureIdle(ctx context.Context, o options) error {
-	o.setup.settings = []string{"profile: true"}
+	if o.profile == "" { // with a folder for profiles every house has it already
+		o.setup.settings = []string{"profile: true"}
+	} else if err := os.MkdirAll(o.profile, 0o755); err != nil {
+		return err
+	}
 	for round := range o.rounds {
 		r, err := idleOnce(ctx, o, round)
 		if err == nil {
