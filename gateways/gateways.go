@@ -80,7 +80,7 @@ type Gateway struct {
 
 // person is a user with connections here.
 type person struct {
-	connections map[*connection]struct{}
+	connections []*connection // nearly always one
 	rate        *rateLimiter
 }
 

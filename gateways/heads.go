@@ -58,7 +58,7 @@ func (g *Gateway) connectionsOf(user string) []*connection {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if p := g.people[user]; p != nil {
-		return slices.Collect(maps.Keys(p.connections))
+		return slices.Clone(p.connections)
 	}
 	return nil
 }

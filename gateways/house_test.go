@@ -269,7 +269,8 @@ func (h *house) subscribed(users ...string) {
 		require.Eventually(h.t, func() bool {
 			h.gate.board.mu.Lock()
 			defer h.gate.board.mu.Unlock()
-			return h.gate.board.confirmed[session.Subscription{Topic: session.InboxEvents, Key: user}]
+			w := h.gate.board.wanted[session.Subscription{Topic: session.InboxEvents, Key: user}]
+			return w != nil && w.confirmed
 		}, patience, time.Millisecond)
 	}
 }

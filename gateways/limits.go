@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,7 +117,8 @@ func (g *Gateway) forget(c *connection) {
 		v.connections--
 	}
 	if p := g.people[c.user]; p != nil {
-		if delete(p.connections, c); len(p.connections) == 0 {
+		p.connections = slices.DeleteFunc(p.connections, func(other *connection) bool { return other == c })
+		if len(p.connections) == 0 {
 			delete(g.people, c.user)
 		}
 	}
@@ -142,13 +144,13 @@ func (g *Gateway) know(c *connection, user string) (*person, bool) {
 	}
 	p := g.people[user]
 	if p == nil {
-		p = &person{connections: map[*connection]struct{}{}, rate: newRate(g.cfg.Limits.FramesPerUser)}
+		p = &person{rate: newRate(g.cfg.Limits.FramesPerUser)}
 		g.people[user] = p
 	}
 	if len(p.connections) >= g.cfg.Limits.ConnectionsPerUser {
 		return p, false
 	}
-	p.connections[c] = struct{}{}
+	p.connections = append(p.connections, c)
 	c.user = user
 	return p, true
 }

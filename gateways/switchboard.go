@@ -31,13 +31,18 @@ type place struct {
 	partition int32
 }
 
+// wish is who wants a key.
+type wish struct {
+	of        []*connection // nearly always one
+	confirmed bool          // by the dispatcher that owns the key
+}
+
 type switchboard struct {
 	gate   *Gateway
 	lately lately
 
 	mu        sync.Mutex
-	wanted    map[session.Subscription]map[*connection]struct{}
-	confirmed map[session.Subscription]bool // once: a second time is a repair
+	wanted    map[session.Subscription]*wish
 	owners    map[place]*link
 	links     map[string]*link
 	returned  map[string]struct{} // people whose subscription was lost and is back
@@ -45,8 +50,8 @@ type switchboard struct {
 }
 
 func newSwitchboard(g *Gateway) *switchboard {
-	return &switchboard{gate: g, wanted: map[session.Subscription]map[*connection]struct{}{}, confirmed: map[session.Subscription]bool{},
-		owners: map[place]*link{}, links: map[string]*link{}, returned: map[string]struct{}{}, wakeHeads: make(chan struct{}, 1)}
+	return &switchboard{gate: g, wanted: map[session.Subscription]*wish{}, owners: map[place]*link{}, links: map[string]*link{},
+		returned: map[string]struct{}{}, wakeHeads: make(chan struct{}, 1)}
 }
 
 func (b *switchboard) placeOf(sub session.Subscription) place {
@@ -100,21 +105,26 @@ func (b *switchboard) change(c *connection, add, remove []session.Subscription) 
 	defer b.mu.Unlock()
 	fresh, gone := map[*link][]*pb.Subscription{}, map[*link][]*pb.Subscription{}
 	for _, sub := range remove {
-		delete(b.wanted[sub], c)
-		if len(b.wanted[sub]) == 0 {
+		w := b.wanted[sub]
+		if w == nil {
+			continue
+		}
+		w.of = slices.DeleteFunc(w.of, func(other *connection) bool { return other == c })
+		if len(w.of) == 0 {
 			delete(b.wanted, sub)
-			delete(b.confirmed, sub)
 			if l := b.owners[b.placeOf(sub)]; l != nil {
 				gone[l] = append(gone[l], &pb.Subscription{Topic: sub.Topic, Key: sub.Key})
 			}
 		}
 	}
 	for _, sub := range add {
-		if b.wanted[sub] == nil {
-			b.wanted[sub] = map[*connection]struct{}{}
+		w := b.wanted[sub]
+		if w == nil {
+			w = new(wish)
+			b.wanted[sub] = w
 		}
-		b.wanted[sub][c] = struct{}{}
-		if b.confirmed[sub] {
+		w.of = append(w.of, c)
+		if w.confirmed {
 			c.push(session.Subscribed{Subscription: sub})
 		} else if l := b.owners[b.placeOf(sub)]; l != nil {
 			fresh[l] = append(fresh[l], &pb.Subscription{Topic: sub.Topic, Key: sub.Key})
@@ -144,9 +154,9 @@ func (b *switchboard) owned(l *link, partitions []*pb.OwnedPartition) {
 		}
 	}
 	var subs []*pb.Subscription
-	for sub := range b.wanted {
+	for sub, w := range b.wanted {
 		if _, ok := fresh[b.placeOf(sub)]; ok {
-			delete(b.confirmed, sub)
+			w.confirmed = false
 			subs = append(subs, &pb.Subscription{Topic: sub.Topic, Key: sub.Key})
 		}
 	}
@@ -172,9 +182,9 @@ func (b *switchboard) disown(which func(place, *link) bool) {
 	if len(gone) == 0 {
 		return
 	}
-	for sub := range b.confirmed {
+	for sub, w := range b.wanted {
 		if _, ok := gone[b.placeOf(sub)]; ok {
-			delete(b.confirmed, sub)
+			w.confirmed = false
 		}
 	}
 }
@@ -185,11 +195,12 @@ func (b *switchboard) subscribed(l *link, subs []*pb.Subscription) {
 	defer b.mu.Unlock()
 	for _, s := range subs {
 		sub := session.Subscription{Topic: s.GetTopic(), Key: s.GetKey()}
-		if len(b.wanted[sub]) == 0 || b.owners[b.placeOf(sub)] != l {
+		w := b.wanted[sub]
+		if w == nil || b.owners[b.placeOf(sub)] != l {
 			continue
 		}
-		b.confirmed[sub] = true
-		for c := range b.wanted[sub] {
+		w.confirmed = true
+		for _, c := range w.of {
 			c.push(session.Subscribed{Subscription: sub})
 		}
 		if sub.Topic == session.InboxEvents {
@@ -238,10 +249,10 @@ func (b *switchboard) records(records []*pb.PushedRecord) {
 	b.mu.Lock()
 	for i := range news {
 		n := &news[i]
-		if wanted := b.wanted[n.sub]; len(wanted) > 0 {
+		if w := b.wanted[n.sub]; w != nil {
 			opened := n.open(b.gate.ring)
 			var in session.Input = n.in // once for all of them
-			for c := range wanted {
+			for _, c := range w.of {
 				deliveries = append(deliveries, delivery{c, in, opened})
 			}
 		}
@@ -321,7 +332,10 @@ func (b *switchboard) read(r *pb.PushedRecord) (n heard, ok bool) {
 func (b *switchboard) listeners(sub session.Subscription) []*connection {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.Collect(maps.Keys(b.wanted[sub]))
+	if w := b.wanted[sub]; w != nil {
+		return slices.Clone(w.of)
+	}
+	return nil
 }
 
 // whisper passes on to the gateways of a person, over the dispatcher of the inbox. It may be lost.

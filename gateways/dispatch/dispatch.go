@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/parley-im/parley/gateways/session"
@@ -46,7 +47,7 @@ type Dispatcher struct {
 
 	mu      sync.RWMutex
 	owned   map[place]struct{}
-	wanted  map[session.Subscription]map[*stream]struct{}
+	wanted  map[session.Subscription][]*stream // by one, nearly always
 	streams map[*stream]struct{}
 	closed  bool
 }
@@ -62,7 +63,7 @@ func New(cfg Config) *Dispatcher {
 		cfg.Log = slog.Default()
 	}
 	return &Dispatcher{cfg: cfg, owned: map[place]struct{}{},
-		wanted: map[session.Subscription]map[*stream]struct{}{}, streams: map[*stream]struct{}{}}
+		wanted: map[session.Subscription][]*stream{}, streams: map[*stream]struct{}{}}
 }
 
 // Own replaces the partitions that are owned, and tells every gateway. Call it before the records of a new partition.
@@ -92,7 +93,7 @@ func (d *Dispatcher) Push(records []*pb.PushedRecord) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	for _, r := range records {
-		for s := range d.wanted[session.Subscription{Topic: r.GetTopic(), Key: r.GetKey()}] {
+		for _, s := range d.wanted[session.Subscription{Topic: r.GetTopic(), Key: r.GetKey()}] {
 			s.putRecord(r)
 		}
 	}
@@ -157,7 +158,7 @@ func (d *Dispatcher) detach(s *stream) {
 	defer d.mu.Unlock()
 	s.end()
 	delete(d.streams, s)
-	for sub := range s.wants {
+	for sub := range d.wanted { // the stream keeps no list of its own: it ends seldom, and would double what a subscription costs
 		d.forget(s, sub)
 	}
 	if s.slow {
@@ -166,11 +167,16 @@ func (d *Dispatcher) detach(s *stream) {
 }
 
 func (d *Dispatcher) forget(s *stream, sub session.Subscription) {
-	delete(s.wants, sub)
-	delete(d.wanted[sub], s)
-	if len(d.wanted[sub]) == 0 {
-		delete(d.wanted, sub)
+	at := slices.Index(d.wanted[sub], s)
+	if at < 0 {
+		return
 	}
+	s.wants--
+	if len(d.wanted[sub]) == 1 {
+		delete(d.wanted, sub)
+		return
+	}
+	d.wanted[sub] = slices.Delete(d.wanted[sub], at, at+1)
 }
 
 // hear takes what the gateway says.
@@ -202,7 +208,7 @@ func (d *Dispatcher) hear(ctx context.Context, s *stream, line Line) error {
 func (d *Dispatcher) subscribe(s *stream, subs []*pb.Subscription) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(subs) > MaxAtOnce || len(s.wants)+len(subs) > MaxSubscriptions {
+	if len(subs) > MaxAtOnce || s.wants+len(subs) > MaxSubscriptions {
 		return fmt.Errorf("dispatch: more than %d subscriptions at once or %d in all", MaxAtOnce, MaxSubscriptions)
 	}
 	confirmed := new(pb.Subscribed)
@@ -211,11 +217,10 @@ func (d *Dispatcher) subscribe(s *stream, subs []*pb.Subscription) error {
 		if _, ok := d.owned[place{key.Topic, d.cfg.Partition(key.Key)}]; !ok {
 			continue // the owner will announce itself, and the gateway asks there
 		}
-		if d.wanted[key] == nil {
-			d.wanted[key] = make(map[*stream]struct{})
+		if !slices.Contains(d.wanted[key], s) {
+			d.wanted[key] = append(d.wanted[key], s)
+			s.wants++
 		}
-		d.wanted[key][s] = struct{}{}
-		s.wants[key] = struct{}{}
 		confirmed.Subscriptions = append(confirmed.Subscriptions, sub)
 	}
 	if len(confirmed.Subscriptions) > 0 {
@@ -243,7 +248,7 @@ func (d *Dispatcher) whisper(w *pb.Whisper) {
 	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	for s := range d.wanted[session.Subscription{Topic: session.InboxEvents, Key: w.GetUser()}] {
+	for _, s := range d.wanted[session.Subscription{Topic: session.InboxEvents, Key: w.GetUser()}] {
 		s.putWhisper(w)
 	}
 }

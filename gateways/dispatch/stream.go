@@ -6,15 +6,13 @@ import (
 	"context"
 	"sync"
 
-	"github.com/parley-im/parley/gateways/session"
-
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // stream is one gateway. gateway and wants belong to the dispatcher's lock.
 type stream struct {
 	gateway string
-	wants   map[session.Subscription]struct{}
+	wants   int // subscriptions
 
 	mu       sync.Mutex
 	queue    []*pb.DispatcherSaid
@@ -28,7 +26,7 @@ type stream struct {
 }
 
 func newStream() *stream {
-	return &stream{wants: map[session.Subscription]struct{}{}, ready: make(chan struct{}, 1), cut: make(chan struct{})}
+	return &stream{ready: make(chan struct{}, 1), cut: make(chan struct{})}
 }
 
 // put lets a message wait; size is about its bytes.

@@ -33,7 +33,7 @@ func (s *Session) hello(now int64, frame *pb.ClientFrame) {
 	s.user, s.device, s.expiresMS = user, hello.GetDeviceId(), expiresMS
 	s.phase, s.helloRe, s.waitMS = greeting, id, now+SubscribeMS
 	if !s.cfg.Quiet || s.cfg.FromHead {
-		s.hold(s.inbox())
+		s.hears, s.out.Subscribe = true, append(s.out.Subscribe, s.inbox())
 	}
 	if cursor := hello.GetCursor(); cursor != nil {
 		s.feed.start(cursor)

@@ -48,6 +48,7 @@ type Session struct {
 	beganMS      int64
 	expiresMS    int64 // of the token
 	spokeMS      int64 // last frame to the client
+	hears        bool  // its inbox is subscribed
 	garbled      int   // frames that could not be read
 	drainAfterMS uint32
 	drainUntilMS int64
@@ -62,7 +63,7 @@ type Session struct {
 	feed    feed
 	seen    map[string]*sight
 	watched map[string]*watching
-	holds   map[Subscription]int
+	holds   map[Subscription]int // for what is watched
 	typing  map[string]*typist
 	renewMS int64 // presence
 }
@@ -275,6 +276,9 @@ func (s *Session) end(now int64, why Reason, detail string) {
 	if s.renewMS != 0 {
 		s.setPresence(0)
 	}
+	if s.hears {
+		s.out.Unsubscribe = append(s.out.Unsubscribe, s.inbox())
+	}
 	for sub := range s.holds {
 		s.out.Unsubscribe = append(s.out.Unsubscribe, sub)
 	}
@@ -294,7 +298,7 @@ func (s *Session) say(frame *pb.ServerFrame) {
 	s.out.Frames = append(s.out.Frames, frame)
 }
 
-// hold subscribes, once for all who want it.
+// hold subscribes, once for all watched conversations that want it.
 func (s *Session) hold(sub Subscription) {
 	if s.holds == nil {
 		s.holds = make(map[Subscription]int)
