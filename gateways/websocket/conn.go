@@ -18,14 +18,12 @@ import (
 
 // conn implements session.Carrier. Frames may be said before the socket is there.
 type conn struct {
-	cfg    Config
-	format session.Format
-	socket *websocket.Conn // reads, and nothing else
-	net    net.Conn
-	raw    syscall.RawConn // of net; nil = it has none, and every write gets a goroutine
-	line   session.Line
-
-	extended time.Time // the deadline of reading; the reader's
+	cfg     *Config
+	format  session.Format
+	net     net.Conn        // nil = not there yet
+	raw     syscall.RawConn // of net, if it has one
+	line    session.Line
+	reading reading
 
 	mu      sync.Mutex
 	waiting *buffer
@@ -46,32 +44,17 @@ type ending struct {
 	said   bool // it is in the buffer
 }
 
-func newConn(cfg Config, format session.Format) *conn {
-	return &conn{cfg: cfg, format: format, pinged: time.Now()}
+func newConn(cfg *Config, format session.Format) *conn {
+	return &conn{cfg: cfg, format: format, pinged: time.Now(), reading: reading{limit: session.MaxHello}}
 }
 
 // start begins to read. What was said meanwhile is written now.
-func (c *conn) start(socket *websocket.Conn, line session.Line) {
-	socket.SetPongHandler(func(string) error { c.heard(); return nil })
-	socket.SetPingHandler(func(data string) error { c.pong(data); return nil })
-	socket.SetCloseHandler(func(code int, _ string) error { c.end(code, ""); return nil })
+func (c *conn) start(socket net.Conn, line session.Line) {
 	c.mu.Lock()
-	c.socket, c.net, c.line = socket, socket.NetConn(), line
-	if direct, ok := c.net.(syscall.Conn); ok {
-		c.raw, _ = direct.SyscallConn() // without it every write gets a goroutine
-	}
-	c.heard()
+	c.net, c.raw, c.line = socket, direct(socket), line
 	c.flush()
 	c.mu.Unlock()
 	go c.read()
-}
-
-// heard gives the client more time, unless it was told to go. Only the reader calls it, once it runs.
-func (c *conn) heard() {
-	if now := time.Now(); now.Sub(c.extended) >= extendEvery && !c.leaving.Load() {
-		c.extended = now
-		_ = c.net.SetReadDeadline(now.Add(silentFor)) // it fails when the socket is closed, and then reading does too
-	}
 }
 
 // Say lets frames wait and writes them, or cuts a client for which too much waits.
@@ -128,14 +111,13 @@ func (c *conn) endLocked(code int, detail string) {
 }
 
 // pong answers a ping, unless it would wait: a client that does not take what it is sent needs no answer to its ping.
-func (c *conn) pong(data string) {
-	c.heard()
+func (c *conn) pong(data []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.writing || c.dead || c.closing != nil {
 		return
 	}
-	c.control(websocket.PongMessage, []byte(data))
+	c.control(websocket.PongMessage, data)
 	c.flush()
 }
 
@@ -158,7 +140,7 @@ func (c *conn) gone() {
 	c.bury()
 	c.mu.Unlock()
 	c.line.Gone()
-	c.socket.Close()
+	c.net.Close()
 }
 
 // bury ends everything that waits.

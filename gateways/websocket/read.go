@@ -1,10 +1,12 @@
-// Reading: frame after frame, each in borrowed memory.
+// Reading: frame after frame out of borrowed memory. Who says nothing for a moment has no memory and a goroutine whose stack
+// is small: what frames set off makes stacks deep, and a deep one stays for as long as its goroutine does.
 
 package websocket
 
 import (
 	"errors"
 	"io"
+	"os"
 	"strconv"
 	"time"
 
@@ -15,35 +17,133 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-var errLarge = errors.New("websocket: the frame is too large")
+// reading is what the one goroutine that reads keeps between frames, and between its lives.
+type reading struct {
+	limit   int     // bytes of a message
+	kind    int     // of the message that has begun
+	message *buffer // the frames of it that came; nil = none has begun
+	first   [1]byte // what a silent client said at last
+}
 
-// read takes frames one after another; the next is read when the last was taken, so a flood waits in the client.
-func (c *conn) read() {
-	defer c.gone()
-	limit := session.MaxHello // of somebody whom nobody knows yet
-	for {
-		kind, r, err := c.socket.NextReader()
-		if err != nil {
+// read takes what comes, the next when the last was taken, so that a flood waits in the client.
+func (c *conn) read(said ...byte) {
+	in := borrow()
+	in.bytes = append(in.bytes, said...)
+	began := len(said) > 0
+	for c.expect(began); ; {
+		err := in.more(c.net)
+		if errors.Is(err, os.ErrDeadlineExceeded) && !began && c.raw != nil && !c.leaving.Load() {
+			in.giveBack()
+			go c.wait()
 			return
 		}
-		message := borrow()
-		if err = message.fill(r, limit); err == nil {
-			limit = session.MaxFrame
-			c.heard()
-			c.take(kind, message.bytes)
-		}
-		message.giveBack()
-		if errors.Is(err, errLarge) {
-			c.tooLarge(r)
+		taken := 0
+		if err == nil {
+			taken, err = c.takeAll(in)
 		}
 		if err != nil {
+			in.giveBack()
+			c.stop(err)
 			return
+		}
+		if begins := len(in.bytes) > 0 || c.reading.message != nil; taken > 0 || begins != began {
+			began = begins
+			c.expect(began)
 		}
 	}
 }
 
-// take decodes a frame, which keeps none of the bytes, and gives it to the session.
-func (c *conn) take(kind int, message []byte) {
+// wait waits for a silent client. Nothing deep is called here.
+func (c *conn) wait() {
+	c.within(silentFor - lingers)
+	if n, err := await(c.raw, c.reading.first[:]); n == 0 || err != nil {
+		c.gone()
+		return
+	}
+	go c.read(c.reading.first[0])
+}
+
+// expect gives the client time for its next frame: the reader alone waits for a moment only, unless something has begun.
+func (c *conn) expect(began bool) {
+	if began || c.raw == nil {
+		c.within(silentFor)
+	} else {
+		c.within(lingers)
+	}
+}
+
+// within gives the client time, unless it was told to go. A deadline fails when the socket is closed, and then reading does too.
+func (c *conn) within(d time.Duration) {
+	_ = c.net.SetReadDeadline(time.Now().Add(d))
+	if c.leaving.Load() { // perhaps since just now
+		_ = c.net.SetReadDeadline(time.Now().Add(closeWithin))
+	}
+}
+
+// more reads what there is.
+func (b *buffer) more(from io.Reader) error {
+	if len(b.bytes) == cap(b.bytes) {
+		b.bytes = append(b.bytes, 0)[:len(b.bytes)]
+	}
+	n, err := from.Read(b.bytes[len(b.bytes):cap(b.bytes)])
+	b.bytes = b.bytes[:len(b.bytes)+n]
+	return err
+}
+
+// takeAll takes the frames that came whole, and keeps the beginning of the next.
+func (c *conn) takeAll(in *buffer) (taken int, err error) {
+	rest := in.bytes
+	for size := 1; err == nil && size > 0; {
+		var f frame
+		if f, size, err = cut(rest, c.reading.limit); err == nil && size > 0 {
+			err = c.take(f)
+			rest = rest[size:]
+			taken++
+		}
+	}
+	in.bytes = in.bytes[:copy(in.bytes, rest)]
+	return taken, err
+}
+
+// take takes a frame, of which it keeps none of the bytes.
+func (c *conn) take(f frame) error {
+	r := &c.reading
+	switch {
+	case f.kind == websocket.CloseMessage:
+		code, err := closeCode(f.payload)
+		if err != nil {
+			return err
+		}
+		c.end(code, "")
+		return io.EOF
+	case f.kind == websocket.PingMessage:
+		c.pong(f.payload)
+		return nil
+	case f.kind == websocket.PongMessage:
+		return nil
+	case f.control(), f.kind > websocket.BinaryMessage, (f.kind == continuation) != (r.message != nil):
+		return errMisframe
+	case f.final && r.message == nil:
+		c.hear(f.kind, f.payload)
+		return nil
+	case r.message == nil:
+		r.kind, r.message = f.kind, borrow()
+	}
+	if len(r.message.bytes)+len(f.payload) > r.limit {
+		return errLarge
+	}
+	r.message.bytes = append(r.message.bytes, f.payload...)
+	if f.final {
+		c.hear(r.kind, r.message.bytes)
+		r.message.giveBack()
+		r.message = nil
+	}
+	return nil
+}
+
+// hear decodes a message and gives it to the session.
+func (c *conn) hear(kind int, message []byte) {
+	c.reading.limit = session.MaxFrame
 	want := websocket.TextMessage
 	if c.format == session.Protobuf {
 		want = websocket.BinaryMessage
@@ -60,31 +160,19 @@ func (c *conn) take(kind int, message []byte) {
 	c.line.Said(frame)
 }
 
-// fill reads one message.
-func (b *buffer) fill(r io.Reader, limit int) error {
-	for {
-		if len(b.bytes) == cap(b.bytes) {
-			b.bytes = append(b.bytes, 0)[:len(b.bytes)]
-		}
-		n, err := r.Read(b.bytes[len(b.bytes):cap(b.bytes)])
-		b.bytes = b.bytes[:len(b.bytes)+n]
-		switch {
-		case len(b.bytes) > limit:
-			return errLarge
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
-		}
-	}
-}
-
-// tooLarge throws the rest of a frame away for a moment, so that the client can finish its write and hear why: closing
+// stop ends reading. Who spoke too much or wrongly is told why, and what it still says is thrown away for a moment: closing
 // with unread bytes would destroy the close frame on its way.
-func (c *conn) tooLarge(rest io.Reader) {
+func (c *conn) stop(err error) {
+	defer c.gone()
+	code, why := websocket.CloseProtocolError, "that is no frame of a client"
+	switch {
+	case errors.Is(err, errLarge):
+		code, why = CodeTooLarge, "a frame may have "+strconv.Itoa(session.MaxFrame)+" bytes, hello "+strconv.Itoa(session.MaxHello)
+	case !errors.Is(err, errMisframe):
+		return
+	}
 	c.leaving.Store(true)
 	_ = c.net.SetReadDeadline(time.Now().Add(closeWithin))
-	_, _ = io.CopyN(io.Discard, rest, lingerBytes)
-	c.end(CodeTooLarge, "a frame may have "+strconv.Itoa(session.MaxFrame)+" bytes, hello "+strconv.Itoa(session.MaxHello))
-	_, _, _ = c.socket.NextReader() // the client's answer, or the deadline
+	c.end(code, why)
+	_, _ = io.CopyN(io.Discard, c.net, lingerBytes)
 }

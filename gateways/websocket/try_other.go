@@ -1,9 +1,16 @@
 //go:build !unix
 
-// Elsewhere every write gets a goroutine that waits for it.
+// Elsewhere every read and write gets a goroutine that waits for it.
 
 package websocket
 
-import "syscall"
+import (
+	"net"
+	"syscall"
+)
+
+func direct(net.Conn) syscall.RawConn { return nil }
 
 func try(syscall.RawConn, *buffer) int { return 0 }
+
+func await(syscall.RawConn, []byte) (int, error) { return 0, nil }

@@ -1,13 +1,24 @@
 //go:build unix
 
-// One attempt to write, as POSIX has it: a socket that takes nothing now says so at once.
+// Single attempts to read and to write, as POSIX has them: a socket that has or takes nothing now says so at once.
 
 package websocket
 
 import (
 	"errors"
+	"net"
 	"syscall"
 )
+
+// direct is a socket as the kernel knows it; nil = it is none, and every read and write gets a goroutine that waits.
+func direct(socket net.Conn) syscall.RawConn {
+	if has, ok := socket.(syscall.Conn); ok {
+		if raw, err := has.SyscallConn(); err == nil {
+			return raw
+		}
+	}
+	return nil
+}
 
 // try writes as much as the kernel takes now. Whatever is wrong shows in the write that comes for the rest.
 func try(raw syscall.RawConn, b *buffer) (written int) {
@@ -33,4 +44,17 @@ func (b *buffer) write(fd uintptr) bool {
 		b.written = max(n, 0)
 		return true
 	}
+}
+
+// await waits for as much as fits, with nothing else in its hands; 0 = the other end is closed.
+func await(raw syscall.RawConn, into []byte) (n int, err error) {
+	failed := raw.Read(func(fd uintptr) bool {
+		for {
+			n, err = syscall.Read(int(fd), into)
+			if !errors.Is(err, syscall.EINTR) {
+				return !errors.Is(err, syscall.EAGAIN)
+			}
+		}
+	})
+	return n, errors.Join(err, failed)
 }

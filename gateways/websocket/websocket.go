@@ -1,7 +1,7 @@
 // Package websocket carries sessions over WebSocket: subprotocols parley.v1.json and parley.v1.proto, one frame a message.
 //
-// A connection costs one small goroutine while it is idle: the reader, in a goroutine of its own so that the handler's
-// memory is given back. What is said is written at once by whoever says it; a writer exists only while the kernel takes no
+// The handshake is gorilla's, everything behind it is here. A connection costs one small goroutine and no buffer while it is
+// idle: see read.go. What is said is written at once by whoever says it; a writer exists only while the kernel takes no
 // more. Nobody ever waits for a slow client: what waits for it is bounded, and when that is full it is cut with a code that
 // tells it to come back and repair.
 package websocket
@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -43,10 +42,10 @@ const (
 
 // Limits of a connection.
 const (
-	bufferSize    = 256              // bytes; the read buffer stays for the life of a connection, and longer frames pass it by
 	upgradeWithin = 5 * time.Second  // for the handshake
 	writeWithin   = 10 * time.Second // for a piece of what waits to be taken by the kernel
 	closeWithin   = time.Second      // for the close frame, and for what is still waiting
+	lingers       = 2 * time.Second  // for which a reader keeps its memory when nothing comes
 	silentFor     = 75 * time.Second // a client of which nothing is heard for so long is gone
 	extendEvery   = time.Second      // between two times that a client gets more of it
 	pingEvery     = 20 * time.Second // between pings; they ride behind other frames
@@ -81,9 +80,6 @@ func New(cfg Config) http.Handler {
 	h := &handler{cfg: cfg}
 	h.upgrader = websocket.Upgrader{
 		HandshakeTimeout: upgradeWithin,
-		ReadBufferSize:   bufferSize,
-		WriteBufferSize:  bufferSize,
-		WriteBufferPool:  new(sync.Pool),
 		Subprotocols:     []string{SubprotocolJSON, SubprotocolProto},
 		CheckOrigin:      h.originAllowed,
 	}
@@ -106,7 +102,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "offer the subprotocol "+SubprotocolJSON+" or "+SubprotocolProto, http.StatusBadRequest)
 		return
 	}
-	c := newConn(h.cfg, format)
+	c := newConn(&h.cfg, format)
 	line, err := h.cfg.Door.Enter(c, session.Caller{Address: h.cfg.Address(r)})
 	if err != nil {
 		var full *session.Full
@@ -121,7 +117,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		line.Gone()
 		return
 	}
-	c.start(socket, line)
+	c.start(socket.NetConn(), line) // who shook hands is needed no longer: the library's buffers would be the largest part of an idle connection
 }
 
 // formatOf takes the first subprotocol that is known.

@@ -4,7 +4,6 @@
 package websocket
 
 import (
-	"encoding/binary"
 	"sync"
 	"time"
 
@@ -60,22 +59,12 @@ func (c *conn) add(frame *pb.ServerFrame) error {
 // control lets a control frame wait.
 func (c *conn) control(kind int, data []byte) { c.frame(kind, data) }
 
-// frame lets one WebSocket frame wait, whole and unmasked, as servers send them (RFC 6455, 5.2).
+// frame lets one frame wait.
 func (c *conn) frame(kind int, payload []byte) {
 	if c.waiting == nil {
 		c.waiting = borrow()
 	}
-	const final, len16, len64 = 0x80, 126, 127
-	to := append(c.waiting.bytes, final|byte(kind))
-	switch n := len(payload); {
-	case n < len16:
-		to = append(to, byte(n))
-	case n < 1<<16:
-		to = binary.BigEndian.AppendUint16(append(to, len16), uint16(n))
-	default:
-		to = binary.BigEndian.AppendUint64(append(to, len64), uint64(n))
-	}
-	c.waiting.bytes = append(to, payload...)
+	c.waiting.bytes = appendFrame(c.waiting.bytes, kind, payload)
 }
 
 // forget throws away what waits.
@@ -88,7 +77,7 @@ func (c *conn) forget() {
 
 // flush writes what waits, without ever waiting for the kernel.
 func (c *conn) flush() {
-	if c.socket == nil || c.writing || c.dead {
+	if c.net == nil || c.writing || c.dead {
 		return
 	}
 	c.sayClose()
@@ -133,7 +122,7 @@ func (c *conn) write(batch *buffer, from int) {
 		if err != nil {
 			c.bury()
 			c.mu.Unlock()
-			c.socket.Close() // the reader notices
+			c.net.Close() // the reader notices
 			return
 		}
 		c.writing = false
