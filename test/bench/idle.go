@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	idleSettle = 5 * time.Second // for answers and presence before garbage is collected, for the scavenger behind it
+	idleSettle = 17 * time.Second // for answers and presence, and then for the process to find, by its own looks every five seconds, that it rests
 	kibibyte   = 1024.0
 )
 
 // memory of a process, in bytes.
 type memory struct {
 	live     float64 // heap and stacks in use, garbage collected before
-	resident float64 // what the kernel counts
+	resident float64 // what the kernel counts; the process itself gave back what it did
 }
 
 // measureIdle opens a house for every round: memory that was taken once is not given back.
@@ -63,7 +63,10 @@ func idleOnce(ctx context.Context, o options, round int) (r imload.Result, err e
 	if err := h.again(ctx, "gateway", o.parts); err != nil { // memory in which accounts were made would be used again, and not be seen
 		return r, err
 	}
-	before, err := h.memory("gateway", "")
+	before, err := h.memory("gateway", "") // its garbage is collected now, ...
+	if err == nil {
+		before, err = h.memory("gateway", "") // ... so that less is taken from what is resident behind
+	}
 	if err != nil {
 		return r, err
 	}
@@ -97,10 +100,11 @@ func idleOnce(ctx context.Context, o options, round int) (r imload.Result, err e
 	return r, nil
 }
 
-// memory lets a process collect its garbage, keeps the profile of what is alive in a file if one is named, and reads both
-// figures.
+// memory reads what is resident of a process that was left alone, then lets it collect its garbage for what is alive, of which
+// a profile is kept in a file if one is named.
 func (h *house) memory(name, heap string) (m memory, err error) {
 	time.Sleep(idleSettle)
+	m.resident = float64(resident(h.pids[name]))
 	profile, err := get("http://" + h.admins[name] + "/debug/pprof/heap?gc=1")
 	if err == nil && heap != "" {
 		err = os.WriteFile(heap, profile, 0o644)
@@ -122,8 +126,6 @@ func (h *house) memory(name, heap string) (m memory, err error) {
 			m.live += f
 		}
 	}
-	time.Sleep(idleSettle)
-	m.resident = float64(resident(h.pids[name]))
 	return m, nil
 }
 
