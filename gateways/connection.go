@@ -26,7 +26,7 @@ type connection struct {
 	gate     *Gateway
 	carrier  session.Carrier
 	address  string
-	rate     *rateLimiter
+	rate     bucket       // the reader's
 	deadline atomic.Int64 // of the session; milliseconds since 1970
 
 	user   string  // under the gateway's lock
@@ -44,7 +44,7 @@ type connection struct {
 
 // Enter lets a carrier in.
 func (g *Gateway) Enter(carrier session.Carrier, who session.Caller) (session.Line, error) {
-	c := &connection{gate: g, carrier: carrier, address: who.Address, rate: newRate(g.cfg.Limits.FramesPerConnection)}
+	c := &connection{gate: g, carrier: carrier, address: who.Address}
 	now := time.Now().UnixMilli()
 	c.session = session.New(session.Config{
 		ID: uuid.Must(uuid.NewV7()).String(), Verify: g.cfg.Verifier.Verify, Quiet: who.Quiet, FromHead: who.FromHead,
@@ -83,10 +83,12 @@ func (c *connection) Said(frame *pb.ClientFrame) {
 
 // overRate says whether a frame came too soon.
 func (c *connection) overRate(frame *pb.ClientFrame) *session.Throttled {
-	now := time.Now()
-	allowed := c.rate.AllowN(now, 1)
-	if allowed && c.person != nil {
-		allowed = c.person.rate.AllowN(now, 1)
+	now, limits := time.Now().UnixMilli(), &c.gate.cfg.Limits
+	allowed := c.rate.take(now, limits.FramesPerConnection)
+	if p := c.person; allowed && p != nil {
+		p.mu.Lock()
+		allowed = p.rate.take(now, limits.FramesPerUser)
+		p.mu.Unlock()
 	}
 	if allowed {
 		return nil

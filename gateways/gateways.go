@@ -81,7 +81,9 @@ type Gateway struct {
 // person is a user with connections here.
 type person struct {
 	connections []*connection // nearly always one
-	rate        *rateLimiter
+
+	mu   sync.Mutex
+	rate bucket // of all connections together
 }
 
 // New makes a gateway. Run must run for pushes, ticks and heads.

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/parley-im/parley/gateways/session"
 )
 
@@ -68,16 +66,37 @@ func (l Limits) OrDefaults() Limits {
 	return l
 }
 
-type rateLimiter = rate.Limiter
+// bucket bounds a rate in two words, because every idle connection has one. A new one is full. It belongs to whoever locks it.
+type bucket struct {
+	taken  float64 // and not grown back yet
+	lastMS int64
+}
 
-func newRate(perSecond float64) *rateLimiter {
-	return rate.NewLimiter(rate.Limit(perSecond), int(perSecond*burstSeconds)+1)
+// take takes one, if there is one: of a burst of four seconds, and one more, so that a low rate is not none.
+func (b *bucket) take(nowMS int64, perSecond float64) bool {
+	if b.grow(nowMS, perSecond); b.taken > perSecond*burstSeconds {
+		return false
+	}
+	b.taken++
+	return true
+}
+
+// full says that nothing is missing.
+func (b *bucket) full(nowMS int64, perSecond float64) bool {
+	b.grow(nowMS, perSecond)
+	return b.taken == 0
+}
+
+// grow gives back what came since; a clock that was set back gives nothing.
+func (b *bucket) grow(nowMS int64, perSecond float64) {
+	b.taken = max(0, b.taken-float64(max(0, nowMS-b.lastMS))/1000*perSecond)
+	b.lastMS = nowMS
 }
 
 // visitor is an address with connections here, or with some a moment ago.
 type visitor struct {
 	connections int
-	rate        *rateLimiter
+	rate        bucket
 }
 
 // admit counts a connection in, or says why not.
@@ -92,10 +111,10 @@ func (g *Gateway) admit(c *connection) error {
 	}
 	v := g.addresses[c.address]
 	if v == nil {
-		v = &visitor{rate: newRate(g.cfg.Limits.EntersPerAddress)}
+		v = new(visitor)
 		g.addresses[c.address] = v
 	}
-	if v.connections >= g.cfg.Limits.ConnectionsPerAddress || !v.rate.Allow() {
+	if v.connections >= g.cfg.Limits.ConnectionsPerAddress || !v.rate.take(time.Now().UnixMilli(), g.cfg.Limits.EntersPerAddress) {
 		return &session.Full{Why: "too many connections of this address", RetryAfterMS: retryMS}
 	}
 	v.connections++
@@ -129,7 +148,7 @@ func (g *Gateway) sweep() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for address, v := range g.addresses {
-		if v.connections == 0 && v.rate.Tokens() >= float64(v.rate.Burst()) {
+		if v.connections == 0 && v.rate.full(time.Now().UnixMilli(), g.cfg.Limits.EntersPerAddress) {
 			delete(g.addresses, address)
 		}
 	}
@@ -144,7 +163,7 @@ func (g *Gateway) know(c *connection, user string) (*person, bool) {
 	}
 	p := g.people[user]
 	if p == nil {
-		p = &person{rate: newRate(g.cfg.Limits.FramesPerUser)}
+		p = new(person)
 		g.people[user] = p
 	}
 	if len(p.connections) >= g.cfg.Limits.ConnectionsPerUser {

@@ -22,7 +22,8 @@ type reading struct {
 	limit   int     // bytes of a message
 	kind    int     // of the message that has begun
 	message *buffer // the frames of it that came; nil = none has begun
-	first   [1]byte // what a silent client said at last
+	first   [1]byte // what a silent client said at last, ...
+	said    bool    // ... if it said something
 }
 
 // read takes what comes, the next when the last was taken, so that a flood waits in the client.
@@ -56,7 +57,7 @@ func (c *conn) read(said ...byte) {
 // wait waits for a silent client. Nothing deep is called here.
 func (c *conn) wait() {
 	c.within(silentFor - lingers)
-	if n, err := await(c.raw, c.reading.first[:]); n == 0 || err != nil {
+	if err := c.raw.Read(c.listen); err != nil || !c.reading.said {
 		c.gone()
 		return
 	}

@@ -13,4 +13,4 @@ func direct(net.Conn) syscall.RawConn { return nil }
 
 func try(syscall.RawConn, *buffer) int { return 0 }
 
-func await(syscall.RawConn, []byte) (int, error) { return 0, nil }
+func (c *conn) listen(uintptr) bool { return true }

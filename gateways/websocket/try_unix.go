@@ -46,15 +46,14 @@ func (b *buffer) write(fd uintptr) bool {
 	}
 }
 
-// await waits for as much as fits, with nothing else in its hands; 0 = the other end is closed.
-func await(raw syscall.RawConn, into []byte) (n int, err error) {
-	failed := raw.Read(func(fd uintptr) bool {
-		for {
-			n, err = syscall.Read(int(fd), into)
-			if !errors.Is(err, syscall.EINTR) {
-				return !errors.Is(err, syscall.EAGAIN)
-			}
+// listen hears the first byte that a silent client says, or that it is gone; false = neither yet.
+func (c *conn) listen(fd uintptr) bool {
+	for {
+		n, err := syscall.Read(int(fd), c.reading.first[:])
+		if errors.Is(err, syscall.EINTR) {
+			continue
 		}
-	})
-	return n, errors.Join(err, failed)
+		c.reading.said = n > 0
+		return !errors.Is(err, syscall.EAGAIN)
+	}
 }

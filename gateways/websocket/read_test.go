@@ -1,0 +1,148 @@
+// What a client may say, whole and in pieces, and who waits for a silent one.
+
+package websocket
+
+import (
+	"encoding/binary"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/parley-im/parley/gateways/session"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// masked is a frame as a client says it.
+func masked(first byte, payload string) []byte {
+	whole := appendFrame(nil, 0, []byte(payload))
+	head := len(whole) - len(payload)
+	whole[0], whole[1] = first, whole[1]|maskBit
+	key := []byte{0x12, 0x34, 0x56, 0x78}
+	out := append(append([]byte{}, whole[:head]...), key...)
+	for i, b := range []byte(payload) {
+		out = append(out, b^key[i%len(key)])
+	}
+	return out
+}
+
+// listener is a line that keeps what it hears.
+type listener struct{ heard []uint64 }
+
+func (l *listener) Said(frame *pb.ClientFrame) { l.heard = append(l.heard, frame.GetId()) }
+func (l *listener) Garbled(session.Garbled)    { l.heard = append(l.heard, 0) }
+func (l *listener) Gone()                      {}
+
+// listening is a connection whose other end reads nothing of what is said to it.
+func listening(t *testing.T) (*conn, *listener) {
+	t.Helper()
+	here, there := net.Pipe()
+	t.Cleanup(func() { here.Close(); there.Close() })
+	c, l := newConn(&Config{}, session.JSON), new(listener)
+	c.net, c.line, c.writing = here, l, true // so nothing is written
+	return c, l
+}
+
+func TestMessagesAreHeardHoweverTheyAreCut(t *testing.T) {
+	const text, more, last = websocket.TextMessage, continuation, finalBit
+	var said []byte
+	for _, f := range [][]byte{
+		masked(last|text, `{"id":1,"ping":{}}`),
+		masked(text, `{"id":2,`), masked(last|websocket.PingMessage, "there?"), masked(more, `"ping"`), masked(last|more, `:{}}`),
+		masked(last|text, `{"id":3,"ping":{}}`+strings.Repeat(" ", 200)),
+		masked(last|text, ``),
+		masked(last|websocket.PongMessage, ""),
+		masked(last|text, `{"id":4,"ping":{}}`+strings.Repeat(" ", 10_000)),
+	} {
+		said = append(said, f...)
+	}
+	for _, step := range []int{1, 2, 3, 7, 100, 1_000, len(said)} {
+		c, l := listening(t)
+		in := borrow()
+		for rest := said; len(rest) > 0; rest = rest[min(step, len(rest)):] {
+			in.bytes = append(in.bytes, rest[:min(step, len(rest))]...)
+			_, err := c.takeAll(in)
+			require.NoError(t, err)
+		}
+		require.Equal(t, []uint64{1, 2, 3, 0, 4}, l.heard, "%d bytes at a time", step)
+		require.Empty(t, in.bytes)
+		require.Nil(t, c.reading.message)
+	}
+}
+
+func TestWhatIsNoFrameEndsTheConnection(t *testing.T) {
+	const text, more, last, ping = websocket.TextMessage, continuation, finalBit, websocket.PingMessage
+	long := binary.BigEndian.AppendUint64([]byte{last | text, maskBit | len64}, 1<<63)
+	for what, c := range map[string]struct {
+		said []byte
+		err  error
+	}{
+		"not masked":                  {appendFrame(nil, text, []byte("{}")), errMisframe},
+		"compressed":                  {masked(last|0x40|text, "{}"), errMisframe},
+		"a kind that nobody knows":    {masked(last|3, "{}"), errMisframe},
+		"a control that nobody knows": {masked(last|0x0b, ""), errMisframe},
+		"a ping in pieces":            {masked(ping, "a"), errMisframe},
+		"a long ping":                 {masked(last|ping, strings.Repeat("x", controlMost+1)), errMisframe},
+		"the end of nothing":          {masked(last|more, "{}"), errMisframe},
+		"a message within another":    {append(masked(text, "{"), masked(last|text, "{}")...), errMisframe},
+		"half a close code":           {masked(last|websocket.CloseMessage, "x"), errMisframe},
+		"a close code of nobody":      {masked(last|websocket.CloseMessage, "\x03\xed"), errMisframe},
+		"a goodbye":                   {masked(last|websocket.CloseMessage, "\x03\xe8bye"), io.EOF},
+		"a length beyond every limit": {long, errLarge},
+		"a large hello":               {masked(last|text, strings.Repeat("x", session.MaxHello+1)), errLarge},
+		"large in pieces":             {append(masked(text, strings.Repeat("x", session.MaxHello)), masked(more, "x")...), errLarge},
+	} {
+		conn, _ := listening(t)
+		_, err := conn.takeAll(&buffer{c.said})
+		require.ErrorIs(t, err, c.err, what)
+	}
+}
+
+// waits says how many silent clients are waited for with nothing but a small goroutine.
+func waits() int {
+	stacks := make([]byte, 1<<20)
+	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "websocket.(*conn).wait(")
+}
+
+func TestASilentClientIsWaitedForByLittle(t *testing.T) {
+	h := newHall(t)
+	silent := func(n int) {
+		t.Helper()
+		require.Eventually(t, func() bool { return waits() == n }, patience, 10*time.Millisecond)
+	}
+	socket := h.dial(SubprotocolJSON)
+	write(t, socket, helloJSON)
+	read(t, socket)
+	silent(1)
+	write(t, socket, `{"id":2,"ping":{}}`)
+	require.NotNil(t, read(t, socket).GetPong())
+	require.Zero(t, waits(), "whoever speaks is read from")
+
+	frame := masked(finalBit|websocket.TextMessage, `{"id":3,"ping":{}}`)
+	silent(1)
+	_, err := socket.NetConn().Write(frame[:9])
+	require.NoError(t, err)
+	silent(0)
+	require.Never(t, func() bool { return waits() > 0 }, lingers+lingers/2, 100*time.Millisecond, "a frame has begun")
+	_, err = socket.NetConn().Write(frame[9:])
+	require.NoError(t, err)
+	require.EqualValues(t, 3, read(t, socket).Re)
+
+	silent(1)
+	h.last().step(session.Drain{ReconnectAfterMS: 700})
+	require.NotNil(t, read(t, socket).GetGoodbye())
+	require.Equal(t, CodeRestarting, closed(t, socket))
+
+	socket = h.dial(SubprotocolJSON)
+	write(t, socket, helloJSON)
+	read(t, socket)
+	silent(1)
+	require.NoError(t, socket.Close())
+	require.Eventually(t, func() bool { l := h.last(); l.mu.Lock(); defer l.mu.Unlock(); return l.gone }, patience, time.Millisecond)
+}
