@@ -183,3 +183,30 @@ func TestTooManySubscriptionsAtOnceEndTheStream(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { gateways, subs := d.Count(); return gateways == 0 && subs == 0 }, patience, time.Millisecond)
 }
+
+// A gateway asks again for what it has when a partition comes back, and several may want one key.
+func TestAKeyIsToldOnceToEachHoweverOftenItIsAsked(t *testing.T) {
+	d, attach := start(t)
+	d.Own(owning(1))
+	twice, other := attach(), attach()
+	for _, gateway := range []pushservice.PushService_AttachClient{twice, twice, other} {
+		require.NoError(t, gateway.Send(t.Context(), subscribe("ann")))
+		hear(t, gateway, subscribed)
+	}
+	_, subs := d.Count()
+	require.Equal(t, 1, subs)
+	told := func(gateway pushservice.PushService_AttachClient) *pb.Records {
+		return hear(t, gateway, func(s *pb.DispatcherSaid) bool { return s.GetRecords() != nil }).GetRecords()
+	}
+	d.Push([]*pb.PushedRecord{record("ann", 1)})
+	require.Len(t, told(twice).Records, 1)
+	require.Len(t, told(other).Records, 1)
+
+	require.NoError(t, twice.Send(t.Context(), &pb.GatewaySaid{Word: &pb.GatewaySaid_Unsubscribe{Unsubscribe: &pb.Unsubscribe{
+		Subscriptions: []*pb.Subscription{{Topic: session.InboxEvents, Key: "ann"}}}}}))
+	require.NoError(t, twice.Send(t.Context(), subscribe("cyd"))) // its confirmation is behind
+	hear(t, twice, subscribed)
+	d.Push([]*pb.PushedRecord{record("ann", 2), record("cyd", 3)})
+	require.EqualValues(t, 3, told(twice).Records[0].Offset)
+	require.EqualValues(t, 2, told(other).Records[0].Offset)
+}

@@ -104,6 +104,24 @@ func TestWhatIsNoFrameEndsTheConnection(t *testing.T) {
 	}
 }
 
+func FuzzFrames(f *testing.F) {
+	f.Add(masked(finalBit|websocket.TextMessage, `{"id":1,"ping":{}}`))
+	f.Add(append(masked(websocket.TextMessage, "{"), masked(finalBit|continuation, "}")...))
+	f.Add(masked(finalBit|websocket.CloseMessage, "\x03\xe8"))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		for limit := range 3 {
+			frame, size, err := cut(append([]byte{}, said...), limit*1_000)
+			require.LessOrEqual(t, size, len(said))
+			require.LessOrEqual(t, len(frame.payload), size)
+			require.False(t, err != nil && size > 0)
+		}
+		c, _ := listening(t)
+		in := &buffer{append([]byte{}, said...)}
+		_, _ = c.takeAll(in)
+		require.LessOrEqual(t, len(in.bytes), len(said))
+	})
+}
+
 // waits says how many silent clients are waited for with nothing but a small goroutine.
 func waits() int {
 	stacks := make([]byte, 1<<20)
