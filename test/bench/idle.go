@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	idleSettle = 17 * time.Second // for answers and presence, and then for the process to find, by its own looks every five seconds, that it rests
+	idleSettle = 17 * time.Second // for answers and presence, and for three of the process's own looks, by which it finds that it rests
 	kibibyte   = 1024.0
 )
 
@@ -28,7 +28,7 @@ type memory struct {
 	resident float64 // what the kernel counts; the process itself gave back what it did
 }
 
-// measureIdle opens a house for every round: memory that was taken once is not given back.
+// measureIdle opens a house for every round: memory that was taken once is not all given back.
 func measureIdle(ctx context.Context, o options) error {
 	if o.profile == "" { // with a folder for profiles every house has it already
 		o.setup.settings = []string{"profile: true"}
