@@ -24,6 +24,9 @@ type reading struct {
 	message *buffer // the frames of it that came; nil = none has begun
 	first   [1]byte // what a silent client said at last, ...
 	said    bool    // ... if it said something
+
+	given time.Duration // for the next frame, and since when
+	since time.Time
 }
 
 // read takes what comes, the next when the last was taken, so that a flood waits in the client.
@@ -56,6 +59,7 @@ func (c *conn) read(said ...byte) {
 
 // wait waits for a silent client. Nothing deep is called here.
 func (c *conn) wait() {
+	c.reading.given = 0
 	c.within(silentFor - lingers)
 	if err := c.raw.Read(c.listen); err != nil || !c.reading.said {
 		c.gone()
@@ -64,12 +68,16 @@ func (c *conn) wait() {
 	go c.read(c.reading.first[0])
 }
 
-// expect gives the client time for its next frame: the reader alone waits for a moment only, unless something has begun.
+// expect gives the client time for its next frame: the reader alone waits for a moment only, unless something has begun. The
+// same time is not given twice at once: a deadline costs as much as a small frame.
 func (c *conn) expect(began bool) {
+	patience := lingers
 	if began || c.raw == nil {
-		c.within(silentFor)
-	} else {
-		c.within(lingers)
+		patience = silentFor
+	}
+	if now := time.Now(); patience != c.reading.given || now.Sub(c.reading.since) >= extendEvery {
+		c.reading.given, c.reading.since = patience, now
+		c.within(patience)
 	}
 }
 

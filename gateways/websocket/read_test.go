@@ -99,7 +99,7 @@ func TestWhatIsNoFrameEndsTheConnection(t *testing.T) {
 		"large in pieces":             {append(masked(text, strings.Repeat("x", session.MaxHello)), masked(more, "x")...), errLarge},
 	} {
 		conn, _ := listening(t)
-		_, err := conn.takeAll(&buffer{c.said})
+		_, err := conn.takeAll(&buffer{bytes: c.said})
 		require.ErrorIs(t, err, c.err, what)
 	}
 }
@@ -116,7 +116,7 @@ func FuzzFrames(f *testing.F) {
 			require.False(t, err != nil && size > 0)
 		}
 		c, _ := listening(t)
-		in := &buffer{append([]byte{}, said...)}
+		in := &buffer{bytes: append([]byte{}, said...)}
 		_, _ = c.takeAll(in)
 		require.LessOrEqual(t, len(in.bytes), len(said))
 	})
