@@ -116,6 +116,58 @@ func TestListsKeepStreamsContiguousAndBounded(t *testing.T) {
 	})
 }
 
+// TestListsKeepRuns: events that come together are one entry, what was written before there were runs is read with them, and
+// what a batch that was cut elsewhere has twice is read once.
+func TestListsKeepRuns(t *testing.T) {
+	server := servers.Redis(t, servers.Own())
+	_, lists, _ := openLists(t, server.Addr)
+	ctx := t.Context()
+	direct := goredis.NewClient(&goredis.Options{Addr: server.Addr, Protocol: 2})
+	defer func() { require.NoError(t, direct.Close()) }()
+	stream := fmt.Sprintf("inbox:{%d}:ann", span("", 0, 0).Partition)
+	for number, entry := range refusals("ann", 1, 1, 3) {
+		event, err := entry.Event.MarshalVT()
+		require.NoError(t, err)
+		require.NoError(t, direct.XAdd(ctx, &goredis.XAddArgs{Stream: stream, ID: fmt.Sprint(number+1, "-0"), Values: []any{"e", event}}).Err())
+	}
+	require.NoError(t, direct.HSet(ctx, stream+":head", "inbox_seq", 3, "epoch", 1).Err())
+	put := func(offset int64, first, last uint64) {
+		_, err := lists.PutInbox(ctx, span("inbox@1", offset, offset+1), refusals("ann", 1, first, last), nil)
+		require.NoError(t, err)
+	}
+	put(0, 2, 10)
+	put(1, 11, 40)
+	entries, err := direct.XLen(ctx, stream).Result()
+	require.NoError(t, err)
+	require.EqualValues(t, 5, entries, "three of the earlier form and two runs")
+	part, err := lists.InboxPart(ctx, "ann", 7, 20)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, part.OldestInboxSeq)
+	require.Len(t, part.Events, 20)
+	for i, event := range part.Events {
+		require.EqualValues(t, 8+i, event.InboxSeq)
+	}
+	_, contents, err := lists.(*redis.Store).DumpAll(ctx, "inbox@1", lists.(*redis.Store).KeysOf("inbox", span("", 0, 0).Partition, "ann"))
+	require.NoError(t, err)
+	straight := openedOn(t, refusals("ann", 1, 1, 40))
+	require.Equal(t, straight, contents, "however it was cut it is the same")
+
+	require.NoError(t, direct.XAdd(ctx, &goredis.XAddArgs{Stream: stream, ID: "41-0", Values: []any{"later", "form"}}).Err())
+	_, err = lists.InboxPart(ctx, "ann", 30, 20)
+	require.ErrorContains(t, err, "entry 41-0")
+}
+
+// openedOn is what a Redis holds of Ann when it was told some events at once.
+func openedOn(t *testing.T, entries []*v1.InboxEntry) []string {
+	_, lists, _ := openLists(t, miniredis.RunT(t).Addr())
+	_, err := lists.PutInbox(t.Context(), span("inbox@1", 0, 2), entries, nil)
+	require.NoError(t, err)
+	store := lists.(*redis.Store)
+	_, contents, err := store.DumpAll(t.Context(), "inbox@1", store.KeysOf("inbox", span("", 0, 0).Partition, "ann"))
+	require.NoError(t, err)
+	return contents
+}
+
 func TestListsKeepTheNewestOfEachLine(t *testing.T) {
 	eachLists(t, func(t *testing.T, lists Lists, _ func()) {
 		ctx := t.Context()

@@ -1,62 +1,56 @@
 -- Writes one batch of one partition, together or not at all, and answers the view's place after it.
 -- KEYS[1]  the view's place; then the keys of each operation, in order
--- ARGV     from, to, events kept in a stream; then each operation with its arguments:
---   run    stream, head | epoch, how many events, inbox_seq of the first, then the events: their numbers have no gap
---   value  hash         | field, position, value
---   line   hash, order  | field, position, value, score
+-- ARGV     from, to; then each operation with its arguments. A value stands behind its position (20 digits):
+--   run    stream, head | epoch, number of the first event, of the last, of the oldest to be kept, the events: no gap in them
+--   value  hash         | field, value
+--   line   hash, order  | field, value, score
 local place = tonumber(redis.call('GET', KEYS[1]) or '0')
-local from, to, kept = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local from, to = tonumber(ARGV[1]), tonumber(ARGV[2])
 if place < from then
   return place -- something before this batch is not here: the view must go back
 end
 
-local k, a = 2, 4
+local k, a = 2, 3
 
--- A value stands behind its position (20 digits) and is replaced only by a newer one.
-local function put(hash, field, position, value)
+-- A value is replaced only by one of a newer position.
+local function put(hash, field, value)
   local old = redis.call('HGET', hash, field)
-  if old and string.sub(old, 1, 20) >= position then
+  if old and string.sub(old, 1, 20) >= string.sub(value, 1, 20) then
     return false
   end
-  redis.call('HSET', hash, field, position .. value)
+  redis.call('HSET', hash, field, value)
   return true
 end
 
--- What a stream keeps is contiguous: behind a hole, or in a new epoch, it begins anew. What is there already is passed over.
-local function append(stream, head, epoch, count, first, at)
+-- What a stream keeps is contiguous: behind a hole, or in a new epoch, it begins anew. What is there already is passed over;
+-- of a run that is there in part all is written, and who reads it leaves the part out.
+local function append(stream, head, epoch, first, last, oldest, events)
   local h = redis.call('HMGET', head, 'inbox_seq', 'epoch')
   local newest, era = tonumber(h[1] or '0'), tonumber(h[2] or '0')
-  local e, n = tonumber(epoch), tonumber(first)
-  local last = n + count - 1
-  if e < era or (e == era and last <= newest) then
+  local e = tonumber(epoch)
+  if e < era or (e == era and tonumber(last) <= newest) then
     return
   end
-  if e == era and n <= newest then
-    at, n = at + newest + 1 - n, newest + 1
-  elseif e ~= era or n ~= newest + 1 then
+  if e ~= era or tonumber(first) > newest + 1 then
     redis.call('DEL', stream)
   end
-  for number = n, last - 1 do
-    redis.call('XADD', stream, string.format('%.0f-0', number), 'e', ARGV[at + number - n])
-  end
-  redis.call('XADD', stream, 'MAXLEN', '=', kept, string.format('%.0f-0', last), 'e', ARGV[at + last - n])
-  redis.call('HSET', head, 'inbox_seq', string.format('%.0f', last), 'epoch', epoch)
+  redis.call('XADD', stream, 'MINID', '~', oldest, last .. '-0', 'run', events)
+  redis.call('HSET', head, 'inbox_seq', last, 'epoch', epoch)
 end
 
 while a <= #ARGV do
   local operation = ARGV[a]
   if operation == 'run' then
-    local count = tonumber(ARGV[a + 2])
-    append(KEYS[k], KEYS[k + 1], ARGV[a + 1], count, ARGV[a + 3], a + 4)
-    k, a = k + 2, a + 4 + count
+    append(KEYS[k], KEYS[k + 1], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5])
+    k, a = k + 2, a + 6
   elseif operation == 'value' then
-    put(KEYS[k], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3])
-    k, a = k + 1, a + 4
+    put(KEYS[k], ARGV[a + 1], ARGV[a + 2])
+    k, a = k + 1, a + 3
   else
-    if put(KEYS[k], ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]) then
-      redis.call('ZADD', KEYS[k + 1], ARGV[a + 4], ARGV[a + 1])
+    if put(KEYS[k], ARGV[a + 1], ARGV[a + 2]) then
+      redis.call('ZADD', KEYS[k + 1], ARGV[a + 3], ARGV[a + 1])
     end
-    k, a = k + 2, a + 5
+    k, a = k + 2, a + 4
   end
 end
 

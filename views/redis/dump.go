@@ -126,13 +126,8 @@ func ask(ctx context.Context, pipe redis.Pipeliner, prefix, name string) func() 
 	full := prefix + name
 	switch {
 	case strings.HasPrefix(name, "inbox:") && !strings.HasSuffix(name, headSuffix):
-		events := pipe.XRange(ctx, full, "-", "+")
-		return func() string {
-			for _, e := range events.Val() {
-				lines = append(lines, fmt.Sprintf("%s %q", e.ID, e.Values["e"]))
-			}
-			return strings.Join(lines, "\n")
-		}
+		entries := pipe.XRange(ctx, full, "-", "+")
+		return func() string { return textOf(entries.Val()) }
 	case strings.HasPrefix(name, "order:"):
 		members := pipe.ZRangeWithScores(ctx, full, 0, -1)
 		return func() string {
@@ -150,4 +145,25 @@ func ask(ctx context.Context, pipe redis.Pipeliner, prefix, name string) func() 
 		slices.Sort(lines)
 		return strings.Join(lines, "\n")
 	}
+}
+
+// textOf is a line for each event that is kept: how they are cut into runs is nobody's business.
+func textOf(entries []redis.XMessage) string {
+	events, err := eventsOf(entries)
+	if err != nil {
+		return err.Error()
+	}
+	if len(events) == 0 {
+		return ""
+	}
+	newest := events[len(events)-1].InboxSeq
+	var lines []string
+	for _, event := range within(events, oldest(newest), newest) {
+		value, err := event.MarshalVT()
+		if err != nil {
+			return err.Error()
+		}
+		lines = append(lines, fmt.Sprintf("%d %q", event.InboxSeq, value))
+	}
+	return strings.Join(lines, "\n")
 }

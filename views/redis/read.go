@@ -5,7 +5,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/redis/go-redis/v9"
@@ -38,11 +37,12 @@ func (s *Store) Heads(ctx context.Context, users []string) ([]*v1.Cursor, error)
 func (s *Store) InboxPart(ctx context.Context, user string, after uint64, limit int) (*v1.InboxPart, error) {
 	stream := s.key("inbox", user, user)
 	var head *redis.SliceCmd
-	var oldest, events *redis.XMessageSliceCmd
+	var first, events *redis.XMessageSliceCmd
+	from, to := behindID(after, limit)
 	_, err := s.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 		head = s.askHead(ctx, pipe, user)
-		oldest = pipe.XRangeN(ctx, stream, "-", "+", 1)
-		events = pipe.XRangeN(ctx, stream, strconv.FormatUint(after+1, 10), "+", int64(limit))
+		first = pipe.XRangeN(ctx, stream, "-", "+", 1)
+		events = pipe.XRange(ctx, stream, from, to)
 		return nil
 	})
 	if err != nil {
@@ -52,15 +52,19 @@ func (s *Store) InboxPart(ctx context.Context, user string, after uint64, limit 
 	if part.Head, err = headOf(head); err != nil {
 		return nil, err
 	}
-	first, err := eventsOf(oldest.Val())
+	there, err := eventsOf(first.Val())
 	if err != nil {
 		return nil, err
 	}
-	if len(first) > 0 {
-		part.OldestInboxSeq = first[0].InboxSeq
+	kept := oldest(part.Head.InboxSeq)
+	if len(there) > 0 {
+		part.OldestInboxSeq = max(there[0].InboxSeq, kept) // Redis may not have let go of what is before
 	}
-	part.Events, err = eventsOf(events.Val())
-	return part, err
+	if there, err = eventsOf(events.Val()); err != nil {
+		return nil, err
+	}
+	part.Events = within(there, max(after+1, kept), after+uint64(limit))
+	return part, nil
 }
 
 // Conversations are the latest lines of a person's list, latest first, and the head of the inbox, which is taken before
@@ -179,16 +183,4 @@ func numberOf(value any) (uint64, error) {
 		return 0, nil
 	}
 	return strconv.ParseUint(text, 10, 64)
-}
-
-func eventsOf(entries []redis.XMessage) ([]*v1.InboxEvent, error) {
-	events := make([]*v1.InboxEvent, len(entries))
-	for i, entry := range entries {
-		value, _ := entry.Values["e"].(string)
-		events[i] = &v1.InboxEvent{}
-		if err := events[i].UnmarshalVT([]byte(value)); err != nil {
-			return nil, fmt.Errorf("entry %s of an inbox: %w", entry.ID, err)
-		}
-	}
-	return events, nil
 }

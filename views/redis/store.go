@@ -4,7 +4,8 @@
 // are written by one script, together or not at all, also in a cluster. If Redis loses its data, the place is lost
 // with them, and the next batch is refused: the view then folds again from the place that Redis still has.
 //
-//	inbox:{12}:bob            stream, entry ids <inbox_seq>-0, the newest Kept events, contiguous
+//	inbox:{12}:bob            stream, at least the newest Kept events, contiguous: "run" -> InboxPart with some of them, entry
+//	                          ids <inbox_seq>-0 of the last; or "e" -> InboxEvent, as before there were runs
 //	inbox:{12}:bob:head       hash, inbox_seq and epoch of the newest event ever kept
 //	conversations:{12}:bob    hash, conversation -> position and ConversationSummary
 //	order:{12}:bob            sorted set, conversation by the time of its latest change

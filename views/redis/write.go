@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
@@ -28,6 +27,14 @@ const positionDigits = 20
 
 func position(epoch, number uint64) string { return fmt.Sprintf("%08d%012d", epoch, number) }
 
+// placed is a value behind its position.
+func placed(epoch, number uint64, m message) ([]byte, error) {
+	value := make([]byte, positionDigits+m.SizeVT())
+	copy(value, position(epoch, number))
+	_, err := m.MarshalToSizedBufferVT(value[positionDigits:])
+	return value, err
+}
+
 // batch gathers the keys and arguments of one call.
 type batch struct {
 	keys []string
@@ -37,7 +44,7 @@ type batch struct {
 func (s *Store) newBatch(span *v1.Span) *batch {
 	return &batch{
 		keys: []string{s.placeKey(span.View, span.Partition)},
-		args: []any{span.FromOffset, span.ToOffset, Kept},
+		args: []any{span.FromOffset, span.ToOffset},
 	}
 }
 
@@ -89,59 +96,33 @@ func (s *Store) Lines(ctx context.Context, span *v1.Span, wanted []*v1.InboxLine
 func (s *Store) PutInbox(ctx context.Context, span *v1.Span, entries []*v1.InboxEntry, lines []*v1.InboxLine) (int64, error) {
 	b := s.newBatch(span)
 	for _, r := range runsOf(entries) {
-		stream := s.key("inbox", r.user, r.user)
-		b.add([]string{stream, stream + ":head"}, "run", r.epoch, len(r.events), r.first)
-		for _, e := range r.events {
-			event, err := e.MarshalVT()
-			if err != nil {
-				return 0, err
-			}
-			b.add(nil, event)
+		events, err := (&v1.InboxPart{Events: r.events}).MarshalVT()
+		if err != nil {
+			return 0, err
 		}
+		stream := s.key("inbox", r.user, r.user)
+		b.add([]string{stream, stream + headSuffix}, "run", r.epoch, r.last-uint64(len(r.events))+1, r.last, oldest(r.last), events)
 	}
 	for _, line := range lines {
-		summary, err := line.Summary.MarshalVT()
+		value, err := placed(line.Summary.Epoch, line.Summary.InboxSeq, line.Summary)
 		if err != nil {
 			return 0, err
 		}
 		keys := []string{s.key("conversations", line.User, line.User), s.key("order", line.User, line.User)}
-		b.add(keys, "line", line.Summary.Conversation, position(line.Summary.Epoch, line.Summary.InboxSeq), summary,
-			strconv.FormatInt(line.Summary.TimeMs, 10))
+		b.add(keys, "line", line.Summary.Conversation, value, line.Summary.TimeMs)
 	}
 	return s.run(ctx, b)
-}
-
-// run is events of one person whose numbers have no gap: the stream's head is looked at and moved once for all.
-type run struct {
-	user         string
-	epoch, first uint64
-	events       []*v1.InboxEvent
-}
-
-// runsOf puts a batch's events into runs, those of a person in their order.
-func runsOf(entries []*v1.InboxEntry) []*run {
-	var all []*run
-	latest := map[string]*run{} // by person
-	for _, entry := range entries {
-		e, r := entry.Event, latest[entry.User]
-		if r == nil || e.Epoch != r.epoch || e.InboxSeq != r.first+uint64(len(r.events)) {
-			r = &run{user: entry.User, epoch: e.Epoch, first: e.InboxSeq}
-			all, latest[entry.User] = append(all, r), r
-		}
-		r.events = append(r.events, e)
-	}
-	return all
 }
 
 // PutMarks writes marks, and answers the view's place: see run.
 func (s *Store) PutMarks(ctx context.Context, span *v1.Span, marks []*v1.MemberMarks) (int64, error) {
 	b := s.newBatch(span)
 	for _, m := range marks {
-		value, err := m.Marks.MarshalVT()
+		value, err := placed(0, m.Version, m.Marks)
 		if err != nil {
 			return 0, err
 		}
-		b.add([]string{s.key("marks", m.User, m.Conversation)}, "value", m.User, position(0, m.Version), value)
+		b.add([]string{s.key("marks", m.User, m.Conversation)}, "value", m.User, value)
 	}
 	return s.run(ctx, b)
 }
@@ -150,16 +131,20 @@ func (s *Store) PutMarks(ctx context.Context, span *v1.Span, marks []*v1.MemberM
 func (s *Store) PutPresence(ctx context.Context, span *v1.Span, people []*v1.PersonPresence) (int64, error) {
 	b := s.newBatch(span)
 	for _, p := range people {
-		value, err := p.MarshalVT()
+		value, err := placed(0, p.Version, p)
 		if err != nil {
 			return 0, err
 		}
-		b.add([]string{s.key("presence", p.User, p.User)}, "value", leaseField, position(0, p.Version), value)
+		b.add([]string{s.key("presence", p.User, p.User)}, "value", leaseField, value)
 	}
 	return s.run(ctx, b)
 }
 
-type message interface{ UnmarshalVT([]byte) error }
+type message interface {
+	SizeVT() int
+	MarshalToSizedBufferVT([]byte) (int, error)
+	UnmarshalVT([]byte) error
+}
 
 // open decodes a value that stands behind its position; false when there is none.
 func open(answer *redis.StringCmd, into message) (bool, error) {
