@@ -28,7 +28,7 @@ func foldHistory(documents Documents, skip skip) fold {
 		var changed []*v1.ConversationDocument
 		var messages []*v1.ConversationMessages
 		for _, c := range chapters {
-			document, whole := c.fold()
+			document, whole := history.Fold(c.before, c.conversation, c.events...), history.Whole(c.before, c.events...)
 			if !whole && !b.whole {
 				// The store has its place but not all that belongs below it: everything is folded again.
 				return 0, documents.Forget(ctx, b.span.View, b.span.Partition)
@@ -108,16 +108,6 @@ func readDocuments(ctx context.Context, documents Documents, b batch, chapters [
 		b.memory.documents.Add(c.conversation, c.before)
 	}
 	return place, nil
-}
-
-// fold answers the document after the chapter, and whether nothing was missing before any of its events.
-func (c *chapter) fold() (document *v1.ConversationDocument, whole bool) {
-	document, whole = c.before, true
-	for _, event := range c.events {
-		whole = whole && history.Whole(document, event)
-		document = history.Fold(document, c.conversation, event)
-	}
-	return document, whole
 }
 
 // messages are what the chapter says, each number once. Also those that the document has already: a crash may have come

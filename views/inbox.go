@@ -17,7 +17,7 @@ func foldInbox(lists Lists, skip skip) fold {
 		if err != nil || place < b.span.FromOffset {
 			return place, err
 		}
-		changed := foldLines(entries, touched, lines)
+		changed := foldLines(touched, lines)
 		place, err = lists.PutInbox(ctx, b.span, entries, changed)
 		if err == nil && place >= b.span.ToOffset {
 			for _, line := range changed {
@@ -29,14 +29,15 @@ func foldInbox(lists Lists, skip skip) fold {
 }
 
 // readLines answers lines, nil where there is none, and the place that the store has if it was asked.
-func readLines(ctx context.Context, lists Lists, b batch, touched []*v1.InboxLine) (int64, []*v1.ConversationSummary, error) {
+func readLines(ctx context.Context, lists Lists, b batch, touched []*touch) (int64, []*v1.ConversationSummary, error) {
 	lines := make([]*v1.ConversationSummary, len(touched))
 	var unknown []*v1.InboxLine
 	var at []int
 	for i, line := range touched {
 		known := false
-		if lines[i], known = b.memory.lines.Get(keyOf(line)); !known {
-			unknown, at = append(unknown, line), append(at, i)
+		if lines[i], known = b.memory.lines.Get(line.lineKey); !known {
+			unknown = append(unknown, &v1.InboxLine{User: line.user, Summary: &v1.ConversationSummary{Conversation: line.conversation}})
+			at = append(at, i)
 		}
 	}
 	if len(unknown) == 0 {
@@ -53,9 +54,9 @@ func readLines(ctx context.Context, lists Lists, b batch, touched []*v1.InboxLin
 	return place, lines, nil
 }
 
-// readInbox opens the records, and names each line that they touch once.
-func readInbox(b batch, skip skip) (entries []*v1.InboxEntry, touched []*v1.InboxLine) {
-	seen := map[lineKey]bool{}
+// readInbox opens the records, and tells each line that they touch once with what is said in it.
+func readInbox(b batch, skip skip) (entries []*v1.InboxEntry, touched []*touch) {
+	lines := map[lineKey]*touch{}
 	for i := range b.records {
 		record := &b.records[i]
 		event := decode[v1.InboxEvent](record, skip)
@@ -68,13 +69,15 @@ func readInbox(b batch, skip skip) (entries []*v1.InboxEntry, touched []*v1.Inbo
 		}
 		entries = append(entries, &v1.InboxEntry{User: record.Key, Event: event})
 		key := lineKey{record.Key, inbox.Conversation(event)}
-		if key.conversation == "" || seen[key] {
+		if key.conversation == "" {
 			continue
 		}
-		seen[key] = true
-		touched = append(touched, &v1.InboxLine{
-			User: key.user, Summary: &v1.ConversationSummary{Conversation: key.conversation},
-		})
+		line := lines[key]
+		if line == nil {
+			line = &touch{lineKey: key}
+			lines[key], touched = line, append(touched, line)
+		}
+		line.events = append(line.events, event)
 	}
 	return entries, touched
 }
@@ -83,23 +86,18 @@ type lineKey struct{ user, conversation string }
 
 func keyOf(line *v1.InboxLine) lineKey { return lineKey{line.User, line.Summary.Conversation} }
 
-// foldLines folds the events into the lines that were read, and answers those that changed.
-func foldLines(entries []*v1.InboxEntry, touched []*v1.InboxLine, lines []*v1.ConversationSummary) []*v1.InboxLine {
-	now := make(map[lineKey]*v1.ConversationSummary, len(touched))
-	for i, line := range touched {
-		now[keyOf(line)] = lines[i]
-	}
-	for _, entry := range entries {
-		key := lineKey{entry.User, inbox.Conversation(entry.Event)}
-		if key.conversation != "" {
-			now[key] = inbox.Fold(entry.User, now[key], entry.Event)
-		}
-	}
+// touch is what a batch says in one line.
+type touch struct {
+	lineKey
+	events []*v1.InboxEvent
+}
+
+// foldLines folds what was said into the lines that were read, and answers those that changed.
+func foldLines(touched []*touch, lines []*v1.ConversationSummary) []*v1.InboxLine {
 	var changed []*v1.InboxLine
 	for i, line := range touched {
-		summary := now[keyOf(line)]
-		if summary != lines[i] {
-			changed = append(changed, &v1.InboxLine{User: line.User, Summary: summary})
+		if summary := inbox.Fold(line.user, lines[i], line.events...); summary != lines[i] {
+			changed = append(changed, &v1.InboxLine{User: line.user, Summary: summary})
 		}
 	}
 	return changed

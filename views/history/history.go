@@ -17,23 +17,45 @@ func Valid(conversation string, event *v1.ConversationEvent) bool {
 	return name.ValidConversation(conversation) && event.Seq > 0
 }
 
-// Whole reports whether the document holds everything before the event: an event that jumps ahead finds a store that
-// has lost something.
-func Whole(document *v1.ConversationDocument, event *v1.ConversationEvent) bool {
-	return event.Seq <= document.GetSeq()+1
+// Whole reports whether the document and the events hold everything before each event: one that jumps ahead finds a store
+// that has lost something.
+func Whole(document *v1.ConversationDocument, events ...*v1.ConversationEvent) bool {
+	seq := document.GetSeq()
+	for _, event := range events {
+		if event.Seq > seq+1 {
+			return false
+		}
+		seq = max(seq, event.Seq)
+	}
+	return true
 }
 
-// Fold is the document after an event. It answers the document itself, untouched, when the event is in it already.
+// Fold is the document after events. It answers the document itself, untouched, when they are in it already.
 // document = nil means that there is none yet.
-func Fold(document *v1.ConversationDocument, conversation string, event *v1.ConversationEvent) *v1.ConversationDocument {
-	if event.Seq <= document.GetSeq() {
-		return document
+func Fold(document *v1.ConversationDocument, conversation string, events ...*v1.ConversationEvent) *v1.ConversationDocument {
+	now := document
+	for _, event := range events {
+		if event.Seq <= now.GetSeq() {
+			continue
+		}
+		if now == document { // the fold never changes what it is given; one copy is enough for all events
+			now = begin(document, conversation)
+		}
+		now.Seq, now.Number = event.Seq, max(now.Number, event.Number)
+		hear(now, event)
 	}
-	next := &v1.ConversationDocument{Conversation: conversation}
-	if document != nil {
-		next = document.CloneVT()
+	return now
+}
+
+func begin(document *v1.ConversationDocument, conversation string) *v1.ConversationDocument {
+	if document == nil {
+		return &v1.ConversationDocument{Conversation: conversation}
 	}
-	next.Seq, next.Number = event.Seq, max(next.Number, event.Number)
+	return document.CloneVT()
+}
+
+// hear folds who is a member, and what the conversation is called.
+func hear(next *v1.ConversationDocument, event *v1.ConversationEvent) {
 	switch word := event.Word.(type) {
 	case *v1.ConversationEvent_ConversationCreated:
 		next.Kind, next.Title = word.ConversationCreated.GetKind(), word.ConversationCreated.GetTitle()
@@ -53,7 +75,6 @@ func Fold(document *v1.ConversationDocument, conversation string, event *v1.Conv
 		role(next, word.RoleChanged.GetUser(), word.RoleChanged.GetRole())
 		role(next, word.RoleChanged.GetFormerOwner(), v1.Role_ROLE_ADMIN)
 	}
-	return next
 }
 
 // Message is the message that an event says, nil when it says none.

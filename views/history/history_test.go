@@ -155,6 +155,9 @@ func TestAnyCutAndRepeatIsStraight(t *testing.T) {
 			at++
 		}
 		require.True(t, proto.Equal(want, document))
+		require.True(t, proto.Equal(want, history.Fold(nil, group, events...)), "all at once is one after another")
+		require.True(t, history.Whole(nil, events...))
+		require.Equal(t, len(events) == 1, history.Whole(nil, events[1:]...), "the first is missing")
 		for i, event := range events {
 			require.True(t, proto.Equal(untouched[i], event), "the fold changed an event")
 		}

@@ -28,28 +28,33 @@ func Conversation(event *v1.InboxEvent) string {
 	return ""
 }
 
-// Fold is the line after an event. It answers the line itself, untouched, when the event changes nothing: it is in the
-// line already, or it is about another person's reading. line = nil means that there is none yet.
-func Fold(user string, line *v1.ConversationSummary, event *v1.InboxEvent) *v1.ConversationSummary {
-	if !newer(line, event) {
-		return line
-	}
-	var next *v1.ConversationSummary
-	switch word := event.Word.(type) {
-	case *v1.InboxEvent_Conversation:
-		next = begin(line, word.Conversation.GetConversation())
-		said(next, user, word.Conversation.GetEvent())
-	case *v1.InboxEvent_Receipt:
-		if word.Receipt.GetUser() != user || line == nil {
-			return line // anybody may claim to have read any conversation: that makes no line
+// Fold is the line after events of its conversation. It answers the line itself, untouched, when they change nothing: they
+// are in the line already, or about another person's reading. line = nil means that there is none yet.
+func Fold(user string, line *v1.ConversationSummary, events ...*v1.InboxEvent) *v1.ConversationSummary {
+	now := line
+	for _, event := range events {
+		if !newer(now, event) {
+			continue
 		}
-		next = line.CloneVT()
-		raise(next, word.Receipt.GetMarks())
-	default:
-		return line
+		receipt := event.GetReceipt()
+		if receipt != nil && (receipt.GetUser() != user || now == nil) {
+			continue // anybody may claim to have read any conversation: that makes no line
+		}
+		said := event.GetConversation()
+		if receipt == nil && said == nil {
+			continue
+		}
+		if now == line { // the fold never changes what it is given; one copy is enough for all events
+			now = begin(line, Conversation(event))
+		}
+		if receipt != nil {
+			raise(now, receipt.GetMarks())
+		} else {
+			hear(now, user, said.GetEvent())
+		}
+		now.Epoch, now.InboxSeq = event.Epoch, event.InboxSeq
 	}
-	next.Epoch, next.InboxSeq = event.Epoch, event.InboxSeq
-	return next
+	return now
 }
 
 // Unread counts the messages that the person may see and has not read. It is derived, never counted up, so it cannot
@@ -77,9 +82,9 @@ func begin(line *v1.ConversationSummary, conversation string) *v1.ConversationSu
 	return line.CloneVT()
 }
 
-// said folds what the conversation said. An event that only members hear makes a member of somebody of whom nothing is
+// hear folds what the conversation said. An event that only members hear makes a member of somebody of whom nothing is
 // known: after Redis was lost the inbox is folded from its retained part, which may begin after the person came.
-func said(line *v1.ConversationSummary, user string, event *v1.ConversationEvent) {
+func hear(line *v1.ConversationSummary, user string, event *v1.ConversationEvent) {
 	line.Seq = max(line.Seq, event.GetSeq())
 	line.Number = max(line.Number, event.GetNumber())
 	line.TimeMs = max(line.TimeMs, event.GetTimeMs())

@@ -159,6 +159,7 @@ func TestRepeatsChangeNothing(t *testing.T) {
 			again := rapid.SampledFrom(events).Draw(r, "again")
 			require.Same(t, line, inbox.Fold("bob", line, again))
 		}
+		require.True(t, proto.Equal(line, inbox.Fold("bob", nil, events...)), "all at once is one after another")
 		require.LessOrEqual(t, inbox.Unread(line), line.GetNumber())
 		if line.GetMembership() == v1.Membership_MEMBERSHIP_UNSPECIFIED {
 			require.Nil(t, line)
