@@ -1,11 +1,10 @@
-// The documents themselves: conversations, pages of messages, people, and the places that the views have reached.
+// The documents themselves: conversations, people (pages of messages: pages.go), and the places that the views have reached.
 
 package mongo
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -15,12 +14,6 @@ import (
 
 	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
-
-// PageSize is how many messages a page holds.
-const PageSize = 25
-
-// pageAttempts is how often a page is written when another writer makes it at the same moment. Made once, it stays.
-const pageAttempts = 3
 
 func databaseOf(uri string) string {
 	if parsed, err := connstring.Parse(uri); err == nil && parsed.Database != "" {
@@ -105,75 +98,6 @@ func (s *Store) putNewer(ctx context.Context, into *gate, writes []mongo.WriteMo
 		return first.err
 	}
 	return into.write(ctx, first.met).err
-}
-
-// page is 25 messages of a conversation by number.
-type page struct {
-	ID       string                   `bson:"_id"`
-	Messages map[string]bson.RawValue `bson:"m"`
-}
-
-// Messages reads the messages with these numbers, both included, by rising number; those that are there.
-func (s *Store) Messages(ctx context.Context, conversation string, from, to uint64) ([]*v1.HistoryMessage, error) {
-	if from == 0 || from > to {
-		return nil, nil
-	}
-	var ids []string
-	for p := pageOf(from); p <= pageOf(to); p++ {
-		ids = append(ids, pageID(conversation, p))
-	}
-	pages, err := find[page](ctx, s.pages.into, ids)
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[string]map[string]bson.RawValue, len(pages))
-	for _, p := range pages {
-		byID[p.ID] = p.Messages
-	}
-	var messages []*v1.HistoryMessage
-	for number := from; number <= to; number++ {
-		value, ok := byID[pageID(conversation, pageOf(number))][strconv.FormatUint(number, 10)]
-		if !ok {
-			continue
-		}
-		m := &v1.HistoryMessage{Number: number}
-		if err := messageShape.readValue(value, m.ProtoReflect()); err != nil {
-			return nil, fmt.Errorf("message %d of %s: %w", number, conversation, err)
-		}
-		messages = append(messages, m)
-	}
-	return messages, nil
-}
-
-// PutMessages writes messages, one write a page. A number has one message for ever, so a repeat writes the same.
-func (s *Store) PutMessages(ctx context.Context, conversations []*v1.ConversationMessages) error {
-	var writes []mongo.WriteModel
-	for _, c := range conversations {
-		var set bson.D
-		for i, m := range c.Messages {
-			set = append(set, bson.E{Key: "m." + strconv.FormatUint(m.Number, 10), Value: messageShape.document(m.ProtoReflect())})
-			if i+1 < len(c.Messages) && pageOf(c.Messages[i+1].Number) == pageOf(m.Number) {
-				continue
-			}
-			id := bson.D{{Key: "_id", Value: pageID(c.Conversation, pageOf(m.Number))}}
-			writes = append(writes, mongo.NewUpdateOneModel().SetFilter(id).SetUpdate(bson.D{{Key: "$set", Value: set}}).SetUpsert(true))
-			set = nil
-		}
-	}
-	for range pageAttempts {
-		written := s.pages.write(ctx, writes)
-		if written.err != nil || len(written.met) == 0 {
-			return written.err
-		}
-		writes = written.met
-	}
-	return fmt.Errorf("%d pages of messages are being made by others at the same moment; write the batch again", len(writes))
-}
-
-func pageOf(number uint64) uint64 { return (number - 1) / PageSize }
-
-func pageID(conversation string, page uint64) string {
-	return fmt.Sprintf("%s#%06d", conversation, page)
 }
 
 func (s *Store) placeID(view string, partition int32) string {

@@ -1,0 +1,151 @@
+// Pages of messages. A page that begins in a batch is inserted as it is; what comes to one later is set in it, number by number.
+
+package mongo
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
+
+// PageSize is how many messages a page holds.
+const PageSize = 25
+
+// pageAttempts is how often a page is written when another writer makes it at the same moment. Made once, it stays.
+const pageAttempts = 3
+
+// page is 25 messages of a conversation by number.
+type page struct {
+	ID       string                   `bson:"_id"`
+	Messages map[string]bson.RawValue `bson:"m"`
+}
+
+// Messages reads the messages with these numbers, both included, by rising number; those that are there.
+func (s *Store) Messages(ctx context.Context, conversation string, from, to uint64) ([]*v1.HistoryMessage, error) {
+	if from == 0 || from > to {
+		return nil, nil
+	}
+	var ids []string
+	for p := pageOf(from); p <= pageOf(to); p++ {
+		ids = append(ids, pageID(conversation, p))
+	}
+	pages, err := find[page](ctx, s.pages.into, ids)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]map[string]bson.RawValue, len(pages))
+	for _, p := range pages {
+		byID[p.ID] = p.Messages
+	}
+	var messages []*v1.HistoryMessage
+	for number := from; number <= to; number++ {
+		value, ok := byID[pageID(conversation, pageOf(number))][strconv.FormatUint(number, 10)]
+		if !ok {
+			continue
+		}
+		m := &v1.HistoryMessage{Number: number}
+		if err := messageShape.readValue(value, m.ProtoReflect()); err != nil {
+			return nil, fmt.Errorf("message %d of %s: %w", number, conversation, err)
+		}
+		messages = append(messages, m)
+	}
+	return messages, nil
+}
+
+// PutMessages writes messages, one write a page. A number has one message for ever, so a repeat writes the same.
+func (s *Store) PutMessages(ctx context.Context, conversations []*v1.ConversationMessages) error {
+	var writes []mongo.WriteModel
+	pages := map[mongo.WriteModel]part{} // those that may be there already
+	for _, c := range conversations {
+		for _, p := range partsOf(c) {
+			write := p.set()
+			if pageOf(p.messages[0].Number)*PageSize+1 == p.messages[0].Number {
+				write = p.insert()
+				pages[write] = p
+			}
+			writes = append(writes, write)
+		}
+	}
+	for range pageAttempts {
+		written := s.pages.write(ctx, writes)
+		if written.err != nil || len(written.met) == 0 {
+			return written.err
+		}
+		writes = written.met
+		for i, write := range writes {
+			if p, inserted := pages[write]; inserted {
+				writes[i] = p.set()
+			}
+		}
+	}
+	return fmt.Errorf("%d pages of messages are being made by others at the same moment; write the batch again", len(writes))
+}
+
+// part is some messages of one page, by rising number.
+type part struct {
+	id       string
+	messages []*v1.HistoryMessage
+}
+
+// partsOf cuts what was said where pages begin.
+func partsOf(said *v1.ConversationMessages) []part {
+	var parts []part
+	first := 0
+	for i, m := range said.Messages {
+		if i+1 < len(said.Messages) && pageOf(said.Messages[i+1].Number) == pageOf(m.Number) {
+			continue
+		}
+		parts = append(parts, part{pageID(said.Conversation, pageOf(m.Number)), said.Messages[first : i+1]})
+		first = i + 1
+	}
+	return parts
+}
+
+// namesBytes is about what the names of fields, types and lengths add to a message.
+const namesBytes = 128
+
+// room is where a part is written; too little only costs a copy.
+func (p part) room() []byte {
+	bytes := namesBytes
+	for _, m := range p.messages {
+		bytes += m.SizeVT() + namesBytes
+	}
+	return make([]byte, 0, bytes)
+}
+
+// insert makes the page.
+func (p part) insert() mongo.WriteModel {
+	begin, to := bsoncore.AppendDocumentStart(p.room())
+	inner, to := bsoncore.AppendDocumentElementStart(bsoncore.AppendStringElement(to, "_id", p.id), "m")
+	to = end(p.append(to, ""), inner)
+	return mongo.NewInsertOneModel().SetDocument(bson.Raw(end(to, begin)))
+}
+
+// set writes into a page, whatever else is in it, or makes it.
+func (p part) set() mongo.WriteModel {
+	begin, to := bsoncore.AppendDocumentStart(p.room())
+	inner, to := bsoncore.AppendDocumentElementStart(to, "$set")
+	to = end(p.append(to, "m."), inner)
+	return mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: p.id}}).SetUpdate(bson.Raw(end(to, begin))).SetUpsert(true)
+}
+
+// append writes the messages under their numbers behind what a document holds already.
+func (p part) append(to []byte, before string) []byte {
+	for _, m := range p.messages {
+		begin, inner := bsoncore.AppendDocumentElementStart(to, before+strconv.FormatUint(m.Number, 10))
+		to = end(messageShape.append(inner, m.ProtoReflect()), begin)
+	}
+	return to
+}
+
+func pageOf(number uint64) uint64 { return (number - 1) / PageSize }
+
+func pageID(conversation string, page uint64) string {
+	return fmt.Sprintf("%s#%06d", conversation, page)
+}
