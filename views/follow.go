@@ -16,7 +16,7 @@ import (
 
 // Limits of following.
 const (
-	batchRecords = 256             // of one write into a store
+	batchRecords = 1024            // of one write into a store
 	lookEvery    = 5 * time.Second // at the store of a partition where nothing comes
 
 	// Views are no one's first news: pushes come from the dispatchers. So they take a little more at once, which costs the
@@ -24,8 +24,9 @@ const (
 	gather = 30 * time.Millisecond
 
 	// Of what is written together the same person and page cost once. A busy view waits longer for more.
-	linger    = time.Millisecond // for each record of the batch before
-	maxLinger = 100 * time.Millisecond
+	linger         = 2 * time.Millisecond // for each record of the batch before
+	maxLinger      = 250 * time.Millisecond
+	maxPagesLinger = 500 * time.Millisecond // of documents, where a page is written anew with every batch that is said in it
 )
 
 // FollowSettings say how to reach the log.
@@ -44,10 +45,14 @@ func FollowWire(settings FollowSettings) Follower {
 		settings.LookEvery = lookEvery
 	}
 	return func(ctx context.Context, view topology.View, start startFunc, handle handleFunc) error {
+		longest := maxLinger
+		if view.Store == "documents" {
+			longest = maxPagesLinger
+		}
 		return wire.Follow(ctx, wire.FollowerConfig{
 			Cluster: settings.Cluster, Plan: settings.Plan, Name: "view." + view.Name, Topics: view.Input,
 			SessionTimeout: settings.SessionTimeout, MaxBatch: batchRecords, IdleEvery: settings.LookEvery,
-			Gather: gather, Linger: linger, MaxLinger: maxLinger,
+			Gather: gather, Linger: linger, MaxLinger: longest,
 			Log: settings.Log, Metrics: settings.Metrics,
 			Start: func(ctx context.Context, partitions []wire.TopicPartition) (map[wire.TopicPartition]int64, error) {
 				offsets := make(map[wire.TopicPartition]int64, len(partitions))

@@ -12,8 +12,8 @@ import (
 	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// memorySize is how many lines, or conversations, are kept for each partition: at least those of a batch.
-const memorySize = 2 * batchRecords
+// memorySize is how many lines, or conversations, are kept for each partition. What a batch has more is read again.
+const memorySize = 512
 
 // memory is of one partition and one generation; nil keeps nothing.
 type memory struct {
