@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"github.com/gobwas/ws"
 
 	"github.com/parley-im/parley/gateways/session"
 
@@ -39,7 +39,7 @@ type conn struct {
 
 // ending is a close frame.
 type ending struct {
-	code   int
+	code   ws.StatusCode // empty = none
 	detail string
 	said   bool // it is in the buffer
 }
@@ -77,7 +77,7 @@ func (c *conn) Say(frames []*pb.ServerFrame) {
 	}
 	if c.frames > 0 && time.Since(c.pinged) >= pingEvery {
 		c.pinged = time.Now()
-		c.control(websocket.PingMessage, nil)
+		c.frame(ws.OpPing, nil)
 	}
 	c.flush()
 }
@@ -96,17 +96,17 @@ func (c *conn) cut() {
 // Close ends the connection after what waits.
 func (c *conn) Close(why session.Closing) { c.end(codeOf(why.Reason), why.Detail) }
 
-func (c *conn) end(code int, detail string) {
+func (c *conn) end(code ws.StatusCode, detail string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.endLocked(code, detail)
 }
 
-func (c *conn) endLocked(code int, detail string) {
+func (c *conn) endLocked(code ws.StatusCode, detail string) {
 	if c.closing != nil || c.dead {
 		return
 	}
-	c.closing = &ending{code: code, detail: detail[:min(len(detail), detailMost)]}
+	c.closing = &ending{code: code, detail: detail}
 	c.flush()
 }
 
@@ -117,7 +117,7 @@ func (c *conn) pong(data []byte) {
 	if c.writing || c.dead || c.closing != nil {
 		return
 	}
-	c.control(websocket.PongMessage, data)
+	c.frame(ws.OpPong, data)
 	c.flush()
 }
 
@@ -157,7 +157,7 @@ func (c *conn) release() {
 	c.drained = nil
 }
 
-func codeOf(reason session.Reason) int {
+func codeOf(reason session.Reason) ws.StatusCode {
 	switch reason {
 	case session.Misused:
 		return CodeMisused

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"github.com/gobwas/ws"
 
 	"github.com/parley-im/parley/gateways/session"
 
@@ -19,11 +19,11 @@ import (
 
 // reading is what the one goroutine that reads keeps between frames, and between its lives.
 type reading struct {
-	limit   int     // bytes of a message
-	kind    int     // of the message that has begun
-	message *buffer // the frames of it that came; nil = none has begun
-	first   [1]byte // what a silent client said at last, ...
-	said    bool    // ... if it said something
+	limit   int       // bytes of a message
+	kind    ws.OpCode // of the message that has begun
+	message *buffer   // the frames of it that came; nil = none has begun
+	first   [1]byte   // what a silent client said at last, ...
+	said    bool      // ... if it said something
 
 	given time.Duration // for the next frame, and since when
 	since time.Time
@@ -89,6 +89,14 @@ func (c *conn) within(d time.Duration) {
 	}
 }
 
+// state says which frames may come.
+func (r *reading) state() ws.State {
+	if r.message != nil {
+		return ws.StateServerSide | ws.StateFragmented
+	}
+	return ws.StateServerSide
+}
+
 // more reads what there is.
 func (b *buffer) more(from io.Reader) error {
 	if len(b.bytes) == cap(b.bytes) {
@@ -103,8 +111,8 @@ func (b *buffer) more(from io.Reader) error {
 func (c *conn) takeAll(in *buffer) (taken int, err error) {
 	rest := in.bytes
 	for size := 1; err == nil && size > 0; {
-		var f frame
-		if f, size, err = cut(rest, c.reading.limit); err == nil && size > 0 {
+		var f ws.Frame
+		if f, size, err = in.cut(rest, c.reading.limit, c.reading.state()); err == nil && size > 0 {
 			err = c.take(f)
 			rest = rest[size:]
 			taken++
@@ -115,34 +123,32 @@ func (c *conn) takeAll(in *buffer) (taken int, err error) {
 }
 
 // take takes a frame, of which it keeps none of the bytes.
-func (c *conn) take(f frame) error {
+func (c *conn) take(f ws.Frame) error {
 	r := &c.reading
-	switch {
-	case f.kind == websocket.CloseMessage:
-		code, err := closeCode(f.payload)
+	switch kind := f.Header.OpCode; {
+	case kind == ws.OpClose:
+		code, err := closeCode(f.Payload)
 		if err != nil {
 			return err
 		}
 		c.end(code, "")
 		return io.EOF
-	case f.kind == websocket.PingMessage:
-		c.pong(f.payload)
+	case kind == ws.OpPing:
+		c.pong(f.Payload)
 		return nil
-	case f.kind == websocket.PongMessage:
+	case kind == ws.OpPong:
 		return nil
-	case f.control(), f.kind > websocket.BinaryMessage, (f.kind == continuation) != (r.message != nil):
-		return errMisframe
-	case f.final && r.message == nil:
-		c.hear(f.kind, f.payload)
+	case f.Header.Fin && r.message == nil:
+		c.hear(kind, f.Payload)
 		return nil
 	case r.message == nil:
-		r.kind, r.message = f.kind, borrow()
+		r.kind, r.message = kind, borrow()
 	}
-	if len(r.message.bytes)+len(f.payload) > r.limit {
+	if len(r.message.bytes)+len(f.Payload) > r.limit {
 		return errLarge
 	}
-	r.message.bytes = append(r.message.bytes, f.payload...)
-	if f.final {
+	r.message.bytes = append(r.message.bytes, f.Payload...)
+	if f.Header.Fin {
 		c.hear(r.kind, r.message.bytes)
 		r.message.giveBack()
 		r.message = nil
@@ -151,13 +157,9 @@ func (c *conn) take(f frame) error {
 }
 
 // hear decodes a message and gives it to the session.
-func (c *conn) hear(kind int, message []byte) {
+func (c *conn) hear(kind ws.OpCode, message []byte) {
 	c.reading.limit = session.MaxFrame
-	want := websocket.TextMessage
-	if c.format == session.Protobuf {
-		want = websocket.BinaryMessage
-	}
-	if kind != want {
+	if kind != c.kind() {
 		c.line.Garbled(session.Garbled{Code: pb.Code_CODE_INVALID, Detail: "JSON comes in text messages, Protobuf in binary ones"})
 		return
 	}
@@ -173,7 +175,7 @@ func (c *conn) hear(kind int, message []byte) {
 // with unread bytes would destroy the close frame on its way.
 func (c *conn) stop(err error) {
 	defer c.gone()
-	code, why := websocket.CloseProtocolError, "that is no frame of a client"
+	code, why := ws.StatusProtocolError, "that is no frame of a client"
 	switch {
 	case errors.Is(err, errLarge):
 		code, why = CodeTooLarge, "a frame may have "+strconv.Itoa(session.MaxFrame)+" bytes, hello "+strconv.Itoa(session.MaxHello)

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/gateways/session"
@@ -19,11 +19,13 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
+const maskBit = 0x80 // of the second byte, beside a length
+
 // masked is a frame as a client says it.
-func masked(first byte, payload string) []byte {
+func masked(first ws.OpCode, payload string) []byte {
 	whole := appendFrame(nil, 0, []byte(payload))
 	head := len(whole) - len(payload)
-	whole[0], whole[1] = first, whole[1]|maskBit
+	whole[0], whole[1] = byte(first), whole[1]|maskBit
 	key := []byte{0x12, 0x34, 0x56, 0x78}
 	out := append(append([]byte{}, whole[:head]...), key...)
 	for i, b := range []byte(payload) {
@@ -50,14 +52,14 @@ func listening(t *testing.T) (*conn, *listener) {
 }
 
 func TestMessagesAreHeardHoweverTheyAreCut(t *testing.T) {
-	const text, more, last = websocket.TextMessage, continuation, finalBit
+	const text, more, last = ws.OpText, ws.OpContinuation, finalBit
 	var said []byte
 	for _, f := range [][]byte{
 		masked(last|text, `{"id":1,"ping":{}}`),
-		masked(text, `{"id":2,`), masked(last|websocket.PingMessage, "there?"), masked(more, `"ping"`), masked(last|more, `:{}}`),
+		masked(text, `{"id":2,`), masked(last|ws.OpPing, "there?"), masked(more, `"ping"`), masked(last|more, `:{}}`),
 		masked(last|text, `{"id":3,"ping":{}}`+strings.Repeat(" ", 200)),
 		masked(last|text, ``),
-		masked(last|websocket.PongMessage, ""),
+		masked(last|ws.OpPong, ""),
 		masked(last|text, `{"id":4,"ping":{}}`+strings.Repeat(" ", 10_000)),
 	} {
 		said = append(said, f...)
@@ -77,8 +79,8 @@ func TestMessagesAreHeardHoweverTheyAreCut(t *testing.T) {
 }
 
 func TestWhatIsNoFrameEndsTheConnection(t *testing.T) {
-	const text, more, last, ping = websocket.TextMessage, continuation, finalBit, websocket.PingMessage
-	long := binary.BigEndian.AppendUint64([]byte{last | text, maskBit | len64}, 1<<63)
+	const text, more, last, ping = ws.OpText, ws.OpContinuation, finalBit, ws.OpPing
+	long := binary.BigEndian.AppendUint64([]byte{byte(last | text), maskBit | len64}, 1<<63)
 	for what, c := range map[string]struct {
 		said []byte
 		err  error
@@ -88,12 +90,12 @@ func TestWhatIsNoFrameEndsTheConnection(t *testing.T) {
 		"a kind that nobody knows":    {masked(last|3, "{}"), errMisframe},
 		"a control that nobody knows": {masked(last|0x0b, ""), errMisframe},
 		"a ping in pieces":            {masked(ping, "a"), errMisframe},
-		"a long ping":                 {masked(last|ping, strings.Repeat("x", controlMost+1)), errMisframe},
+		"a long ping":                 {masked(last|ping, strings.Repeat("x", ws.MaxControlFramePayloadSize+1)), errMisframe},
 		"the end of nothing":          {masked(last|more, "{}"), errMisframe},
 		"a message within another":    {append(masked(text, "{"), masked(last|text, "{}")...), errMisframe},
-		"half a close code":           {masked(last|websocket.CloseMessage, "x"), errMisframe},
-		"a close code of nobody":      {masked(last|websocket.CloseMessage, "\x03\xed"), errMisframe},
-		"a goodbye":                   {masked(last|websocket.CloseMessage, "\x03\xe8bye"), io.EOF},
+		"half a close code":           {masked(last|ws.OpClose, "x"), errMisframe},
+		"a close code of nobody":      {masked(last|ws.OpClose, "\x03\xed"), errMisframe},
+		"a goodbye":                   {masked(last|ws.OpClose, "\x03\xe8bye"), io.EOF},
 		"a length beyond every limit": {long, errLarge},
 		"a large hello":               {masked(last|text, strings.Repeat("x", session.MaxHello+1)), errLarge},
 		"large in pieces":             {append(masked(text, strings.Repeat("x", session.MaxHello)), masked(more, "x")...), errLarge},
@@ -105,14 +107,14 @@ func TestWhatIsNoFrameEndsTheConnection(t *testing.T) {
 }
 
 func FuzzFrames(f *testing.F) {
-	f.Add(masked(finalBit|websocket.TextMessage, `{"id":1,"ping":{}}`))
-	f.Add(append(masked(websocket.TextMessage, "{"), masked(finalBit|continuation, "}")...))
-	f.Add(masked(finalBit|websocket.CloseMessage, "\x03\xe8"))
+	f.Add(masked(finalBit|ws.OpText, `{"id":1,"ping":{}}`))
+	f.Add(append(masked(ws.OpText, "{"), masked(finalBit|ws.OpContinuation, "}")...))
+	f.Add(masked(finalBit|ws.OpClose, "\x03\xe8"))
 	f.Fuzz(func(t *testing.T, said []byte) {
 		for limit := range 3 {
-			frame, size, err := cut(append([]byte{}, said...), limit*1_000)
+			frame, size, err := new(buffer).cut(append([]byte{}, said...), limit*1_000, ws.StateServerSide)
 			require.LessOrEqual(t, size, len(said))
-			require.LessOrEqual(t, len(frame.payload), size)
+			require.LessOrEqual(t, len(frame.Payload), size)
 			require.False(t, err != nil && size > 0)
 		}
 		c, _ := listening(t)
@@ -142,7 +144,7 @@ func TestASilentClientIsWaitedForByLittle(t *testing.T) {
 	require.NotNil(t, read(t, socket).GetPong())
 	require.Zero(t, waits(), "whoever speaks is read from")
 
-	frame := masked(finalBit|websocket.TextMessage, `{"id":3,"ping":{}}`)
+	frame := masked(finalBit|ws.OpText, `{"id":3,"ping":{}}`)
 	silent(1)
 	_, err := socket.NetConn().Write(frame[:9])
 	require.NoError(t, err)

@@ -1,9 +1,9 @@
 // Package websocket carries sessions over WebSocket: subprotocols parley.v1.json and parley.v1.proto, one frame a message.
 //
-// The handshake is gorilla's, everything behind it is here. A connection costs one small goroutine and no buffer while it is
-// idle: see read.go. What is said is written at once by whoever says it; a writer exists only while the kernel takes no
-// more. Nobody ever waits for a slow client: what waits for it is bounded, and when that is full it is cut with a code that
-// tells it to come back and repair.
+// The handshake is gorilla's, everything behind it is here, with gobwas's eye for what is a frame. A connection costs one
+// small goroutine and no buffer while it is idle: see read.go. What is said is written at once by whoever says it; a writer
+// exists only while the kernel takes no more. Nobody ever waits for a slow client: what waits for it is bounded, and when
+// that is full it is cut with a code that tells it to come back and repair.
 package websocket
 
 import (

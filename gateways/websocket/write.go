@@ -4,10 +4,11 @@
 package websocket
 
 import (
+	"bytes"
 	"sync"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"github.com/gobwas/ws"
 
 	"github.com/parley-im/parley/gateways/session"
 
@@ -18,7 +19,6 @@ const (
 	bufferBytes = 2 << 10  // of a new buffer
 	bufferKept  = 64 << 10 // bytes of the largest buffer that is kept for others
 	chunkBytes  = 16 << 10 // of one write that waits for the kernel
-	detailMost  = 120      // bytes of a reason in a close frame; RFC 6455 allows 123
 )
 
 // buffer is borrowed by whoever reads or has something to write; an idle connection has none.
@@ -26,6 +26,9 @@ type buffer struct {
 	bytes   []byte
 	attempt func(fd uintptr) bool // to write them; made once
 	written int                   // by the last attempt
+
+	head   [ws.MaxHeaderSize]byte // of the frame that is read, ...
+	header bytes.Reader           // ... and its reader
 }
 
 var buffers = sync.Pool{New: func() any { return &buffer{bytes: make([]byte, 0, bufferBytes)} }}
@@ -41,26 +44,27 @@ func (b *buffer) giveBack() {
 
 // add encodes a frame behind what waits.
 func (c *conn) add(frame *pb.ServerFrame) error {
-	kind := websocket.TextMessage
-	if c.format == session.Protobuf {
-		kind = websocket.BinaryMessage
-	}
 	message := borrow()
 	defer message.giveBack()
 	var err error
 	if message.bytes, err = c.format.Append(message.bytes, frame); err != nil {
 		return err
 	}
-	c.frame(kind, message.bytes)
+	c.frame(c.kind(), message.bytes)
 	c.frames++
 	return nil
 }
 
-// control lets a control frame wait.
-func (c *conn) control(kind int, data []byte) { c.frame(kind, data) }
+// kind is that of every message, there and back.
+func (c *conn) kind() ws.OpCode {
+	if c.format == session.Protobuf {
+		return ws.OpBinary
+	}
+	return ws.OpText
+}
 
 // frame lets one frame wait.
-func (c *conn) frame(kind int, payload []byte) {
+func (c *conn) frame(kind ws.OpCode, payload []byte) {
 	if c.waiting == nil {
 		c.waiting = borrow()
 	}
@@ -97,10 +101,15 @@ func (c *conn) flush() {
 
 // sayClose lets the close frame wait behind everything else, once.
 func (c *conn) sayClose() {
-	if c.closing != nil && !c.closing.said {
-		c.closing.said = true
-		c.control(websocket.CloseMessage, websocket.FormatCloseMessage(c.closing.code, c.closing.detail))
+	if c.closing == nil || c.closing.said {
+		return
 	}
+	c.closing.said = true
+	if c.closing.code.Empty() { // the client gave none either
+		c.frame(ws.OpClose, nil)
+		return
+	}
+	c.frame(ws.OpClose, ws.NewCloseFrameBody(c.closing.code, c.closing.detail))
 }
 
 // emptied: nothing waits. Behind a close frame the reader ends, when the client answered or did not.

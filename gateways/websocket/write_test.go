@@ -55,4 +55,8 @@ func TestControlFramesAreAnswered(t *testing.T) {
 	require.NoError(t, socket.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(patience)))
 	require.Equal(t, websocket.CloseNormalClosure, closed(t, socket))
 	require.Equal(t, "there?", <-ponged)
+
+	socket = h.dial(SubprotocolProto)
+	require.NoError(t, socket.WriteControl(websocket.CloseMessage, nil, time.Now().Add(patience)))
+	require.Equal(t, websocket.CloseNoStatusReceived, closed(t, socket), "who gives no code gets none")
 }
