@@ -9,14 +9,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/parley-im/parley/topology"
 )
 
 // followed is a partition that is owned.
 type followed struct {
-	TopicPartition
+	*queue
 	f        *follower
 	position atomic.Int64 // next offset to handle; -1 before the first
 	sent     atomic.Int64 // the position that was committed last, or is on its way; -1 before the first
@@ -24,19 +22,14 @@ type followed struct {
 	reached  int64        // next offset to be given by the client; of the polling goroutine
 	stalled  time.Time    // since when nothing was given though there was something; of the polling goroutine
 
-	mu     sync.Mutex
-	queue  []topology.Record
-	bytes  int
-	paused bool
-
-	wake chan struct{} // holds one; there is something in the queue
 	quit chan struct{} // closed by stop
 	idle chan struct{} // closed when the worker has ended
 	once sync.Once
 }
 
 func newFollowed(f *follower, tp TopicPartition, from, end int64) *followed {
-	p := &followed{TopicPartition: tp, f: f, reached: from, wake: make(chan struct{}, 1), quit: make(chan struct{}), idle: make(chan struct{})}
+	q := newQueue(f.client, tp, followQueueBatches*f.cfg.MaxBatch)
+	p := &followed{queue: q, f: f, reached: from, quit: make(chan struct{}), idle: make(chan struct{})}
 	p.position.Store(-1)
 	p.sent.Store(-1)
 	p.end.Store(end)
@@ -44,33 +37,6 @@ func newFollowed(f *follower, tp TopicPartition, from, end int64) *followed {
 }
 
 func (p *followed) stop() { p.once.Do(func() { close(p.quit) }) }
-
-// push queues records, and pauses the partition when the queue is long. It never blocks.
-func (p *followed) push(records []*kgo.Record) {
-	p.reached = records[len(records)-1].Offset + 1
-	p.mu.Lock()
-	for _, r := range records {
-		p.queue = append(p.queue, recordOf(r))
-		p.bytes += len(r.Value)
-	}
-	if !p.paused && (len(p.queue) >= followQueueBatches*p.f.cfg.MaxBatch || p.bytes >= followQueueBytes) {
-		p.paused = true
-		p.f.client.PauseFetchPartitions(p.named())
-	}
-	p.mu.Unlock()
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-}
-
-// resume lets records come again. The lock is held.
-func (p *followed) resume() {
-	p.paused = false
-	p.f.client.ResumeFetchPartitions(p.named())
-}
-
-func (p *followed) named() map[string][]int32 { return map[string][]int32{p.Topic: {p.Partition}} }
 
 // work handles batches until the partition is given up.
 func (p *followed) work(ctx context.Context) {
@@ -114,15 +80,10 @@ func (p *followed) next(ctx context.Context, linger time.Duration) ([]topology.R
 		idle = time.After(p.f.cfg.IdleEvery)
 	}
 	for {
-		p.mu.Lock()
-		n := len(p.queue)
-		ready := n >= p.f.cfg.MaxBatch || n > 0 && (linger == 0 || p.paused)
-		if ready {
-			batch := p.cut(min(n, p.f.cfg.MaxBatch))
-			p.mu.Unlock()
-			return batch, true
+		n, paused := p.state()
+		if n >= p.f.cfg.MaxBatch || n > 0 && (linger == 0 || paused) {
+			return p.cut(p.f.cfg.MaxBatch), true
 		}
-		p.mu.Unlock()
 		if n > 0 && full == nil {
 			full = time.After(linger)
 		}
@@ -133,31 +94,12 @@ func (p *followed) next(ctx context.Context, linger time.Duration) ([]topology.R
 		case <-idle:
 			return nil, true
 		case <-full:
-			p.mu.Lock()
-			batch := p.cut(min(len(p.queue), p.f.cfg.MaxBatch))
-			p.mu.Unlock()
-			return batch, true
+			return p.cut(p.f.cfg.MaxBatch), true
 		}
 		if ctx.Err() != nil {
 			return nil, false
 		}
 	}
-}
-
-// cut takes records off the queue, and resumes the partition when half of it is free.
-func (p *followed) cut(n int) []topology.Record {
-	batch := p.queue[:n:n]
-	p.queue = p.queue[n:]
-	if len(p.queue) == 0 {
-		p.queue = nil
-	}
-	for i := range batch {
-		p.bytes -= len(batch[i].Value)
-	}
-	if p.paused && len(p.queue) <= followQueueBatches*p.f.cfg.MaxBatch/2 && p.bytes <= followQueueBytes/2 {
-		p.resume()
-	}
-	return batch
 }
 
 // handle tries a batch until its handler takes it, or goes back. ok is false when the partition was given up.

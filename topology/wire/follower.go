@@ -23,7 +23,6 @@ import (
 const (
 	defaultMaxBatch      = 500                    // records of a batch
 	followQueueBatches   = 4                      // batches fetched ahead for each partition, and one fetch, before it is paused
-	followQueueBytes     = 4 << 20                // bytes of the same
 	followFetchBytes     = 16 << 20               // of one fetch from a broker, all partitions together
 	followCommitInterval = 500 * time.Millisecond // between commits
 	followLagInterval    = time.Second            // between looks at the lag
@@ -227,6 +226,7 @@ func (f *follower) poll(ctx context.Context) error {
 	fetches.EachPartition(func(fetched kgo.FetchTopicPartition) {
 		if p := f.of(TopicPartition{fetched.Topic, fetched.Partition}); p != nil && len(fetched.Records) > 0 {
 			p.end.Store(fetched.HighWatermark)
+			p.reached = fetched.Records[len(fetched.Records)-1].Offset + 1
 			p.push(fetched.Records)
 		}
 	})

@@ -23,7 +23,8 @@ import (
 const (
 	roundRecords = 20_000                 // of one round; more waits for the next
 	roundWait    = 50 * time.Millisecond  // for all of a round's records; those that are late hold their partitions back alone
-	restOfRecord = 500 * time.Microsecond // from the begin of a round to the next, for each of its records: more come soon
+	restFree     = 4                      // records of a round behind which the next begins at once: little comes
+	restOfRecord = 500 * time.Microsecond // from the begin of a round to the next, for each further record: more come soon,
 	restMost     = 12 * time.Millisecond  // and a request costs the broker as much as its records
 	closeLimit   = time.Second            // from the client's end to the last answer about what it gave up
 )
@@ -139,12 +140,24 @@ func (f *franz) next() []*shipment {
 		case len(f.late) > 0 || len(f.waiting) > 0:
 			round := f.cut()
 			f.mu.Unlock()
-			f.rest = time.Now().Add(min(time.Duration(len(round))*restOfRecord, restMost))
+			f.rest = time.Now().Add(restAfter(round))
 			return round
 		}
 		f.mu.Unlock()
 		<-f.wake
 	}
+}
+
+// restAfter is how long a round makes the next one wait. Only what somebody waits for counts: rows, which leave many at once,
+// would hold back the outputs behind them.
+func restAfter(round []*shipment) time.Duration {
+	urgent := 0
+	for _, s := range round {
+		if s.kind != rowState {
+			urgent++
+		}
+	}
+	return min(time.Duration(max(urgent-restFree, 0))*restOfRecord, restMost)
 }
 
 // cut takes a round off the queue: what waits for partitions that are not late.

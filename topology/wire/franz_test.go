@@ -4,6 +4,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -127,4 +128,14 @@ func TestPurgeAnswersEverything(t *testing.T) {
 	f.close()
 	require.Len(t, a.failed, n)
 	require.Error(t, f.send(&shipment{topic: slowTopic}))
+}
+
+func TestARoundRestsForWhatIsWaitedFor(t *testing.T) {
+	round := func(outputs, rows int) time.Duration {
+		return restAfter(append(slices.Repeat([]*shipment{{kind: output}}, outputs), slices.Repeat([]*shipment{{kind: rowState}}, rows)...))
+	}
+	require.Zero(t, round(0, 1_000), "nobody waits for rows, and they hold nothing back")
+	require.Zero(t, round(restFree, 0))
+	require.Equal(t, 2*restOfRecord, round(restFree+2, 50))
+	require.Equal(t, restMost, round(10_000, 0))
 }

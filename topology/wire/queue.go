@@ -73,6 +73,11 @@ func (q *queue) state() (records int, paused bool) {
 	return len(q.records), q.paused
 }
 
+func (q *queue) isPaused() bool {
+	_, paused := q.state()
+	return paused
+}
+
 // drop forgets what waits. A pause would outlast it.
 func (q *queue) drop() {
 	q.mu.Lock()

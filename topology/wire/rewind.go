@@ -110,13 +110,3 @@ func (p *followed) goBack(ctx context.Context, offset int64) bool {
 		return false
 	}
 }
-
-// drop forgets what is queued.
-func (p *followed) drop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.queue, p.bytes = nil, 0
-	if p.paused {
-		p.resume()
-	}
-}

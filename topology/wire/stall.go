@@ -91,9 +91,3 @@ func (f *follower) judge(look *stallLook, ends map[TopicPartition]int64) error {
 	}
 	return nil
 }
-
-func (p *followed) isPaused() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.paused
-}
