@@ -20,9 +20,9 @@ const (
 	garbageLeast = 20  // percent of what is alive
 
 	lookEvery   = 5 * time.Second
-	restsFor    = 30 * time.Second // for which a process has enough, at the pace of the last look, in what it would give back
-	worthGiving = 16 << 20         // bytes; for less nobody collects on purpose
-	worthShare  = 25               // percent of what is alive, the same; more than garbageLeast, so that the pace has collected before
+	restsFor    = 2 * time.Minute // for which a process has enough, at the pace of the last look, in what it would give back
+	worthGiving = 16 << 20        // bytes; for less nobody collects on purpose
+	worthShare  = 25              // percent of what is alive, the same; more than garbageLeast, so that the pace has collected before
 )
 
 // collectInPace is for processes that run for long, until ctx ends. Whoever sets GOGC has decided.
