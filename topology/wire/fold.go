@@ -110,7 +110,7 @@ func (g *group) foldOne(c *claim, in *topology.Record) error {
 	if err := c.store.Set(in.Key, next); err != nil {
 		return err
 	}
-	g.producer.change(rowState, c.partition, c.store, in.Key, next, nil)
+	g.producer.change(rowState, c.partition, c.store, in.Key, next)
 	if in.Key == topology.RulesKey {
 		c.rules = next
 	}

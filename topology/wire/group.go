@@ -135,16 +135,8 @@ func newGroup(cfg GroupConfig) (*group, error) {
 	}
 	b := newBudget(g.settings.MaxInFlight, g.settings.MaxInFlightBytes)
 	g.metrics = newMetrics(cfg.Metrics, cfg.Machine.Group.Name, func() float64 { return float64(b.out()) })
-	g.producer = newProducer(g.plan.Partitions, g.table, b, g.storeOf, g.die)
+	g.producer = newProducer(g.plan.Partitions, g.table, b, g.die)
 	return g, nil
-}
-
-// storeOf is the store of the partition's present owner.
-func (g *group) storeOf(partition int32) *partitionStore {
-	if c := g.claims[partition].Load(); c != nil {
-		return c.store
-	}
-	return nil
 }
 
 // connect opens what lives as long as the group.

@@ -28,7 +28,6 @@ type producer struct {
 	out        sender
 	lanes      []*lane
 	budget     *budget
-	store      func(partition int32) *partitionStore
 	broken     func(error) // ends the process; called on any failure
 
 	generations []atomic.Int64 // offset of this owner's takeover record in each changelog partition
@@ -37,9 +36,9 @@ type producer struct {
 	pacing     sync.WaitGroup
 }
 
-func newProducer(partitions int32, table string, b *budget, store func(int32) *partitionStore, broken func(error)) *producer {
+func newProducer(partitions int32, table string, b *budget, broken func(error)) *producer {
 	p := &producer{
-		partitions: partitions, table: table, budget: b, store: store, broken: broken,
+		partitions: partitions, table: table, budget: b, broken: broken,
 		generations: make([]atomic.Int64, partitions),
 	}
 	for i := range partitions {
@@ -83,8 +82,8 @@ func (p *producer) EmitWithHeaders(topic, _ string, _ []byte, _ goka.Headers) *g
 }
 
 // change writes a changelog record: a row, folded or rewritten, a takeover record or its tombstone.
-func (p *producer) change(kind shipmentKind, partition int32, store *partitionStore, key string, value []byte, finish goka.PromiseFinisher) {
-	s := &shipment{topic: p.table, partition: partition, key: key, value: value, kind: kind, store: store, finish: finish}
+func (p *producer) change(kind shipmentKind, partition int32, store *partitionStore, key string, value []byte) {
+	s := &shipment{topic: p.table, partition: partition, key: key, value: value, kind: kind, store: store}
 	if kind == rowState {
 		s.headers = p.generation(partition)
 	} else {

@@ -225,7 +225,7 @@ func listedOffsets(ctx context.Context, admin *kafka.AdminClient, ask map[kafka.
 	return found, errors.Join(errs...)
 }
 
-// rdkafkaRecord is librdkafka's message as everybody sees it; recordOf makes the same of franz-go's, inputRecord of goka's.
+// rdkafkaRecord is librdkafka's message as everybody sees it; recordOf makes the same of franz-go's.
 func rdkafkaRecord(m *kafka.Message) topology.Record {
 	r := topology.Record{
 		Topic: *m.TopicPartition.Topic, Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset),

@@ -38,7 +38,7 @@ func (g *group) settle(c *claim, verified int64) error {
 	}
 	c.suspects = nil
 	for _, key := range c.retire {
-		g.producer.change(takeover, c.partition, c.store, key, nil, nil)
+		g.producer.change(takeover, c.partition, c.store, key, nil)
 		failpoint(PointTakeoverRetired)
 		g.metrics.retired.Inc()
 	}
@@ -66,7 +66,7 @@ func (g *group) rewrite(c *claim, key string, verified int64) error {
 	if err := c.store.Set(key, row); err != nil {
 		return err
 	}
-	g.producer.change(rowState, c.partition, c.store, key, row, nil)
+	g.producer.change(rowState, c.partition, c.store, key, row)
 	failpoint(PointTakeoverRewritten)
 	g.metrics.rewritten.Inc()
 	return nil
