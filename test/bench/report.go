@@ -167,6 +167,7 @@ func writeReport(o options) error {
 			fmt.Fprint(w, "## Talks\n\n")
 			figures(w, talks)
 			costs(w, talks)
+			standstills(w, talks)
 		}
 		for _, section := range []func(io.Writer, book){sequencers, limits, recoveries, growths, idles, soaks, runs} {
 			section(w, b)
@@ -183,7 +184,8 @@ Made from the newest lines of [test/bench/results.jsonl](test/bench/results.json
 %s, %s, Go %s; [the last table](#what-was-run) says when each part was measured, of which revision, by which command
 and under which load. Texts of %d bytes; everything on one machine, the generator too; one Kafka broker without replicas, Redis with
 its append-only file, mongo-java-server in memory in MongoDB's place; limits of a person and of an address lifted; groups may have
-%d members, and each has an inbox. CPU is of all processes, servers included. Medians of the rounds; lost, duplicate, reordered and
+%d members, and each has an inbox. Every process of the house may use one core, and the broker has one network thread
+and two handlers. CPU is of all processes, servers included. Medians of the rounds; lost, duplicate, reordered and
 refused are the worst of them.
 
 `, machine(), runtime.GOOS, strings.TrimPrefix(runtime.Version(), "go"), imload.TextSize, groupLimit)
@@ -263,6 +265,28 @@ func costs(w io.Writer, found []imload.Result) {
 			fmt.Fprintf(w, " %.3f |", median(all, func(r imload.Result) float64 { return r.Processes[name] }))
 		}
 		fmt.Fprintf(w, " %.3f |\n", median(all, func(r imload.Result) float64 { return r.SelfCPUPer1k }))
+	}
+	fmt.Fprintln(w)
+}
+
+// standstills are what the machine itself did to those who talked.
+func standstills(w io.Writer, found []imload.Result) {
+	if !slices.ContainsFunc(found, func(r imload.Result) bool { return r.StalledShare > 0 }) {
+		return
+	}
+	fmt.Fprint(w, `The machine is shared, and now and then runs everything ten times slower for a while, with nobody at work too. A thread of the
+generator does the same small piece of work every few milliseconds; when it needs more than four times as much CPU time as it usually
+does, that is counted as a stall. No p99 can be shorter than stalls that take more than a hundredth of the time.
+
+| scenario | the machine stalled for | longest | p99 | p99 of messages due neither in a stall nor in the 100 ms behind one |
+|---|---|---|---|---|
+`)
+	for _, s := range scenarios {
+		if all := of(found, s); len(all) > 0 {
+			longest := slices.MaxFunc(all, func(a, b imload.Result) int { return cmp.Compare(a.StallMax, b.StallMax) }).StallMax
+			fmt.Fprintf(w, "| %s | %.1f %% | %.0f ms | %.1f ms | %.1f ms |\n", s.name, 100*median(all, func(r imload.Result) float64 { return r.StalledShare }),
+				longest, median(all, p99), median(all, func(r imload.Result) float64 { return r.Steady99 }))
+		}
 	}
 	fmt.Fprintln(w)
 }

@@ -24,5 +24,12 @@ func TestSummary(t *testing.T) {
 	require.Contains(t, told.String(), "| 1 | 0 | 0 | 0 |", "one was lost in one of the rounds")
 	require.Contains(t, told.String(), "| calm | 0.300 | 0.000 |")
 	require.NotContains(t, told.String(), "| group", "what was not measured is not told")
+	standstills(&told, found)
+	require.NotContains(t, told.String(), "stalled", "nobody looked")
+	for i := range 3 {
+		found[i].StalledShare, found[i].StallMax, found[i].E2E99, found[i].Steady99 = float64(i)/100, float64(10*i), 60, 9
+	}
+	standstills(&told, found)
+	require.Contains(t, told.String(), "| calm | 1.0 % | 20 ms | 60.0 ms | 9.0 ms |")
 	require.Equal(t, 100.0, median(found[:2], func(r imload.Result) float64 { return r.DeliveredPerS }), "of two the lower")
 }

@@ -100,11 +100,26 @@ func (s *System) CPU() map[string]float64 {
 	return seconds
 }
 
-// memory is the sum of resident and of proportional set sizes in bytes.
-func (s *System) memory() (rss, pss int64) {
+// look samples resident memory and CPU: a few microseconds for each process.
+func (s *System) look() {
+	rss := int64(0)
 	for _, members := range s.members() {
 		for _, m := range members {
 			rss += m.pages * int64(os.Getpagesize())
+		}
+	}
+	s.CPU()
+	s.mu.Lock()
+	s.peakRSS = max(s.peakRSS, rss)
+	s.mu.Unlock()
+}
+
+// weigh reads proportional set sizes. For that the kernel walks every page, a core's tenth of a second for some gigabytes,
+// so nobody may be measured meanwhile.
+func (s *System) weigh() {
+	pss := int64(0)
+	for _, members := range s.members() {
+		for _, m := range members {
 			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", m.pid))
 			if err != nil {
 				continue
@@ -117,19 +132,17 @@ func (s *System) memory() (rss, pss int64) {
 			}
 		}
 	}
-	return rss, pss
+	s.mu.Lock()
+	s.peakPSS = max(s.peakPSS, pss)
+	s.mu.Unlock()
 }
 
-// Watch samples memory and CPU until stop is closed, and calls each time.
+// Watch looks until stop is closed, and calls each time.
 func (s *System) Watch(stop <-chan struct{}, each func()) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	for {
-		rss, pss := s.memory()
-		s.CPU()
-		s.mu.Lock()
-		s.peakRSS, s.peakPSS = max(s.peakRSS, rss), max(s.peakPSS, pss)
-		s.mu.Unlock()
+		s.look()
 		each()
 		select {
 		case <-stop:

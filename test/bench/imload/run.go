@@ -52,6 +52,8 @@ type run struct {
 	firstErr   atomic.Pointer[error]
 
 	endToEnd, accepted             Hist
+	steady                         Hist // end to end of those that no stall of the machine touched
+	stalls                         *stalls
 	redials                        atomic.Int64
 	sent, sendErr, acks, ackErr    atomic.Int64
 	delivered, dup, reorder, stray atomic.Int64
@@ -182,6 +184,8 @@ func (r *run) senders() (from []*user, to []Dest) {
 // measure sends, and counts what comes.
 func (r *run) measure(c Config, result *Result) {
 	from, to := r.senders()
+	c.System.weigh()
+	r.stalls = watchStalls(slowness())
 	watching := make(chan struct{})
 	go c.System.Watch(watching, func() {
 		if c.Progress != nil {
@@ -211,10 +215,13 @@ func (r *run) measure(c Config, result *Result) {
 	time.Sleep(time.Duration(end - now()))
 	over()
 	ended := r.reading(nil)
+	share, longest := r.stalls.end()
 	r.drain(from, &sending, c)
 	after := r.reading(c.System)
 	close(watching)
+	c.System.weigh()
 	result.fill(r, before, ended, after)
+	result.StalledShare, result.StallMax, result.Steady99 = share, longest, r.steady.Quantile(.99)
 	c.System.peaks(result)
 }
 

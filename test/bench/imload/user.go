@@ -61,6 +61,9 @@ func (u *user) Message(text []byte) {
 	r.delivered.Add(1)
 	if due >= r.recordFrom.Load() {
 		r.endToEnd.Record(at - due)
+		if !r.stalls.touched(due) {
+			r.steady.Record(at - due)
+		}
 	}
 	if r.closed {
 		r.users[sender].delivered(seq)
