@@ -21,7 +21,7 @@ const (
 
 	// Views are no one's first news: pushes come from the dispatchers. So they take a little more at once, which costs the
 	// broker and the stores a fraction for each record.
-	gather = 30 * time.Millisecond
+	gather = 100 * time.Millisecond
 
 	// Of what is written together the same person and page cost once. A busy view waits longer for more.
 	linger         = 2 * time.Millisecond // for each record of the batch before

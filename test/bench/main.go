@@ -57,7 +57,6 @@ type options struct {
 // setup is what a measurement's house has that others have not.
 type setup struct {
 	servers  []string                                  // kafka, redis, mongo; nil = all
-	broker   map[string]string                         // settings of Kafka
 	settings []string                                  // lines of the binary's settings
 	onDisk   bool                                      // documents are kept in a file
 	filled   func(ctx context.Context, h *house) error // called when there are topics, before anybody reads them; may be nil

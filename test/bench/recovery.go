@@ -9,14 +9,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/parley-im/parley/test/bench/imload"
 	"github.com/parley-im/parley/topology"
 )
 
-// restored is the process that reads its table.
-var restored = part{name: "processors", roles: []string{"processor/" + sequencer}, own: true}
+// restored is the process that reads its table, and has the machine for itself.
+var restored = part{name: "processors", roles: []string{"processor/" + sequencer}, own: true, env: []string{fmt.Sprint("GOMAXPROCS=", runtime.NumCPU())}}
 
 // plan is the plan of the house that runs.
 func (h *house) plan() topology.Plan {
