@@ -132,7 +132,7 @@ func NewEmitter(cfg EmitterConfig) (*Emitter, error) {
 	e.out, err = newFranz(options, sendHooks{
 		acked:  func(s *shipment, offset int64) { e.answer(s.pending, Placed{s.partition, offset}, nil) },
 		failed: func(s *shipment, err error) { e.answer(s.pending, Placed{}, err) },
-	}, mayFail)
+	}, mayFail, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,7 @@ func (g *group) callback(ctx goka.Context, _ any) {
 			ctx.Fail(err)
 		}
 	}
+	g.producer.folded(len(run))
 	if len(run) == 0 {
 		return
 	}

@@ -2,8 +2,10 @@
 //
 // librdkafka sends a request for each partition, and a request costs the broker the same with one record in it or a
 // hundred. Here everything that came while a round was on its way leaves with the next: no wait when idle, batches under
-// load. A partition's records are handed over when all of its earlier ones are acked, so nothing can overtake a record
-// that failed. A partition whose leader is slow or gone waits alone: after a while the others go on without it.
+// load. A group knows when more comes at once, because it has fetched it, and its rounds wait for that; a gateway's rest.
+//
+// A partition's records are handed over when all of its earlier ones are acked, so nothing can overtake a record that
+// failed. A partition whose leader is slow or gone waits alone: after a while the others go on without it.
 
 package wire
 
@@ -26,6 +28,7 @@ const (
 	restFree     = 4                      // records of a round behind which the next begins at once: little comes
 	restOfRecord = 500 * time.Microsecond // from the begin of a round to the next, for each further record: more come soon,
 	restMost     = 12 * time.Millisecond  // and a request costs the broker as much as its records
+	holdMost     = 12 * time.Millisecond  // for which the first record of a round waits while more comes at once
 	closeLimit   = time.Second            // from the client's end to the last answer about what it gave up
 )
 
@@ -42,6 +45,7 @@ type franz struct {
 	client *kgo.Client
 	hooks  sendHooks
 	fails  bool            // mayFail or isFinal
+	more   func() bool     // whether more comes at once; nil = nobody knows, and rounds rest by their size
 	ctx    context.Context // ends with purge
 	cancel context.CancelFunc
 	wake   chan struct{} // holds one: look at waiting
@@ -51,16 +55,17 @@ type franz struct {
 
 	mu      sync.Mutex
 	waiting []*shipment // in the order of send
+	since   time.Time   // when the first of them came
 	broken  bool        // a record failed, or purge: no round begins
 	closing bool
 }
 
-func newFranz(options []kgo.Opt, hooks sendHooks, fails bool) (*franz, error) {
+func newFranz(options []kgo.Opt, hooks sendHooks, fails bool, more func() bool) (*franz, error) {
 	client, err := kgo.NewClient(options...)
 	if err != nil {
 		return nil, fmt.Errorf("start the producer: %w", err)
 	}
-	f := &franz{client: client, hooks: hooks, fails: fails, wake: make(chan struct{}, 1)}
+	f := &franz{client: client, hooks: hooks, fails: fails, more: more, wake: make(chan struct{}, 1)}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.done.Go(f.run)
 	return f, nil
@@ -73,6 +78,9 @@ func (f *franz) send(s *shipment) error {
 		return errPurged
 	}
 	first := len(f.waiting) == 0
+	if first {
+		f.since = time.Now()
+	}
 	f.waiting = append(f.waiting, s)
 	f.mu.Unlock()
 	if first {
@@ -130,34 +138,46 @@ func (f *franz) await(round []*shipment) {
 // next waits until a round is due; nil = there will be none. While some records are late a round is due at once, and may
 // be empty: the client sends only while somebody waits for its answers.
 func (f *franz) next() []*shipment {
-	time.Sleep(time.Until(f.rest))
 	for {
 		f.mu.Lock()
-		switch {
-		case f.broken:
+		if f.broken {
 			f.mu.Unlock()
 			return nil
-		case len(f.late) > 0 || len(f.waiting) > 0:
+		}
+		hold, any := f.hold(), len(f.waiting) > 0
+		if len(f.late) > 0 || any && hold <= 0 {
 			round := f.cut()
 			f.mu.Unlock()
-			f.rest = time.Now().Add(restAfter(round))
+			f.rest = time.Now().Add(restAfter(len(round)))
 			return round
 		}
 		f.mu.Unlock()
-		<-f.wake
+		var held <-chan time.Time
+		if any {
+			held = time.After(hold)
+		}
+		select {
+		case <-f.wake:
+		case <-held:
+		}
 	}
 }
 
-// restAfter is how long a round makes the next one wait. Only what somebody waits for counts: rows, which leave many at once,
-// would hold back the outputs behind them.
-func restAfter(round []*shipment) time.Duration {
-	urgent := 0
-	for _, s := range round {
-		if s.kind != rowState {
-			urgent++
-		}
+// hold is how long a round still waits for more.
+func (f *franz) hold() time.Duration {
+	switch {
+	case f.more == nil:
+		return time.Until(f.rest)
+	case f.more():
+		return time.Until(f.since.Add(holdMost))
+	default:
+		return 0
 	}
-	return min(time.Duration(max(urgent-restFree, 0))*restOfRecord, restMost)
+}
+
+// restAfter is how long a round of so many records makes the next one wait, where nobody knows what comes.
+func restAfter(records int) time.Duration {
+	return min(time.Duration(max(records-restFree, 0))*restOfRecord, restMost)
 }
 
 // cut takes a round off the queue: what waits for partitions that are not late.

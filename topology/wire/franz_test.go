@@ -4,7 +4,6 @@ package wire
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -89,7 +88,7 @@ func TestSlowLeaderHoldsBackNobodyElse(t *testing.T) {
 	options, err := groupProducerOptions(Settings{Cluster: Cluster{Brokers: k.ListenAddrs()}}, "test", testLog(t))
 	require.NoError(t, err)
 	var a answers
-	f, err := newFranz(options, a.hooks(), isFinal)
+	f, err := newFranz(options, a.hooks(), isFinal, nil)
 	require.NoError(t, err)
 	send := func(partition int32, i int) {
 		require.NoError(t, f.send(&shipment{topic: slowTopic, partition: partition, key: fmt.Sprint(i)}))
@@ -118,7 +117,7 @@ func TestPurgeAnswersEverything(t *testing.T) {
 	require.NoError(t, err)
 	k.Close() // nobody answers
 	var a answers
-	f, err := newFranz(options, a.hooks(), isFinal)
+	f, err := newFranz(options, a.hooks(), isFinal, nil)
 	require.NoError(t, err)
 	const n = 100
 	for i := range n {
@@ -130,12 +129,34 @@ func TestPurgeAnswersEverything(t *testing.T) {
 	require.Error(t, f.send(&shipment{topic: slowTopic}))
 }
 
-func TestARoundRestsForWhatIsWaitedFor(t *testing.T) {
-	round := func(outputs, rows int) time.Duration {
-		return restAfter(append(slices.Repeat([]*shipment{{kind: output}}, outputs), slices.Repeat([]*shipment{{kind: rowState}}, rows)...))
-	}
-	require.Zero(t, round(0, 1_000), "nobody waits for rows, and they hold nothing back")
-	require.Zero(t, round(restFree, 0))
-	require.Equal(t, 2*restOfRecord, round(restFree+2, 50))
-	require.Equal(t, restMost, round(10_000, 0))
+func TestARoundRestsByItsSize(t *testing.T) {
+	require.Zero(t, restAfter(restFree))
+	require.Equal(t, 2*restOfRecord, restAfter(restFree+2))
+	require.Equal(t, restMost, restAfter(10_000))
+}
+
+func TestARoundWaitsForWhatIsFetched(t *testing.T) {
+	var more atomic.Bool
+	f := &franz{more: more.Load, since: time.Now(), rest: time.Now().Add(time.Hour)}
+	require.Zero(t, f.hold(), "everything that was fetched is folded")
+	more.Store(true)
+	require.Positive(t, f.hold(), "more comes at once")
+	require.LessOrEqual(t, f.hold(), holdMost)
+	f.since = f.since.Add(-holdMost)
+	require.LessOrEqual(t, f.hold(), time.Duration(0), "but the first has waited for long")
+	f.more = nil
+	require.Greater(t, f.hold(), time.Minute, "who knows nothing rests")
+}
+
+func TestAHeldRoundLeaves(t *testing.T) {
+	k := twoLeaders(t)
+	options, err := groupProducerOptions(Settings{Cluster: Cluster{Brokers: k.ListenAddrs()}}, "test", testLog(t))
+	require.NoError(t, err)
+	var a answers
+	f, err := newFranz(options, a.hooks(), isFinal, func() bool { return true }) // a fold that stands still
+	require.NoError(t, err)
+	require.NoError(t, f.send(&shipment{topic: slowTopic, partition: quick, key: "1"}))
+	await(t, "the record", func() bool { return a.count(quick) == 1 })
+	f.close()
+	require.Empty(t, a.failed)
 }

@@ -70,7 +70,7 @@ func BenchmarkSender(b *testing.B) {
 			f, err := newFranz(options, sendHooks{
 				acked:  func(*shipment, int64) { out.Done() },
 				failed: func(s *shipment, err error) { b.Error(err); out.Done() },
-			}, isFinal)
+			}, isFinal, nil)
 			require.NoError(b, err)
 			value := make([]byte, 200)
 			n := 0

@@ -94,6 +94,7 @@ func (h *handler) foldAll(ctx context.Context) error {
 	h.s.over()
 	all.client.Close()
 	wait.Wait()
+	h.g.producer.unfolded.Store(0) // what is left in queues is folded by whoever owns them next
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -117,6 +118,7 @@ func (all *inputs) poll(ctx context.Context) error {
 		fetches.EachPartition(func(fetched kgo.FetchTopicPartition) {
 			if in := all.of[fetched.Partition]; in != nil && len(fetched.Records) > 0 {
 				in.end.Store(fetched.HighWatermark)
+				all.g.producer.fetched(len(fetched.Records))
 				in.push(fetched.Records)
 				in.ring()
 			}

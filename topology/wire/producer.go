@@ -30,6 +30,7 @@ type producer struct {
 	budget     *budget
 	broken     func(error) // ends the process; called on any failure
 
+	unfolded    atomic.Int64   // inputs that were fetched: what they say comes at once
 	generations []atomic.Int64 // offset of this owner's takeover record in each changelog partition
 
 	stopPacing context.CancelFunc
@@ -53,6 +54,15 @@ func (p *producer) start(out sender) {
 	ctx, stop := context.WithCancel(context.Background())
 	p.out, p.stopPacing = out, stop
 	p.pacing.Go(func() { every(ctx, rowPace, p.pace) })
+}
+
+// fetched and folded count the inputs whose outputs are still to come.
+func (p *producer) fetched(inputs int) { p.unfolded.Add(int64(inputs)) }
+
+func (p *producer) folded(inputs int) {
+	if p.unfolded.Add(-int64(inputs)) == 0 {
+		p.out.look()
+	}
 }
 
 // pace lets the rows leave that are held for a newer one.
@@ -262,7 +272,8 @@ func (g *group) buildProducer([]string, string, func() hash.Hash32) (goka.Produc
 	if err != nil {
 		return nil, err
 	}
-	out, err := newFranz(options, sendHooks{acked: g.producer.acked, failed: g.producer.failed}, isFinal)
+	out, err := newFranz(options, sendHooks{acked: g.producer.acked, failed: g.producer.failed}, isFinal,
+		func() bool { return g.producer.unfolded.Load() > 0 })
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@ import (
 type sender interface {
 	// send hands a shipment over and never blocks. An error is final.
 	send(*shipment) error
+	// look says that nothing more comes at once: what waits for company may leave.
+	look()
 	// purge gives up everything that has not left, without waiting.
 	purge()
 	// close ends the sender; what is not acked is given up.
