@@ -65,10 +65,10 @@ func (g *group) callback(ctx goka.Context, _ any) {
 			ctx.Fail(err)
 		}
 	}
-	g.producer.folded(len(run))
 	if len(run) == 0 {
 		return
 	}
+	g.producer.folded(len(run))
 	// The run is finished when everything that it said is acked, and everything before it.
 	below, done := run[len(run)-1].Offset+1, ctx.DeferCommit()
 	g.producer.lanes[c.partition].barrier(func(err error) {

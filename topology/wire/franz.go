@@ -144,8 +144,8 @@ func (f *franz) next() []*shipment {
 			f.mu.Unlock()
 			return nil
 		}
-		hold, any := f.hold(), len(f.waiting) > 0
-		if len(f.late) > 0 || any && hold <= 0 {
+		hold, some := f.hold(), len(f.waiting) > 0
+		if len(f.late) > 0 || some && hold <= 0 {
 			round := f.cut()
 			f.mu.Unlock()
 			f.rest = time.Now().Add(restAfter(len(round)))
@@ -153,7 +153,7 @@ func (f *franz) next() []*shipment {
 		}
 		f.mu.Unlock()
 		var held <-chan time.Time
-		if any {
+		if some {
 			held = time.After(hold)
 		}
 		select {
