@@ -49,6 +49,9 @@ var brokerSettings = map[string]string{"num.network.threads": "1", "num.io.threa
 // what Go would do to spread each of them over all of its cores costs a fifth of what a message costs.
 const oneCore = "GOMAXPROCS=1"
 
+// allCores is for who has the machine for itself.
+var allCores = []string{fmt.Sprint("GOMAXPROCS=", runtime.NumCPU())}
+
 // part is a process of the house.
 type part struct {
 	name  string

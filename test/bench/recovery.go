@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"github.com/parley-im/parley/test/bench/imload"
@@ -17,7 +16,7 @@ import (
 )
 
 // restored is the process that reads its table, and has the machine for itself.
-var restored = part{name: "processors", roles: []string{"processor/" + sequencer}, own: true, env: []string{fmt.Sprint("GOMAXPROCS=", runtime.NumCPU())}}
+var restored = part{name: "processors", roles: []string{"processor/" + sequencer}, own: true, env: allCores}
 
 // plan is the plan of the house that runs.
 func (h *house) plan() topology.Plan {
