@@ -167,7 +167,7 @@ func (h *house) watched(ctx context.Context, o options, t talk, eye *eye) (imloa
 	r.Bytes[inRedis+forPerson] = (before.bytes[inRedis] - empty.bytes[inRedis]) / float64(c.Conns)
 	r.Held = map[string]float64{}
 	for name, pid := range h.pids {
-		r.Held[name] = float64(resident(pid)) / (1 << 20)
+		r.Held[name] = float64(imload.Resident(pid)) / (1 << 20)
 	}
 	fmt.Fprintf(os.Stderr, "%-16s %7.0f delivered/s  %6.3f CPU s/1,000  %5.1f records  %6.0f bytes a message  lost %d %s\n",
 		t.name, r.DeliveredPerS, r.CPUPer1k, total(r.Records), said, r.Lost, r.FirstErr)

@@ -79,7 +79,7 @@ func (s size) measure(ctx context.Context, o options) (err error) {
 		}
 		r.Figures = map[string]float64{"users": float64(s.users), "partitions": float64(s.partitions)}
 		for name, pid := range h.pids {
-			r.Figures["held_mib_"+name] = float64(resident(pid)) / (1 << 20)
+			r.Figures["held_mib_"+name] = float64(imload.Resident(pid)) / (1 << 20)
 		}
 		if err := o.note(r); err != nil {
 			return err

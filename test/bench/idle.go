@@ -109,7 +109,7 @@ func idleOnce(ctx context.Context, o options, round int) (r imload.Result, err e
 // a profile is kept in a file if one is named.
 func (h *house) memory(name, heap string) (m memory, err error) {
 	time.Sleep(idleSettle)
-	m.resident = float64(resident(h.pids[name]))
+	m.resident = float64(imload.Resident(h.pids[name]))
 	profile, err := get("http://" + h.admins[name] + "/debug/pprof/heap?gc=1")
 	if err == nil && heap != "" {
 		err = os.WriteFile(heap, profile, 0o644)

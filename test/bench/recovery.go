@@ -57,7 +57,7 @@ func measureRestore(ctx context.Context, o options) (err error) {
 		}
 		r := imload.Result{Peer: "parley", Scenario: "restore", Label: fmt.Sprintf("restore/%d", round+1), Figures: map[string]float64{
 			"seconds": seconds, "rows": float64(o.rows), "row_bytes": float64(bytes) / float64(o.rows),
-			"cpu_s": system.CPU()[restored.name], "store_mib": disk / (1 << 20), "held_mib": float64(resident(h.pids[restored.name])) / (1 << 20),
+			"cpu_s": system.CPU()[restored.name], "store_mib": disk / (1 << 20), "held_mib": float64(imload.Resident(h.pids[restored.name])) / (1 << 20),
 		}}
 		fmt.Fprintf(os.Stderr, "restore: %d rows of %.0f bytes in %.1f s, %.1f s of CPU, %.0f MiB on disk\n",
 			o.rows, r.Figures["row_bytes"], seconds, r.Figures["cpu_s"], r.Figures["store_mib"])

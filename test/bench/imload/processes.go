@@ -114,22 +114,25 @@ func (s *System) look() {
 	s.mu.Unlock()
 }
 
-// weigh reads proportional set sizes. For that the kernel walks every page, a core's tenth of a second for some gigabytes,
-// so nobody may be measured meanwhile.
+// Resident is a process's memory in bytes, shared parts by share; 0 when it is gone. The kernel walks every page for it, a
+// core's tenth of a second for some gigabytes.
+func Resident(pid int) int64 {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
+			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
+}
+
+// weigh asks that of everybody, so nobody may be measured meanwhile.
 func (s *System) weigh() {
 	pss := int64(0)
 	for _, members := range s.members() {
 		for _, m := range members {
-			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", m.pid))
-			if err != nil {
-				continue
-			}
-			for line := range strings.Lines(string(b)) {
-				if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
-					kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-					pss += kib << 10
-				}
-			}
+			pss += Resident(m.pid)
 		}
 	}
 	s.mu.Lock()

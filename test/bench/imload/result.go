@@ -18,7 +18,7 @@ type Result struct {
 	E2E50, E2E99, E2E999   float64
 	E2EMax                 float64
 	Ack50, Ack99           float64
-	StalledShare           float64 `json:",omitempty"` // of the measured time: the machine itself stood still, or nearly
+	StalledShare           float64 `json:",omitempty"` // of the time in which messages were sent: the machine was many times slower
 	StallMax               float64 `json:",omitempty"` // the longest
 	Steady99               float64 `json:",omitempty"` // end to end, of what was not on its way then
 	CPUPer1k, SelfCPUPer1k float64 // seconds for 1,000 messages sent
