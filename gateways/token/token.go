@@ -1,7 +1,7 @@
 // Package token mints and verifies the signed JWTs with which people come to the gates.
 //
 // The keys are fixed when a gate starts; nothing that stands in a token makes it fetch one. The algorithm is on a list of
-// one, the type, the issuer and the audience are ours, and a claim is read only after the signature was found right.
+// one, the type, the issuer and the audience are ours, and no claim counts before the signature was found right.
 package token
 
 import (
@@ -10,9 +10,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/lestrrat-go/jwx/v3/jwa"
-	"github.com/lestrrat-go/jwx/v3/jws"
-	"github.com/lestrrat-go/jwx/v3/jwt"
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/parley-im/parley/schemas/name"
 )
@@ -23,6 +21,11 @@ const (
 	MaxToken = 8 << 10  // bytes
 	MaxLife  = 366 * 24 * time.Hour
 	skew     = 30 * time.Second // clocks may differ by this much
+)
+
+var (
+	algorithms     = []string{jwt.SigningMethodEdDSA.Alg()}
+	hostileHeaders = []string{"jwk", "jku", "x5u", "x5c", "crit"} // keys, where to fetch them, and what must be understood (RFC 7515)
 )
 
 // Settings name who mints and for whom.
@@ -42,26 +45,22 @@ func Mint(key ed25519.PrivateKey, s Settings, user string, now time.Time, life t
 	if life <= 0 || life > MaxLife {
 		return "", fmt.Errorf("token: a life of %s is not between nothing and %s", life, MaxLife)
 	}
-	claims, err := jwt.NewBuilder().Issuer(s.Issuer).Audience([]string{s.Audience}).Subject(user).
-		IssuedAt(now).NotBefore(now).Expiration(now.Add(life)).Build()
-	if err != nil {
-		return "", fmt.Errorf("token: %w", err)
-	}
-	headers := jws.NewHeaders()
-	if err := headers.Set(jws.TypeKey, Type); err != nil {
-		return "", fmt.Errorf("token: %w", err)
-	}
-	signed, err := jwt.Sign(claims, jwt.WithKey(jwa.EdDSA(), key, jws.WithProtectedHeaders(headers)))
+	unsigned := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.RegisteredClaims{
+		Issuer: s.Issuer, Audience: jwt.ClaimStrings{s.Audience}, Subject: user,
+		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(life)),
+	})
+	unsigned.Header["typ"] = Type
+	signed, err := unsigned.SignedString(key)
 	if err != nil {
 		return "", fmt.Errorf("token: sign: %w", err)
 	}
-	return string(signed), nil
+	return signed, nil
 }
 
 // Verifier verifies tokens against fixed keys. It is safe for concurrent use.
 type Verifier struct {
 	settings Settings
-	keys     []ed25519.PublicKey
+	keys     jwt.VerificationKeySet
 }
 
 // NewVerifier makes a verifier. Several keys let one be replaced by the next.
@@ -69,12 +68,14 @@ func NewVerifier(s Settings, keys ...ed25519.PublicKey) (*Verifier, error) {
 	if s.Issuer == "" || s.Audience == "" || len(keys) == 0 {
 		return nil, errors.New("token: a verifier needs an issuer, an audience and a key")
 	}
+	v := &Verifier{settings: s}
 	for _, key := range keys {
 		if len(key) != ed25519.PublicKeySize {
 			return nil, fmt.Errorf("token: a public key has %d bytes, want %d", len(key), ed25519.PublicKeySize)
 		}
+		v.keys.Keys = append(v.keys.Keys, key)
 	}
-	return &Verifier{settings: s, keys: keys}, nil
+	return v, nil
 }
 
 // Verify says whose token it is and when it runs out (milliseconds since 1970).
@@ -82,67 +83,28 @@ func (v *Verifier) Verify(token string, nowMS int64) (user string, expiresMS int
 	if len(token) > MaxToken {
 		return "", 0, fmt.Errorf("token: %d bytes, at most %d", len(token), MaxToken)
 	}
-	if err := looksLikeOurs(token); err != nil {
-		return "", 0, err
+	parser := jwt.NewParser(jwt.WithValidMethods(algorithms), jwt.WithStrictDecoding(), jwt.WithLeeway(skew),
+		jwt.WithTimeFunc(func() time.Time { return time.UnixMilli(nowMS) }), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithIssuer(v.settings.Issuer), jwt.WithAudience(v.settings.Audience))
+	var claims jwt.RegisteredClaims
+	if _, err := parser.ParseWithClaims(token, &claims, v.keysFor); err != nil {
+		return "", 0, fmt.Errorf("token: %w", err)
 	}
-	claims, err := v.signed(token, nowMS)
-	if err != nil {
-		return "", 0, err
-	}
-	user, _ = claims.Subject()
-	if !name.ValidPerson(user) {
+	if !name.ValidPerson(claims.Subject) {
 		return "", 0, errors.New("token: the subject is no person")
 	}
-	expires, _ := claims.Expiration()
-	return user, expires.UnixMilli(), nil
+	return claims.Subject, claims.ExpiresAt.UnixMilli(), nil
 }
 
-// looksLikeOurs looks at the header before any key is touched: what could make a library choose a key or an algorithm
-// by itself is refused.
-func looksLikeOurs(token string) error {
-	message, err := jws.Parse([]byte(token), jws.WithCompact())
-	if err != nil {
-		return fmt.Errorf("token: not a signed token: %w", err)
+// keysFor looks at the header before any key is touched: what could make a library choose a key by itself is refused.
+func (v *Verifier) keysFor(token *jwt.Token) (any, error) {
+	if token.Header["typ"] != Type {
+		return nil, errors.New("not an access token")
 	}
-	if len(message.Signatures()) != 1 {
-		return errors.New("token: want one signature")
-	}
-	header := message.Signatures()[0].ProtectedHeaders()
-	if algorithm, ok := header.Algorithm(); !ok || algorithm != jwa.EdDSA() {
-		return errors.New("token: the algorithm is not on the list")
-	}
-	if kind, ok := header.Type(); !ok || kind != Type {
-		return errors.New("token: not an access token")
-	}
-	for _, hostile := range []string{jws.JWKKey, jws.JWKSetURLKey, jws.X509URLKey, jws.X509CertChainKey, jws.CriticalKey} {
-		if header.Has(hostile) {
-			return fmt.Errorf("token: the header %s is not taken", hostile)
+	for _, hostile := range hostileHeaders {
+		if _, has := token.Header[hostile]; has {
+			return nil, fmt.Errorf("the header %s is not taken", hostile)
 		}
 	}
-	return nil
-}
-
-// signed verifies the signature with each of the fixed keys, then the claims.
-func (v *Verifier) signed(token string, nowMS int64) (jwt.Token, error) {
-	clock := jwt.ClockFunc(func() time.Time { return time.UnixMilli(nowMS) })
-	var failed error
-	for _, key := range v.keys {
-		payload, err := jws.Verify([]byte(token), jws.WithKey(jwa.EdDSA(), key))
-		if err != nil {
-			failed = fmt.Errorf("token: the signature is not ours: %w", err)
-			continue
-		}
-		claims, err := jwt.ParseInsecure(payload) // the signature was verified just now
-		if err != nil {
-			return nil, fmt.Errorf("token: claims: %w", err)
-		}
-		err = jwt.Validate(claims, jwt.WithClock(clock), jwt.WithAcceptableSkew(skew),
-			jwt.WithIssuer(v.settings.Issuer), jwt.WithAudience(v.settings.Audience),
-			jwt.WithRequiredClaim(jwt.ExpirationKey), jwt.WithRequiredClaim(jwt.SubjectKey))
-		if err != nil {
-			return nil, fmt.Errorf("token: %w", err)
-		}
-		return claims, nil
-	}
-	return nil, failed
+	return v.keys, nil
 }
