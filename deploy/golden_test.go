@@ -5,32 +5,16 @@ package deploy
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gotest.tools/v3/golden"
 
 	"github.com/parley-im/parley/topology"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, file, now string) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if *update {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(now), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), now, "%s is stale; if the change is meant: go test ./deploy -update", path)
-}
 
 func TestDesiredGolden(t *testing.T) {
 	var b strings.Builder
@@ -40,11 +24,11 @@ func TestDesiredGolden(t *testing.T) {
 			fmt.Fprintf(&b, "  %s=%s  # %s\n", s.Key, s.Value, s.Why)
 		}
 	}
-	golden(t, "desired.txt", b.String())
+	golden.Assert(t, b.String(), "desired.txt")
 }
 
 func TestACLGolden(t *testing.T) {
-	golden(t, "acls.txt", ACLText(ACLs(topology.House())))
+	golden.Assert(t, ACLText(ACLs(topology.House())), "acls.txt")
 	require.Equal(t, "--add --allow-principal User:parley.gateway.session --operation Write --topic outbox.commands",
 		ACLs(topology.House())[0].Command())
 }
@@ -67,10 +51,10 @@ func TestRenderGolden(t *testing.T) {
 		Foreign:     []Foreign{{"inbox.events", "flush.ms", "1000"}},
 		Extra:       []string{"somebody.elses"},
 	}
-	golden(t, "difference.txt", d.String())
+	golden.Assert(t, d.String(), "difference.txt")
 	text, err := d.JSON()
 	require.NoError(t, err)
-	golden(t, "difference.json", string(text))
+	golden.Assert(t, string(text), "difference.json")
 	same := Difference{ClusterID: "abc", Brokers: 3}
 	require.Equal(t, "cluster abc, 3 brokers\nthe cluster is as the plan says\n", same.String())
 	text, err = same.JSON()

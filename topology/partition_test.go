@@ -6,20 +6,17 @@ package topology
 import (
 	"bufio"
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gotest.tools/v3/golden"
 	"pgregory.net/rapid"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
-const goldenFile = "testdata/partition.golden"
+const goldenFile = "partition.golden" // in testdata
 
 // gokaPartition is what goka v1.1.16 computes: processor.go hash() for tables, sarama's NewCustomHashPartitioner for
 // what it emits. It is written out here because only topology/wire may import goka.
@@ -52,20 +49,13 @@ func TestPartitionGolden(t *testing.T) {
 			fmt.Fprintf(&now, "%s\t%d\t%d\n", strconv.QuoteToASCII(key), n, PartitionOf(key, n))
 		}
 	}
-	if *update {
-		require.NoError(t, os.WriteFile(goldenFile, now.Bytes(), 0o644))
-	}
-	golden, err := os.ReadFile(goldenFile)
-	require.NoError(t, err)
-	require.Equal(t, string(golden), now.String(), "keys would move to other partitions; undo the change of the hash")
+	golden.Assert(t, now.String(), goldenFile, "keys would move to other partitions; undo the change of the hash")
 }
 
 // The file is read as another producer's test would read it, and compared with goka's arithmetic.
 func TestGokaAgreesWithTheGolden(t *testing.T) {
-	golden, err := os.ReadFile(goldenFile)
-	require.NoError(t, err)
 	vectors := 0
-	for lines := bufio.NewScanner(bytes.NewReader(golden)); lines.Scan(); {
+	for lines := bufio.NewScanner(golden.Open(t, goldenFile)); lines.Scan(); {
 		if strings.HasPrefix(lines.Text(), "#") {
 			continue
 		}

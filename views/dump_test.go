@@ -1,14 +1,11 @@
-// Everything that the stores hold, as text to be compared, and golden files of it.
+// Everything that the stores hold, as text to be compared.
 
 package views
 
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,8 +16,6 @@ import (
 
 	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
-
-var update = flag.Bool("update", false, "write golden files anew")
 
 // dump is everything that the stores hold of a tale, as text.
 func dump(t testing.TB, stores Stores, told *tale) string {
@@ -81,16 +76,4 @@ func keys[V any](m map[string]V) []string {
 	}
 	slices.Sort(all)
 	return all
-}
-
-func golden(t testing.TB, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err, "no golden file; write it with -update and read what it says")
-	require.Equal(t, string(want), got)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/require"
+	"gotest.tools/v3/golden"
 	"pgregory.net/rapid"
 
 	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
@@ -26,7 +27,7 @@ func straight(t testing.TB, told *tale) string {
 }
 
 func TestEverydayIsKeptLikeThis(t *testing.T) {
-	golden(t, "everyday.txt", straight(t, everyday(t)))
+	golden.Assert(t, straight(t, everyday(t)), "everyday.txt")
 }
 
 func TestCutsRepeatsAndTwoOwnersChangeNothing(t *testing.T) {

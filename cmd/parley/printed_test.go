@@ -4,33 +4,17 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"gotest.tools/v3/golden"
 
 	"github.com/parley-im/parley/views"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, file, now string) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if *update {
-		require.NoError(t, os.MkdirAll("testdata", 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(now), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Equal(t, string(want), now, "%s is stale; if the change is meant: go test ./cmd/parley -run Golden -update", path)
-}
 
 func TestHelpGolden(t *testing.T) {
 	var b strings.Builder
@@ -42,7 +26,7 @@ func TestHelpGolden(t *testing.T) {
 		require.NoError(t, c.ExecuteContext(t.Context()))
 		fmt.Fprintln(&b)
 	}
-	golden(t, "help.txt", b.String())
+	golden.Assert(t, b.String(), "help.txt")
 }
 
 func TestPrintedGolden(t *testing.T) {
@@ -74,5 +58,5 @@ func TestPrintedGolden(t *testing.T) {
 	replay.Tables[0].Moving, replay.Tables[0].Unproved = 3, []int32{0}
 	replay.Tables[0].differs(rowAt(kindWrittenRow, 1, "bob"), "the changelog has another row")
 	section("verify --replay: they differ", replay.print)
-	golden(t, "printed.txt", b.String())
+	golden.Assert(t, b.String(), "printed.txt")
 }

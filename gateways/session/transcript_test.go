@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,11 +18,10 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"gotest.tools/v3/golden"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
-
-var update = flag.Bool("update", false, "write the transcripts anew")
 
 // plainSealer seals so that a transcript can be read: the key's name and the text.
 type plainSealer struct{}
@@ -200,10 +198,7 @@ func TestTranscripts(t *testing.T) {
 				inputs = strings.TrimSpace(inputs)
 				fmt.Fprintf(&now, "%s\n----\n%s\n", inputs, s.block(strings.Split(inputs, "\n")))
 			}
-			if *update {
-				require.NoError(t, os.WriteFile(file, []byte(now.String()), 0o644))
-			}
-			require.Equal(t, string(text), now.String(), "run with -update and read the difference")
+			golden.Assert(t, now.String(), filepath.Base(file))
 		})
 	}
 }

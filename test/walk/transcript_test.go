@@ -4,7 +4,6 @@
 package walk_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"gotest.tools/v3/golden"
 
 	"github.com/parley-im/parley/processors"
 	"github.com/parley-im/parley/processors/transcript"
@@ -25,8 +25,6 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
-
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)
@@ -35,12 +33,7 @@ func TestTranscripts(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			want, err := os.ReadFile(file)
 			require.NoError(t, err)
-			got := tell(t, string(want))
-			if *update {
-				require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
-				return
-			}
-			require.Equal(t, string(want), got, "run go test ./test/walk -update and read the difference")
+			golden.Assert(t, tell(t, string(want)), filepath.Base(file))
 		})
 	}
 }

@@ -4,37 +4,28 @@ package draw
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gotest.tools/v3/golden"
 
 	"github.com/parley-im/parley/topology"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestGolden(t *testing.T) {
 	text, err := JSON(topology.House())
 	require.NoError(t, err)
 	for file, now := range map[string]string{
-		"../TOPOLOGY.md":         Markdown(topology.House()),
-		"testdata/house.txt":     Text(topology.House()),
-		"testdata/house.json":    string(text),
-		"testdata/describe.txt":  Describe(topology.House()),
-		"testdata/house.mermaid": Mermaid(topology.House()),
+		"../../TOPOLOGY.md": Markdown(topology.House()),
+		"house.txt":         Text(topology.House()),
+		"house.json":        string(text),
+		"describe.txt":      Describe(topology.House()),
+		"house.mermaid":     Mermaid(topology.House()),
 	} {
 		t.Run(file, func(t *testing.T) {
-			if *update {
-				require.NoError(t, os.MkdirAll("testdata", 0o755))
-				require.NoError(t, os.WriteFile(file, []byte(now), 0o644))
-			}
-			golden, err := os.ReadFile(file)
-			require.NoError(t, err)
-			require.Equal(t, string(golden), now, "%s is stale; draw it anew: go test ./topology/draw -update", file)
+			golden.Assert(t, now, file)
 		})
 	}
 }
