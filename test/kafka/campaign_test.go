@@ -42,9 +42,9 @@ type childConfig struct {
 
 // Wirings of members.
 const (
-	ours  = "parley" // topology/wire
-	stock = "stock"  // goka as its examples show it
-	naive = "naive"  // the same, and rows do not remember which input they have
+	ours   = "parley" // topology/wire
+	theirs = "stock"  // goka as its examples show it
+	naive  = "naive"  // the same, and rows do not remember which input they have
 )
 
 func TestMain(m *testing.M) {

@@ -8,81 +8,33 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/IBM/sarama"
-	"github.com/lovoo/goka"
-	"github.com/lovoo/goka/storage"
-
 	"github.com/parley-im/parley/test/servers"
-	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/test/stock"
 )
 
 var writeStock = flag.Bool("stock", false, "write STOCK.md")
 
-// runStock runs every machine of the stage as goka's first example runs its processor: DefaultConfig with Kafka's version
-// and the oldest offset set, as README and example say, a replication of 1 because there is one broker, LevelDB in a
-// folder of the process's own. The hasher is ours, because the commands are keyed by it.
+// runStock runs every machine of the stage under goka's own wiring. A naive one has rows that do not know which inputs they
+// hold, like the counter of goka's first example.
 func runStock(ctx context.Context, cfg childConfig) error {
-	conf := goka.DefaultConfig()
-	conf.Version = sarama.V2_4_0_0
-	conf.Consumer.Offsets.Initial = sarama.OffsetOldest
-	goka.ReplaceGlobalConfig(conf)
-	topics := goka.NewTopicManagerConfig()
-	topics.Table.Replication, topics.Stream.Replication = 1, 1
+	var stored func([]byte) []byte
+	if cfg.Wiring == naive {
+		stored = state
+	}
 	machines := cfg.Stage.machines()
 	ended := make(chan error, len(machines))
 	for _, m := range machines {
-		p, err := goka.NewProcessor(cfg.Brokers, stockGraph(cfg.Stage.plan(), m, cfg.Wiring == naive),
-			goka.WithTopicManagerBuilder(goka.TopicManagerBuilderWithTopicManagerConfig(topics)),
-			goka.WithConsumerGroupBuilder(goka.DefaultConsumerGroupBuilder),
-			goka.WithStorageBuilder(storage.DefaultBuilder(filepath.Join(cfg.Dir, m.Group.Name))),
-			goka.WithHasher(topology.Hasher))
+		p, err := stock.Processor(cfg.Brokers, cfg.Dir, cfg.Stage.plan(), m, stored)
 		if err != nil {
 			return err
 		}
 		go func() { ended <- p.Run(ctx) }()
 	}
 	return <-ended
-}
-
-// raw is a codec of bytes.
-type raw struct{}
-
-func (raw) Encode(value any) ([]byte, error)     { return value.([]byte), nil }
-func (raw) Decode(data []byte) (any, error)      { return data, nil }
-func stockHeaders(c topology.Cause) goka.Headers { return goka.Headers{topology.HeaderCause: c.Pack()} }
-
-// stockGraph is a machine as a callback: the outputs, then the row. A forgetful one has a row that does not know which
-// inputs it holds, like the counter of goka's first example.
-func stockGraph(plan topology.Plan, m topology.Machine, forgetful bool) *goka.GroupGraph {
-	callback := func(ctx goka.Context, value any) {
-		in := &topology.Record{Topic: string(ctx.Topic()), Partition: ctx.Partition(), Offset: ctx.Offset(), Time: ctx.Timestamp().UTC().Truncate(time.Millisecond), Key: ctx.Key()}
-		in.Value, _ = value.([]byte)
-		if cause, ok := ctx.Headers()[topology.HeaderCause]; ok {
-			in.Headers = []topology.Header{{Key: topology.HeaderCause, Value: cause}}
-		}
-		row, _ := ctx.Value().([]byte)
-		if forgetful && row != nil {
-			row = state(row)
-		}
-		next, out := m.Fold(1, row, in)
-		for i, o := range out {
-			cause := topology.Cause{Epoch: plan.Epoch, Group: m.Group.Number, Partition: in.Partition, Offset: in.Offset, Index: uint32(i)}
-			ctx.Emit(goka.Stream(o.Topic), o.Key, o.Value, goka.WithCtxEmitHeaders(stockHeaders(cause)))
-		}
-		if next != nil {
-			ctx.SetValue(next)
-		}
-	}
-	edges := []goka.Edge{goka.Input(goka.Stream(m.Group.Input), raw{}, callback), goka.Persist(raw{})}
-	for _, topic := range append([]string{topology.DeadLetters}, m.Group.Output...) {
-		edges = append(edges, goka.Output(goka.Stream(topic), raw{}))
-	}
-	return goka.DefineGroup(goka.Group(plan.Consumer(m.Group.Name)), edges...)
 }
 
 // trial is one wiring under the kills.
@@ -105,7 +57,7 @@ func TestStock(t *testing.T) {
 		{title: "parley", c: planCampaign(t, stage{"counter", "ours", 11, 4}, k.Brokers)},
 		{title: "stock goka, same machine", c: planCampaign(t, stage{"counter", "stock", 12, 4}, k.Brokers)},
 	}
-	trials[1].c.wiring = stock
+	trials[1].c.wiring = theirs
 	if isLong {
 		trials = append(trials, &trial{title: "stock goka, rows without positions", c: planCampaign(t, stage{"counter", "naive", 13, 4}, k.Brokers)})
 		trials[2].c.wiring = naive

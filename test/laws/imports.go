@@ -42,8 +42,6 @@ var places = []place{
 	{"cmd/parley", []string{"schemas...", "topology...", "deploy", "processors", "processors/audit", "views...", "gateways...", "clients..."}, "cmd introduces the halls; machines are reached through theirs"},
 	{"clients...", []string{"schemas..."}, "a client sees what stands on the wire"},
 	{"test...", []string{"..."}, "tests see all"},
-
-	// Holds nothing but blank imports, so that go.mod keeps modules of rooms that are still being built.
 }
 
 // owned are modules that one place alone may import.
