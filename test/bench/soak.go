@@ -143,7 +143,7 @@ func (s soak) maximum(h *house, o options) (float64, error) {
 // look is a line of what every process holds, and of how far behind each reader is.
 func (s soak) look(h *house, l imload.Lately, n int) imload.Result {
 	r := imload.Result{Peer: "parley", Scenario: "soaking", Label: fmt.Sprintf("soaking/%d", n), Seconds: l.Seconds, Sent: l.Sent, Delivered: l.Delivered,
-		DeliveredPerS: float64(l.Delivered) / l.Seconds, E2E50: l.E2E50, E2E99: l.E2E99, Ack50: l.Ack50, Ack99: l.Ack99, Figures: map[string]float64{}}
+		DeliveredPerS: float64(l.Delivered) / l.Seconds, E2E50: l.E2E50, E2E99: l.E2E99, Ack50: l.Ack50, Ack99: l.Ack99, Figures: map[string]float64{"machine_times_slower": l.Slowness}}
 	for name, pid := range h.pids {
 		r.Figures["rss_mib_"+name] = float64(imload.Resident(pid)) / (1 << 20)
 	}

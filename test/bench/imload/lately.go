@@ -13,6 +13,7 @@ type Lately struct {
 	Sent, Delivered int64
 	E2E50, E2E99    float64
 	Ack50, Ack99    float64
+	Slowness        float64 // of the machine: how many times longer the same work takes than before the run
 }
 
 // since is the histogram of what was recorded after an earlier copy.
@@ -48,6 +49,7 @@ func (r *run) tellLately(c Config) (over func()) {
 			c.Lately(Lately{
 				Seconds: float64(now()-at) / 1e9, Sent: reading.sent - before.sent, Delivered: reading.delivered - before.delivered,
 				E2E50: e.Quantile(.5), E2E99: e.Quantile(.99), Ack50: a.Quantile(.5), Ack99: a.Quantile(.99),
+				Slowness: r.stalls.lately(),
 			})
 			at, endToEnd, accepted, before = now(), r.endToEnd.since(empty), r.accepted.since(empty), reading
 		}

@@ -18,6 +18,7 @@ const (
 	stallTrials = 200                    // before the run; their median is how fast the machine is
 	stallFactor = 4                      // times slower than that is a stall: a cold cache makes less of a difference
 	stallShadow = 100 * time.Millisecond // behind a stall: what it left undone is done by then
+	stallNotes  = 1 << 17                // looks that are kept until somebody asks: six minutes'
 )
 
 // stalls does a fixed piece of work now and then, and looks at what it costs in CPU time. A thread that is preempted uses
@@ -30,21 +31,24 @@ type stalls struct {
 	last    atomic.Int64 // when the newest stall was seen last
 	total   int64        // nanoseconds of all
 	longest int64
+
+	mu    sync.Mutex
+	times []float64 // as slow as before the run, at each look since lately was asked
 }
 
-// watchStalls begins to watch. slow looks once.
-func watchStalls(slow func() bool) *stalls {
+// watchStalls begins to watch. look says how many times slower the machine is than it was.
+func watchStalls(look func() float64) *stalls {
 	s := &stalls{stop: make(chan struct{}), began: now()}
 	s.last.Store(-int64(stallShadow))
 	s.ended.Go(func() {
 		runtime.LockOSThread() // its clock is the thread's
 		defer runtime.UnlockOSThread()
-		s.watch(slow)
+		s.watch(look)
 	})
 	return s
 }
 
-func (s *stalls) watch(slow func() bool) {
+func (s *stalls) watch(look func() float64) {
 	ticker := time.NewTicker(stallEvery)
 	defer ticker.Stop()
 	for begin, before := int64(-1), now(); ; {
@@ -53,8 +57,9 @@ func (s *stalls) watch(slow func() bool) {
 			return
 		case <-ticker.C:
 		}
-		stalled, at := slow(), now()
-		if !stalled {
+		times, at := look(), now()
+		s.note(times)
+		if times <= stallFactor {
 			begin = -1
 		} else {
 			if begin < 0 {
@@ -68,6 +73,27 @@ func (s *stalls) watch(slow func() bool) {
 	}
 }
 
+func (s *stalls) note(times float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.times) < stallNotes {
+		s.times = append(s.times, times)
+	}
+}
+
+// lately is how many times slower than before the run the machine was since this was asked last: the median look.
+func (s *stalls) lately() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.Sort(s.times)
+	median := 0.0
+	if len(s.times) > 0 {
+		median = s.times[len(s.times)/2]
+	}
+	s.times = s.times[:0]
+	return median
+}
+
 // touched says whether a message that was due then met a stall, or what a stall had left undone.
 func (s *stalls) touched(due int64) bool { return s != nil && s.last.Load() >= due-int64(stallShadow) }
 
@@ -78,8 +104,8 @@ func (s *stalls) end() (share, longest float64) {
 	return float64(s.total) / float64(now()-s.began), float64(s.longest) / 1e6
 }
 
-// slowness looks whether the machine is much slower than it is now, for most of some trials.
-func slowness() func() bool {
+// slowness looks how many times slower the machine is than it is now, for most of some trials.
+func slowness() func() float64 {
 	trials := make([]time.Duration, stallTrials)
 	for i := range trials {
 		trials[i] = fixedWork()
@@ -87,7 +113,7 @@ func slowness() func() bool {
 	}
 	slices.Sort(trials)
 	usual := trials[stallTrials/2]
-	return func() bool { return fixedWork() > stallFactor*usual && usual > 0 } // 0: the system has no such clock
+	return func() float64 { return float64(fixedWork()) / float64(max(usual, 1)) } // 0: the system has no such clock
 }
 
 // sink keeps the work from being thought away.

@@ -12,13 +12,16 @@ import (
 )
 
 func TestStalls(t *testing.T) {
-	var stands atomic.Bool
-	s := watchStalls(stands.Load)
+	const steady, standing = 1, 2 * stallFactor
+	var times atomic.Int64
+	times.Store(steady)
+	s := watchStalls(func() float64 { return float64(times.Load()) })
 	before := now()
 	require.False(t, s.touched(before))
-	stands.Store(true)
+	require.Eventually(t, func() bool { return s.lately() == steady }, 10*time.Second, stallEvery)
+	times.Store(standing)
 	require.Eventually(t, func() bool { return s.touched(before) }, 10*time.Second, time.Millisecond)
-	stands.Store(false)
+	times.Store(steady)
 	require.True(t, s.touched(now()), "what is due in its shadow")
 	time.Sleep(10 * stallEvery)
 	require.False(t, s.touched(now()+int64(stallShadow)), "what is due later")
