@@ -49,6 +49,7 @@ type verdict struct {
 	middle       float64
 	first, last  float64
 	grew         float64 // share
+	late         float64 // the same of the second half: what fills up in the first has stopped growing by then
 	limit        float64 // of it; 0 = shown, and not judged
 	most, mostOf float64 // highest look, and the limit of it; 0 = not judged by it
 }
@@ -61,7 +62,7 @@ func (v verdict) flat() bool {
 // is judged by its highest look.
 func judged(series map[string][]float64, rate float64) (all []verdict) {
 	for name, s := range series {
-		v := verdict{series: name, middle: middleOf(s), first: s[0], last: s[len(s)-1], grew: growth(s), most: slices.Max(s)}
+		v := verdict{series: name, middle: middleOf(s), first: s[0], last: s[len(s)-1], grew: growth(s), late: growth(s[len(s)/2:]), most: slices.Max(s)}
 		ours := slices.ContainsFunc(parts, func(p part) bool { return strings.HasSuffix(name, "_"+p.name) })
 		switch {
 		case ours && (strings.HasPrefix(name, "rss_") || strings.HasPrefix(name, "heap_goal_")):

@@ -44,6 +44,10 @@ func TestSoakIsJudged(t *testing.T) {
 		"p50_ms": true, "p99_ms": false, "delivered_per_s": true, "rss_mib_processors": false, "rss_mib_mongo": true, "goroutines_views": true,
 		"lag_records_views": false, "heap_goal_mib_gateway": false, "heap_mib_gateway": true,
 	}, flat)
+	for _, v := range judged(map[string][]float64{"rss_mib_views": {10, 20, 30, 40, 50, 50, 50, 50}}, 1) {
+		require.Positive(t, v.grew)
+		require.Zero(t, v.late, "it had filled up")
+	}
 	for _, v := range judged(seriesOf(looks), 50) {
 		require.True(t, v.series != "lag_records_views" || v.flat(), "90 records are two seconds at 50 a second")
 	}

@@ -135,10 +135,10 @@ func soaks(w io.Writer, b book) {
 	fmt.Fprintf(w, `: %s sent, p50 %.1f ms, p99 %.1f ms; %d lost, %d duplicate, %d reordered, %d refused.
 %d looks. A series has grown by its median slope (Theil and Sen) times the length of the soak, as a share of its median; memory of our
 processes may grow by %.0f %%, goroutines by %.0f %%, latency by %.0f %%; views may be %.0f s of messages behind. Stores grow by what they store; a heap
-at any moment is half garbage, so it is judged by the size at which its collector runs next.
+at any moment is half garbage, so it is judged by the size at which its collector runs next. The second half is shown and not judged.
 
-| series | first | last | highest | grew | |
-|---|---|---|---|---|---|
+| series | first | last | highest | grew | in the second half | |
+|---|---|---|---|---|---|---|
 `, written(float64(r.Sent)), r.E2E50, r.E2E99, r.Lost, r.Dup, r.Reorder, r.AckErr, len(looks), 100*flatMemory, 100*flatGoroutines, 100*flatLatency, lagLimit)
 	for _, v := range judged(seriesOf(looks), r.Rate) {
 		said := "flat"
@@ -148,7 +148,7 @@ at any moment is half garbage, so it is judged by the size at which its collecto
 		case !v.flat():
 			said = "**not flat**"
 		}
-		fmt.Fprintf(w, "| %s | %.4g | %.4g | %.4g | %+.1f %% | %s |\n", strings.ReplaceAll(v.series, "_", " "), v.first, v.last, v.most, 100*v.grew, said)
+		fmt.Fprintf(w, "| %s | %.4g | %.4g | %.4g | %+.1f %% | %+.1f %% | %s |\n", strings.ReplaceAll(v.series, "_", " "), v.first, v.last, v.most, 100*v.grew, 100*v.late, said)
 	}
 	fmt.Fprintln(w)
 }
