@@ -90,7 +90,7 @@ func TestReportIsMadeOfWhatThereIs(t *testing.T) {
 	text, err := os.ReadFile(to)
 	require.NoError(t, err)
 	for _, says := range []string{"| at least 12,000 | 40 | **0.00 of it** |", "| goka | 20,000 |", "| parley | 90,000 |", "Because.", "full_cpu.svg", "soak_memory.svg",
-		"| rss mib views | 50 | 50 | 50 | +0.0 % | flat |", "not measured"} {
+		"| rss mib views | 50 | 50 | 50 | +0.0 % | +0.0 % | flat |", "not measured"} {
 		require.Contains(t, string(text), says)
 	}
 	require.NotContains(t, string(text), "NaN")
