@@ -58,6 +58,7 @@ type device struct {
 	user, id  string
 	token     string
 	json      bool
+	pages     bool         // its final read is pages of histories: what is pushed to it meanwhile stands in them too
 	stopReads atomic.Int64 // Unix nanoseconds until which it does not read: a slow reader
 
 	mu       sync.Mutex
@@ -203,7 +204,7 @@ func (d *device) grounded() {
 func (d *device) follow(session string, e *pb.Event) {
 	now := fingerprint(e)
 	was, had := d.inbox[e.InboxSeq]
-	d.shows(session, e, !had)
+	d.shows(session, e, !had && !d.pages)
 	d.w.shown.Add(1)
 	if had {
 		d.w.again.Add(1)

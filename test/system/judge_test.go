@@ -73,6 +73,7 @@ func (w *world) readable() []*device {
 	fresh := make([]*device, len(c.everybody()))
 	for i, d := range c.everybody() {
 		fresh[i] = w.newDevice(d.user, "fresh")
+		fresh[i].pages = true
 		c.alive.Go(func() { fresh[i].live(c.live) })
 	}
 	each(fresh, func(_ int, f *device) {
