@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lovoo/goka"
+
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/test/stock"
 )
@@ -25,13 +27,16 @@ func runStock(ctx context.Context, cfg childConfig) error {
 	if cfg.Wiring == naive {
 		stored = state
 	}
-	machines := cfg.Stage.machines()
-	ended := make(chan error, len(machines))
-	for _, m := range machines {
+	var processors []*goka.Processor // all are made before the first runs: goka's configuration is a global one
+	for _, m := range cfg.Stage.machines() {
 		p, err := stock.Processor(cfg.Brokers, cfg.Dir, cfg.Stage.plan(), m, stored)
 		if err != nil {
 			return err
 		}
+		processors = append(processors, p)
+	}
+	ended := make(chan error, len(processors))
+	for _, p := range processors {
 		go func() { ended <- p.Run(ctx) }()
 	}
 	return <-ended

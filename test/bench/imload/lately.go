@@ -39,6 +39,7 @@ func (r *run) tellLately(c Config) (over func()) {
 		defer ticker.Stop()
 		empty := &Hist{}
 		at, endToEnd, accepted, before := now(), r.endToEnd.since(empty), r.accepted.since(empty), r.reading(nil)
+		slowness := r.stalls.times.since(empty)
 		for {
 			select {
 			case <-stop:
@@ -49,9 +50,10 @@ func (r *run) tellLately(c Config) (over func()) {
 			c.Lately(Lately{
 				Seconds: float64(now()-at) / 1e9, Sent: reading.sent - before.sent, Delivered: reading.delivered - before.delivered,
 				E2E50: e.Quantile(.5), E2E99: e.Quantile(.99), Ack50: a.Quantile(.5), Ack99: a.Quantile(.99),
-				Slowness: r.stalls.lately(),
+				Slowness: r.stalls.times.since(slowness).Quantile(.5),
 			})
 			at, endToEnd, accepted, before = now(), r.endToEnd.since(empty), r.accepted.since(empty), reading
+			slowness = r.stalls.times.since(empty)
 		}
 	})
 	return func() { close(stop); told.Wait() }

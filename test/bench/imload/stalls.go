@@ -18,7 +18,6 @@ const (
 	stallTrials = 200                    // before the run; their median is how fast the machine is
 	stallFactor = 4                      // times slower than that is a stall: a cold cache makes less of a difference
 	stallShadow = 100 * time.Millisecond // behind a stall: what it left undone is done by then
-	stallNotes  = 1 << 17                // looks that are kept until somebody asks: six minutes'
 )
 
 // stalls does a fixed piece of work now and then, and looks at what it costs in CPU time. A thread that is preempted uses
@@ -31,9 +30,7 @@ type stalls struct {
 	last    atomic.Int64 // when the newest stall was seen last
 	total   int64        // nanoseconds of all
 	longest int64
-
-	mu    sync.Mutex
-	times []float64 // as slow as before the run, at each look since lately was asked
+	times   Hist // as slow as before the run at each look, in millionths: a quantile tells the times themselves
 }
 
 // watchStalls begins to watch. look says how many times slower the machine is than it was.
@@ -58,7 +55,7 @@ func (s *stalls) watch(look func() float64) {
 		case <-ticker.C:
 		}
 		times, at := look(), now()
-		s.note(times)
+		s.times.Record(int64(times * 1e6))
 		if times <= stallFactor {
 			begin = -1
 		} else {
@@ -71,27 +68,6 @@ func (s *stalls) watch(look func() float64) {
 		}
 		before = at
 	}
-}
-
-func (s *stalls) note(times float64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.times) < stallNotes {
-		s.times = append(s.times, times)
-	}
-}
-
-// lately is how many times slower than before the run the machine was since this was asked last: the median look.
-func (s *stalls) lately() float64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	slices.Sort(s.times)
-	median := 0.0
-	if len(s.times) > 0 {
-		median = s.times[len(s.times)/2]
-	}
-	s.times = s.times[:0]
-	return median
 }
 
 // touched says whether a message that was due then met a stall, or what a stall had left undone.
@@ -113,7 +89,12 @@ func slowness() func() float64 {
 	}
 	slices.Sort(trials)
 	usual := trials[stallTrials/2]
-	return func() float64 { return float64(fixedWork()) / float64(max(usual, 1)) } // 0: the system has no such clock
+	return func() float64 {
+		if usual == 0 { // the system has no such clock
+			return 0
+		}
+		return float64(fixedWork()) / float64(usual)
+	}
 }
 
 // sink keeps the work from being thought away.
