@@ -73,7 +73,7 @@ func capacityCommand(ctx context.Context, args []string) error {
 	o := options{parts: capacityParts, rounds: 1, only: regexp.MustCompile(".")}
 	o.setup.settings = []string{"presence-lease: " + benchLease.String()}
 	flags := flag.NewFlagSet("capacity", flag.ExitOnError)
-	flags.IntVar(&o.partitions, "partitions", 8, "partitions of every topic of the house")
+	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "partitions of every topic of the house")
 	flags.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")
 	flags.DurationVar(&o.warm, "warm", 3*time.Second, "time before it")
 	flags.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")

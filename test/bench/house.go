@@ -46,6 +46,10 @@ var (
 // brokerSettings fit the half of a core that a broker has here: fewer threads wake each other for every request.
 var brokerSettings = map[string]string{"num.network.threads": "1", "num.io.threads": "2"}
 
+// defaultPartitions are as many as two cores want: each is a batch of its own in every request, for whoever produces, the
+// broker, and whoever fetches.
+const defaultPartitions = 4
+
 // oneCore is what a process of the house may use, as in a container with such a limit. Several processes share the machine:
 // what Go would do to spread each of them over all of its cores costs a fifth of what a message costs.
 const oneCore = "GOMAXPROCS=1"

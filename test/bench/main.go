@@ -111,7 +111,7 @@ func benchCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	only := flags.String("only", ".*", "regular expression of what is measured: "+strings.Join(allNames(), ", ")+"; recovery = restore and takeover")
 	flags.IntVar(&o.rounds, "rounds", 1, "rounds of each scenario; 5 for the record")
-	flags.IntVar(&o.partitions, "partitions", 8, "partitions of every topic")
+	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "partitions of every topic")
 	flags.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")
 	flags.DurationVar(&o.warm, "warm", 3*time.Second, "time before it")
 	flags.DurationVar(&o.heat, "heat", 40*time.Second, "time of talking for nothing before the first run: Java compiles what it runs for that long")

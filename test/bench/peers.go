@@ -46,7 +46,7 @@ func peersCommand(ctx context.Context, args []string) error {
 	only := flags.String("only", ".", "regular expression of the scenarios")
 	systems := flags.String("systems", ".", "regular expression of the systems: parley, mosquitto, nats, ejabberd")
 	flags.IntVar(&o.rounds, "rounds", 1, "rounds; 5 for the record")
-	flags.IntVar(&o.partitions, "partitions", 8, "partitions of every topic of the house")
+	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "partitions of every topic of the house")
 	flags.DurationVar(&o.measure, "measure", 5*time.Second, "measured time of a run")
 	flags.DurationVar(&o.warm, "warm", 2*time.Second, "time before it")
 	flags.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")

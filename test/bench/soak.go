@@ -48,7 +48,7 @@ func soakCommand(ctx context.Context, args []string) error {
 	flags.DurationVar(&s.every, "every", time.Minute, "between two looks")
 	flags.DurationVar(&s.find, "find", 20*time.Second, "measured time of each run that looks for the maximum")
 	flags.BoolVar(&s.disk, "documents-on-disk", true, "the documents' server keeps a file: slower, but an hour of everything would not fit into its memory")
-	flags.IntVar(&o.partitions, "partitions", 8, "partitions of every topic")
+	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "partitions of every topic")
 	flags.DurationVar(&o.warm, "warm", 10*time.Second, "time before the first look, and before each run that looks for the maximum")
 	flags.DurationVar(&o.heat, "heat", 40*time.Second, "time of talking for nothing before anything is measured")
 	flags.DurationVar(&o.drain, "drain", 30*time.Second, "longest wait for the last deliveries")

@@ -133,6 +133,8 @@ func (r *RedisServer) prepare(cfg RedisConfig, path string) error {
 			"--maxmemory-policy", "noeviction",
 			// Each write reaches the kernel before its answer, so a kill loses none; the disk may lag a second.
 			"--appendonly", aof, "--appendfsync", "everysec", "--save", "",
+			// Writing the file anew takes seconds of a core: not each time that a small one has doubled.
+			"--auto-aof-rewrite-min-size", "1gb",
 		},
 	}
 	return nil
