@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/parley-im/parley/gateways/token"
 	"github.com/parley-im/parley/test/servers"
 )
@@ -34,14 +36,27 @@ const (
 	settingsFile = "parley.yaml"
 )
 
-// brokerJVM and documentsJVM are Java as it is run for others: with the second compiler, and memory. A broker's collections
-// stop everybody for as long whether a tenth or all of its heap is garbage, so they are made rare. The documents' server keeps
-// everything that was ever said in it: with little left it does nothing but collect garbage. Pages of two megabytes, where the
-// kernel gives them to who asks, save the broker a sixth of its CPU.
-var (
-	brokerJVM    = []string{"-Xms2g", "-Xmx2g", "-Xmn1536m", "-XX:TieredStopAtLevel=4", "-XX:+UseTransparentHugePages"}
-	documentsJVM = []string{"-Xms6g", "-Xmx6g", "-Xmn2g", "-XX:TieredStopAtLevel=4", "-XX:+UseTransparentHugePages"}
+// brokerJVM is Java as it is run for others: with the second compiler, and memory. A broker's collections stop everybody for as
+// long whether a tenth or all of its heap is garbage, so they are made rare. Pages of two megabytes, where the kernel gives
+// them to who asks, save it a sixth of its CPU.
+var brokerJVM = []string{"-Xms2g", "-Xmx2g", "-Xmn1536m", "-XX:TieredStopAtLevel=4", "-XX:+UseTransparentHugePages"}
+
+const (
+	documentsOld   = 2 << 10 // MiB of the documents' server for what has become old
+	documentsLeast = 6 << 10 // MiB of its heap
 )
+
+// documentsJVM gives the documents' server half of the machine. It keeps everything that was ever said in it, in Java's heap,
+// and would copy it again and again where it has little; the server in whose place it stands has no such heap.
+func documentsJVM() ([]string, error) {
+	var machine unix.Sysinfo_t
+	if err := unix.Sysinfo(&machine); err != nil {
+		return nil, err
+	}
+	heap := max(int(machine.Totalram*uint64(machine.Unit)>>20)/2, documentsLeast)
+	return []string{fmt.Sprintf("-Xms%dm", heap), fmt.Sprintf("-Xmx%dm", heap), fmt.Sprintf("-Xmn%dm", heap-documentsOld), "-XX:+AlwaysPreTouch",
+		"-XX:TieredStopAtLevel=4", "-XX:+UseTransparentHugePages"}, nil
+}
 
 // brokerSettings fit the half of a core that a broker has here: fewer threads wake each other for every request.
 var brokerSettings = map[string]string{"num.network.threads": "1", "num.io.threads": "2"}
@@ -158,7 +173,11 @@ func (h *house) serve(ctx context.Context, o setup) ([]string, error) {
 			return r, "redis: " + r.Addr, nil
 		}},
 		{"mongo", func() (interface{ Close() error }, string, error) {
-			m, err := servers.StartMongo(ctx, servers.MongoConfig{Dir: filepath.Join(h.dir, "mongo"), Own: true, OnDisk: o.onDisk, JVM: documentsJVM, Log: os.Stderr})
+			jvm, err := documentsJVM()
+			if err != nil {
+				return nil, "", err
+			}
+			m, err := servers.StartMongo(ctx, servers.MongoConfig{Dir: filepath.Join(h.dir, "mongo"), Own: true, OnDisk: o.onDisk, JVM: jvm, Log: os.Stderr})
 			if err != nil {
 				return nil, "", err
 			}

@@ -119,15 +119,15 @@ func (g *group) foldOne(c *claim, in *topology.Record) error {
 	return g.after(c, in.Offset, in.Key, true)
 }
 
-// emit says the outputs, in order, each with its cause. Their headers lie in one piece of memory.
+// emit says the outputs, in order, each with its cause. They lie in one piece of memory, and their headers in another.
 func (g *group) emit(in *topology.Record, out []topology.Output) {
 	cause := topology.Cause{Epoch: g.plan.Epoch, Group: g.machine.Group.Number, Partition: in.Partition, Offset: in.Offset}
-	headers := make([]topology.Header, 0, len(out)*len(outputHeaders))
+	shipments, headers := make([]shipment, len(out)), make([]topology.Header, 0, len(out)*len(outputHeaders))
 	for i, o := range out {
 		cause.Index = uint32(i)
 		from := len(headers)
 		headers = appendHeaders(headers, in, cause)
-		g.producer.say(in.Partition, o, headers[from:len(headers):len(headers)])
+		g.producer.say(in.Partition, &shipments[i], o, headers[from:len(headers):len(headers)])
 	}
 	g.metrics.outputs.Add(float64(len(out)))
 }

@@ -52,6 +52,7 @@ type franz struct {
 	done   sync.WaitGroup
 	late   []*shipment // handed over, and not answered in time; belongs to run
 	rest   time.Time   // no round begins before it; belongs to run
+	spare  []*shipment // room for what waits next; belongs to run
 
 	mu      sync.Mutex
 	waiting []*shipment // in the order of send
@@ -103,13 +104,10 @@ func (f *franz) run() {
 		if round == nil {
 			break
 		}
-		for _, s := range round {
-			if s.answered.Load() {
-				continue // its deadline is over
-			}
-			f.client.Produce(context.Background(), franzRecord(s), func(r *kgo.Record, err error) { f.answered(s, r.Offset, err) })
-		}
+		f.produce(round)
 		f.await(round)
+		clear(round)
+		f.spare = round[:0]
 	}
 	f.client.Close()
 	answered, cancel := context.WithTimeout(context.Background(), closeLimit)
@@ -121,6 +119,17 @@ func (f *franz) run() {
 	f.mu.Unlock()
 	for _, s := range left {
 		f.hooks.failed(s, errPurged)
+	}
+}
+
+// produce hands a round over.
+func (f *franz) produce(round []*shipment) {
+	for i, r := range franzRecords(round) {
+		s := round[i]
+		if s.answered.Load() {
+			continue // its deadline is over
+		}
+		f.client.Produce(context.Background(), r, func(r *kgo.Record, err error) { f.answered(s, r.Offset, err) })
 	}
 }
 
@@ -188,7 +197,7 @@ func (f *franz) cut() []*shipment {
 	}
 	round, left := []*shipment{}, []*shipment(nil)
 	if len(held) == 0 && len(f.waiting) <= roundRecords {
-		round, f.waiting = f.waiting, nil
+		round, f.waiting = f.waiting, f.spare
 	}
 	for _, s := range f.waiting {
 		if len(round) < roundRecords && !held[TopicPartition{s.topic, s.partition}] {
@@ -229,15 +238,27 @@ func (f *franz) close() {
 	f.done.Wait()
 }
 
-func franzRecord(s *shipment) *kgo.Record {
-	r := &kgo.Record{Topic: s.topic, Partition: s.partition, Key: []byte(s.key), Value: s.value}
-	if len(s.headers) > 0 {
-		r.Headers = make([]kgo.RecordHeader, len(s.headers))
-		for i, h := range s.headers {
-			r.Headers[i] = kgo.RecordHeader{Key: h.Key, Value: h.Value}
+// franzRecords are a round's records. What they consist of is allocated for all of them at once.
+func franzRecords(round []*shipment) []*kgo.Record {
+	var keyBytes, headerCount int
+	for _, s := range round {
+		keyBytes, headerCount = keyBytes+len(s.key), headerCount+len(s.headers)
+	}
+	keys, headers := make([]byte, 0, keyBytes), make([]kgo.RecordHeader, 0, headerCount)
+	room, records, now := make([]kgo.Record, len(round)), make([]*kgo.Record, len(round)), time.Now()
+	for i, s := range round {
+		key, first := len(keys), len(headers)
+		keys = append(keys, s.key...)
+		for _, h := range s.headers {
+			headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+		}
+		records[i] = &room[i]
+		room[i] = kgo.Record{
+			Topic: s.topic, Partition: s.partition, Key: keys[key:len(keys):len(keys)], Value: s.value,
+			Headers: headers[first:len(headers):len(headers)], Timestamp: now,
 		}
 	}
-	return r
+	return records
 }
 
 // franzLog forwards the library's log lines to slog.

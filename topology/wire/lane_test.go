@@ -263,13 +263,15 @@ func TestHeadersOfAnOutputAreSortedAndTheirCauseIsNew(t *testing.T) {
 
 func TestBudgetBoundsAndEnds(t *testing.T) {
 	b := newBudget(2, 100)
-	require.NoError(t, b.take(500), "a record larger than the budget goes alone")
+	large := &shipment{value: make([]byte, 500)}
+	small := func() *shipment { return &shipment{value: make([]byte, 1)} }
+	require.NoError(t, b.take(large), "a record larger than the budget goes alone")
 	waiting := make(chan error)
-	go func() { waiting <- b.take(1) }()
-	b.giveAll(&shipment{value: make([]byte, 500)})
+	go func() { waiting <- b.take(small()) }()
+	b.giveAll(large)
 	require.NoError(t, <-waiting)
-	require.NoError(t, b.take(1))
-	go func() { waiting <- b.take(1) }()
+	require.NoError(t, b.take(small()))
+	go func() { waiting <- b.take(small()) }()
 	broken := errors.New("broken")
 	b.close(broken)
 	require.ErrorIs(t, <-waiting, broken)

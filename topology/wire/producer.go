@@ -30,8 +30,8 @@ type producer struct {
 	budget     *budget
 	broken     func(error) // ends the process; called on any failure
 
-	unfolded    atomic.Int64   // inputs that were fetched: what they say comes at once
-	generations []atomic.Int64 // offset of this owner's takeover record in each changelog partition
+	unfolded    atomic.Int64                        // inputs that were fetched: what they say comes at once
+	generations []atomic.Pointer[[]topology.Header] // of each changelog partition's rows: the offset of this owner's takeover record
 
 	stopPacing context.CancelFunc
 	pacing     sync.WaitGroup
@@ -40,10 +40,9 @@ type producer struct {
 func newProducer(partitions int32, table string, b *budget, broken func(error)) *producer {
 	p := &producer{
 		partitions: partitions, table: table, budget: b, broken: broken,
-		generations: make([]atomic.Int64, partitions),
+		generations: make([]atomic.Pointer[[]topology.Header], partitions),
 	}
-	for i := range partitions {
-		p.generations[i].Store(noGeneration)
+	for range partitions {
 		p.lanes = append(p.lanes, newLane(func(s *shipment) error { return failSent(s, p.out.send(s)) }))
 	}
 	return p
@@ -75,9 +74,11 @@ func (p *producer) pace() {
 	}
 }
 
-// say puts an output into the lane of the input that it comes from. Nobody waits for it but the row behind it.
-func (p *producer) say(from int32, o topology.Output, headers []topology.Header) {
-	p.put(from, &shipment{topic: o.Topic, partition: topology.PartitionOf(o.Key, p.partitions), key: o.Key, value: o.Value, headers: headers})
+// say puts an output into the lane of the input that it comes from, in a shipment of the caller's. Nobody waits for it but
+// the row behind it.
+func (p *producer) say(from int32, s *shipment, o topology.Output, headers []topology.Header) {
+	s.topic, s.partition, s.key, s.value, s.headers = o.Topic, topology.PartitionOf(o.Key, p.partitions), o.Key, o.Value, headers
+	p.put(from, s)
 }
 
 // Emit is a part of goka.Producer.
@@ -94,16 +95,16 @@ func (p *producer) EmitWithHeaders(topic, _ string, _ []byte, _ goka.Headers) *g
 // change writes a changelog record: a row, folded or rewritten, a takeover record or its tombstone.
 func (p *producer) change(kind shipmentKind, partition int32, store *partitionStore, key string, value []byte) {
 	s := &shipment{topic: p.table, partition: partition, key: key, value: value, kind: kind, store: store}
-	if kind == rowState {
-		s.headers = p.generation(partition)
-	} else {
+	if kind != rowState {
 		s.headers = []topology.Header{{Key: headerTakeover}}
+	} else if taken := p.generations[partition].Load(); taken != nil {
+		s.headers = *taken
 	}
 	p.put(partition, s)
 }
 
 func (p *producer) put(lane int32, s *shipment) {
-	err := p.budget.take(s.size())
+	err := p.budget.take(s)
 	if err == nil && s.kind == rowState && s.store != nil {
 		err = s.store.ship(s)
 	}
@@ -117,12 +118,9 @@ func (p *producer) put(lane int32, s *shipment) {
 	s.tell(nil, err)
 }
 
-func (p *producer) generation(partition int32) []topology.Header {
-	g := p.generations[partition].Load()
-	if g == noGeneration {
-		return nil
-	}
-	return []topology.Header{{Key: topology.HeaderGeneration, Value: binary.BigEndian.AppendUint64(nil, uint64(g))}}
+// take notes where a partition's takeover record stands: every row says it.
+func (p *producer) take(partition int32, generation int64) {
+	p.generations[partition].Store(&[]topology.Header{{Key: topology.HeaderGeneration, Value: binary.BigEndian.AppendUint64(nil, uint64(generation))}})
 }
 
 // acked runs on the delivery goroutine: the local store first, then goka (which may commit), then whoever waited.
@@ -206,17 +204,18 @@ func newBudget(records int, bytes int64) *budget {
 }
 
 // take waits for room. A record larger than the whole budget goes alone.
-func (b *budget) take(size int64) error {
+func (b *budget) take(s *shipment) error {
+	s.bytes = s.size()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for b.closed == nil && b.records > 0 && (b.records >= b.maxRecords || b.bytes+size > b.maxBytes) {
+	for b.closed == nil && b.records > 0 && (b.records >= b.maxRecords || b.bytes+s.bytes > b.maxBytes) {
 		b.room.Wait()
 	}
 	if b.closed != nil {
 		return b.closed
 	}
 	b.records++
-	b.bytes += size
+	b.bytes += s.bytes
 	return nil
 }
 
@@ -225,7 +224,7 @@ func (b *budget) giveAll(s *shipment) {
 	b.mu.Lock()
 	for ; s != nil; s = s.older {
 		b.records--
-		b.bytes -= s.size()
+		b.bytes -= s.bytes
 	}
 	b.mu.Unlock()
 	b.room.Broadcast()

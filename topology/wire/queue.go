@@ -33,8 +33,8 @@ func newQueue(client *kgo.Client, tp TopicPartition, most int) *queue {
 
 func (q *queue) push(records []*kgo.Record) {
 	q.mu.Lock()
+	q.records = appendRecords(q.records, records)
 	for _, r := range records {
-		q.records = append(q.records, recordOf(r))
 		q.bytes += len(r.Value)
 	}
 	if !q.paused && (len(q.records) >= q.most || q.bytes >= queueBytes) {

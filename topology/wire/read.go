@@ -225,7 +225,7 @@ func listedOffsets(ctx context.Context, admin *kafka.AdminClient, ask map[kafka.
 	return found, errors.Join(errs...)
 }
 
-// rdkafkaRecord is librdkafka's message as everybody sees it; recordOf makes the same of franz-go's.
+// rdkafkaRecord is librdkafka's message as everybody sees it; appendRecords makes the same of franz-go's.
 func rdkafkaRecord(m *kafka.Message) topology.Record {
 	r := topology.Record{
 		Topic: *m.TopicPartition.Topic, Partition: m.TopicPartition.Partition, Offset: int64(m.TopicPartition.Offset),
@@ -238,22 +238,32 @@ func rdkafkaRecord(m *kafka.Message) topology.Record {
 	return r
 }
 
-func recordOf(m *kgo.Record) topology.Record {
-	r := topology.Record{
-		Topic: m.Topic, Partition: m.Partition, Offset: m.Offset, Time: recordTime(m.Timestamp), Key: string(m.Key), Value: recordValue(m.Value),
+// appendRecords are records as everybody sees them. Their headers lie in one piece of memory.
+func appendRecords(to []topology.Record, fetched []*kgo.Record) []topology.Record {
+	count := 0
+	for _, r := range fetched {
+		count += len(r.Headers)
 	}
-	if len(m.Headers) > 0 {
-		r.Headers = make([]topology.Header, len(m.Headers))
-		for i, h := range m.Headers {
-			r.Headers[i] = topology.Header{Key: h.Key, Value: h.Value}
+	headers := make([]topology.Header, 0, count)
+	to = slices.Grow(to, len(fetched))
+	for _, r := range fetched {
+		first := len(headers)
+		for _, h := range r.Headers {
+			headers = append(headers, topology.Header{Key: h.Key, Value: h.Value})
 		}
-		r.Headers = inOrder(r.Headers)
+		to = append(to, topology.Record{
+			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: recordTime(r.Timestamp), Key: string(r.Key), Value: recordValue(r.Value),
+			Headers: inOrder(headers[first:len(headers):len(headers)]),
+		})
 	}
-	return r
+	return to
 }
 
 // inOrder sorts headers by name; the last of a name counts.
 func inOrder(headers []topology.Header) []topology.Header {
+	if len(headers) == 0 {
+		return nil
+	}
 	slices.SortStableFunc(headers, func(a, b topology.Header) int { return strings.Compare(a.Key, b.Key) })
 	kept := headers[:0]
 	for i, h := range headers {

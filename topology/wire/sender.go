@@ -47,6 +47,7 @@ type shipment struct {
 	key       string
 	value     []byte // nil = tombstone
 	headers   []topology.Header
+	bytes     int64 // of the producer's budget
 
 	kind   shipmentKind
 	lane   *lane

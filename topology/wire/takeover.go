@@ -160,7 +160,7 @@ func (g *group) takePartition(ctx context.Context, c *claim, before *sarama.Offs
 	if c.rules, err = c.store.Get(topology.RulesKey); err != nil {
 		return err
 	}
-	g.producer.generations[c.partition].Store(c.generation)
+	g.producer.take(c.partition, c.generation)
 	return nil
 }
 
