@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/cloudwego/kitex/pkg/rpcinfo"
 	"github.com/cloudwego/kitex/server"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/parley-im/parley/gateways/dispatch"
 	"github.com/parley-im/parley/gateways/seal"
@@ -36,6 +38,7 @@ type DispatchConfig struct {
 	Plan     topology.Plan
 	Listener net.Listener
 	Follow   Follow
+	Ready    func()  // called when it is known what is owned of each topic, and after each change; may be nil
 	Beside   *Beside // gateways of the same process find it there; nil = over the network, as all others
 	Logger   *slog.Logger
 }
@@ -60,7 +63,7 @@ func RunDispatch(ctx context.Context, cfg DispatchConfig) error {
 	followed := make(chan error, 1)
 	go func() {
 		defer stop()
-		followed <- cfg.Follow(ctx, dispatchDoor, hears, func(now []Owned) { d.Own(owned(now)) }, func(batch []topology.Record) { d.Push(pushed(batch)) })
+		followed <- followEach(ctx, cfg, hears, d)
 	}()
 	address := cfg.Listener.Addr().String()
 	cfg.Beside.add(address, d)
@@ -74,10 +77,33 @@ func RunDispatch(ctx context.Context, cfg DispatchConfig) error {
 	return served
 }
 
-func owned(now []Owned) []*pb.OwnedPartition {
-	out := make([]*pb.OwnedPartition, len(now))
-	for i, o := range now {
-		out[i] = &pb.OwnedPartition{Topic: o.Topic, Partition: o.Partition}
+// followEach follows each topic as a member of its own: for every fetch a broker looks at all partitions that its client has,
+// and only one of the topics is full of life.
+func followEach(ctx context.Context, cfg DispatchConfig, topics []string, d *dispatch.Dispatcher) error {
+	var mu sync.Mutex
+	owned := map[string][]Owned{}
+	members, ctx := errgroup.WithContext(ctx)
+	for _, topic := range topics {
+		members.Go(func() error {
+			return cfg.Follow(ctx, dispatchDoor, []string{topic}, func(now []Owned) {
+				mu.Lock()
+				defer mu.Unlock()
+				owned[topic] = now
+				d.Own(ownedOf(owned))
+				if cfg.Ready != nil && len(owned) == len(topics) {
+					cfg.Ready()
+				}
+			}, func(batch []topology.Record) { d.Push(pushed(batch)) })
+		})
+	}
+	return members.Wait()
+}
+
+func ownedOf(topics map[string][]Owned) (out []*pb.OwnedPartition) {
+	for _, now := range topics {
+		for _, o := range now {
+			out = append(out, &pb.OwnedPartition{Topic: o.Topic, Partition: o.Partition})
+		}
 	}
 	return out
 }

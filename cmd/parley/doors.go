@@ -45,7 +45,7 @@ func runDispatch(ctx context.Context, p *process, ready func(bool)) error {
 		return err
 	}
 	return gateways.RunDispatch(ctx, gateways.DispatchConfig{
-		Plan: p.plan, Listener: l, Beside: &p.beside, Logger: p.log,
+		Plan: p.plan, Listener: l, Beside: &p.beside, Logger: p.log, Ready: func() { ready(true) },
 		Follow: func(ctx context.Context, name string, topics []string, owned func([]gateways.Owned), take func([]topology.Record)) error {
 			return wire.Follow(ctx, wire.FollowerConfig{
 				Cluster: p.cluster(), Plan: p.plan, Name: name, Topics: topics, Newest: true,
@@ -56,7 +56,6 @@ func runDispatch(ctx context.Context, p *process, ready func(bool)) error {
 						list[i] = gateways.Owned(tp)
 					}
 					owned(list)
-					ready(true)
 				},
 				Handle: func(_ context.Context, _ string, _ int32, batch []topology.Record) error {
 					take(batch)
