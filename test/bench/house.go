@@ -19,8 +19,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/parley-im/parley/gateways/token"
 	"github.com/parley-im/parley/test/servers"
 )
@@ -43,19 +41,22 @@ var brokerJVM = []string{"-Xms2g", "-Xmx2g", "-Xmn1536m", "-XX:TieredStopAtLevel
 
 const (
 	documentsOld   = 2 << 10 // MiB of the documents' server for what has become old
-	documentsLeast = 6 << 10 // MiB of its heap
+	documentsLeast = 3 << 10 // MiB of its heap
 )
 
 // documentsJVM gives the documents' server half of the machine. It keeps everything that was ever said in it, in Java's heap,
 // and would copy it again and again where it has little; the server in whose place it stands has no such heap.
-func documentsJVM() ([]string, error) {
-	var machine unix.Sysinfo_t
-	if err := unix.Sysinfo(&machine); err != nil {
-		return nil, err
-	}
-	heap := max(int(machine.Totalram*uint64(machine.Unit)>>20)/2, documentsLeast)
+func documentsJVM() []string {
+	heap := max(machineMemory()/2, documentsLeast)
 	return []string{fmt.Sprintf("-Xms%dm", heap), fmt.Sprintf("-Xmx%dm", heap), fmt.Sprintf("-Xmn%dm", heap-documentsOld), "-XX:+AlwaysPreTouch",
-		"-XX:TieredStopAtLevel=4", "-XX:+UseTransparentHugePages"}, nil
+		"-XX:TieredStopAtLevel=4", "-XX:+UseTransparentHugePages"}
+}
+
+// machineMemory is the machine's, in MiB; 0 where it does not say.
+func machineMemory() (kib int) {
+	b, _ := os.ReadFile("/proc/meminfo")
+	_, _ = fmt.Sscanf(string(b), "MemTotal: %d kB", &kib)
+	return kib >> 10
 }
 
 // brokerSettings fit the half of a core that a broker has here: fewer threads wake each other for every request.
@@ -173,11 +174,7 @@ func (h *house) serve(ctx context.Context, o setup) ([]string, error) {
 			return r, "redis: " + r.Addr, nil
 		}},
 		{"mongo", func() (interface{ Close() error }, string, error) {
-			jvm, err := documentsJVM()
-			if err != nil {
-				return nil, "", err
-			}
-			m, err := servers.StartMongo(ctx, servers.MongoConfig{Dir: filepath.Join(h.dir, "mongo"), Own: true, OnDisk: o.onDisk, JVM: jvm, Log: os.Stderr})
+			m, err := servers.StartMongo(ctx, servers.MongoConfig{Dir: filepath.Join(h.dir, "mongo"), Own: true, OnDisk: o.onDisk, JVM: documentsJVM(), Log: os.Stderr})
 			if err != nil {
 				return nil, "", err
 			}
