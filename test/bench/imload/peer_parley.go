@@ -19,8 +19,11 @@ import (
 
 const (
 	parleyDevice   = "load"
-	parleyPatience = 60 * time.Second // for an answer or event while everything is prepared
-	parleyPing     = 20 * time.Second // between pings of a connection that may have nothing to say
+	parleyPatience = 60 * time.Second       // for an answer or event while everything is prepared
+	parleyPing     = 20 * time.Second       // between pings of a connection that may have nothing to say
+	parleyPause    = 200 * time.Millisecond // before what the views could not answer is asked again
+
+	anyFrame, snapshotFrame = 1, 2 // ids: of what nobody waits for, and of a question; those of commands begin behind them
 )
 
 // Parley is the adapter.
@@ -148,7 +151,7 @@ func (p *Parley) Joined(_ Plan, conns []Conn) error {
 		for {
 			time.Sleep(parleyPing)
 			for _, c := range conns {
-				if c.(*parleyConn).say(&pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Ping{Ping: &pb.Ping{}}}) != nil {
+				if c.(*parleyConn).say(&pb.ClientFrame{Id: anyFrame, Word: &pb.ClientFrame_Ping{Ping: &pb.Ping{}}}) != nil {
 					return // the run is over
 				}
 			}
@@ -186,10 +189,10 @@ func (p *Parley) dial(user int) (*parleyConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &parleyConn{peer: p, user: user, socket: socket, base: 2, onEvent: func(*pb.Event) {}, onAccepted: func(uint64) {}, onRefused: func(uint64, error) {}}
+	c := &parleyConn{peer: p, user: user, socket: socket, base: snapshotFrame, onEvent: func(*pb.Event) {}, onAccepted: func(uint64) {}, onRefused: func(uint64, error) {}}
 	err = errors.Join(
-		c.say(&pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: token, DeviceId: parleyDevice}}}),
-		c.say(&pb.ClientFrame{Id: 2, Word: &pb.ClientFrame_Snapshot{Snapshot: &pb.GetSnapshot{}}}))
+		c.say(&pb.ClientFrame{Id: anyFrame, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: token, DeviceId: parleyDevice}}}),
+		c.askSnapshot())
 	if err == nil {
 		err = c.awaitSnapshot()
 	}
@@ -200,6 +203,11 @@ func (p *Parley) dial(user int) (*parleyConn, error) {
 	return c, nil
 }
 
+func (c *parleyConn) askSnapshot() error {
+	return c.say(&pb.ClientFrame{Id: snapshotFrame, Word: &pb.ClientFrame_Snapshot{Snapshot: &pb.GetSnapshot{}}})
+}
+
+// awaitSnapshot asks again, as every client does, while the views are too busy to answer.
 func (c *parleyConn) awaitSnapshot() error {
 	stop := time.AfterFunc(parleyPatience, func() { _ = c.socket.Close() })
 	defer stop.Stop()
@@ -210,6 +218,11 @@ func (c *parleyConn) awaitSnapshot() error {
 			return err
 		case f.GetSnapshot() != nil:
 			return nil
+		case f.Re == snapshotFrame && f.GetRefused().GetCode() == pb.Code_CODE_UNAVAILABLE:
+			time.Sleep(parleyPause)
+			if err := c.askSnapshot(); err != nil {
+				return err
+			}
 		case f.GetRefused() != nil:
 			return refusal(f.GetRefused())
 		}
@@ -228,7 +241,7 @@ func (c *parleyConn) next() (*pb.ServerFrame, error) {
 // read says that a message was read.
 func (c *parleyConn) read(e *pb.Event) {
 	marks := &pb.Marks{Delivered: e.Number, Read: e.Number}
-	if err := c.say(&pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Seen{Seen: &pb.SeenMark{Conversation: e.Conversation, Marks: marks}}}); err != nil {
+	if err := c.say(&pb.ClientFrame{Id: anyFrame, Word: &pb.ClientFrame_Seen{Seen: &pb.SeenMark{Conversation: e.Conversation, Marks: marks}}}); err != nil {
 		c.onRefused(c.base, fmt.Errorf("a mark could not be said: %w", err))
 	}
 }
