@@ -72,10 +72,10 @@ func recoveries(w io.Writer, b book) {
 	if all := b["restore"]; len(all) > 0 {
 		fmt.Fprintf(w, `## Recovery
 
-A process without a local store reads the table of conversations: %s rows of %.0f bytes in %d partitions, in **%.1f s** from its start until
+A process without a local store reads the table of conversations: %s rows of %.0f bytes, in **%.1f s** from its start until
 it is ready (%.1f s of its CPU; %.0f MiB on disk, %.0f MiB held afterwards).
 
-`, written(b.median("restore", "rows")), b.median("restore", "row_bytes"), growthSpread, b.median("restore", "seconds"),
+`, written(b.median("restore", "rows")), b.median("restore", "row_bytes"), b.median("restore", "seconds"),
 			b.median("restore", "cpu_s"), b.median("restore", "store_mib"), b.median("restore", "held_mib"))
 	}
 	all := b["takeover"]
