@@ -186,10 +186,10 @@ and under which load. Texts of %d bytes; everything on one machine, the generato
 its append-only file, mongo-java-server in memory, half of the machine's, in MongoDB's place; limits of a person and of an address lifted; groups may have
 %d members, and each has an inbox. Every process of the house may use one core (all where a
 table is restored and where connections are weighed), and the broker has one network thread and two handlers. Topics have
-four partitions, where nothing else is said. CPU is of all processes, servers included. Medians of the rounds; lost, duplicate, reordered and
+%d partitions, where nothing else is said. CPU is of all processes, servers included. Medians of the rounds; lost, duplicate, reordered and
 refused are the worst of them.
 
-`, machine(), runtime.GOOS, strings.TrimPrefix(runtime.Version(), "go"), imload.TextSize, groupLimit)
+`, machine(), runtime.GOOS, strings.TrimPrefix(runtime.Version(), "go"), imload.TextSize, groupLimit, defaultPartitions)
 }
 
 // aimed is the table of targets.

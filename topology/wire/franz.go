@@ -124,12 +124,12 @@ func (f *franz) run() {
 
 // produce hands a round over.
 func (f *franz) produce(round []*shipment) {
-	for i, r := range franzRecords(round) {
-		s := round[i]
+	records := franzRecords(round)
+	for i, s := range round {
 		if s.answered.Load() {
 			continue // its deadline is over
 		}
-		f.client.Produce(context.Background(), r, func(r *kgo.Record, err error) { f.answered(s, r.Offset, err) })
+		f.client.Produce(context.Background(), &records[i], func(r *kgo.Record, err error) { f.answered(s, r.Offset, err) })
 	}
 }
 
@@ -239,21 +239,20 @@ func (f *franz) close() {
 }
 
 // franzRecords are a round's records. What they consist of is allocated for all of them at once.
-func franzRecords(round []*shipment) []*kgo.Record {
+func franzRecords(round []*shipment) []kgo.Record {
 	var keyBytes, headerCount int
 	for _, s := range round {
 		keyBytes, headerCount = keyBytes+len(s.key), headerCount+len(s.headers)
 	}
 	keys, headers := make([]byte, 0, keyBytes), make([]kgo.RecordHeader, 0, headerCount)
-	room, records, now := make([]kgo.Record, len(round)), make([]*kgo.Record, len(round)), time.Now()
+	records, now := make([]kgo.Record, len(round)), time.Now()
 	for i, s := range round {
 		key, first := len(keys), len(headers)
 		keys = append(keys, s.key...)
 		for _, h := range s.headers {
-			headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
+			headers = append(headers, kgo.RecordHeader(h))
 		}
-		records[i] = &room[i]
-		room[i] = kgo.Record{
+		records[i] = kgo.Record{
 			Topic: s.topic, Partition: s.partition, Key: keys[key:len(keys):len(keys)], Value: s.value,
 			Headers: headers[first:len(headers):len(headers)], Timestamp: now,
 		}

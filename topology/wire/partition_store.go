@@ -58,6 +58,9 @@ type storeEntry struct {
 	fresh    bool // the key had no row before
 }
 
+// noGeneration is the generation of a row that was written without a takeover.
+const noGeneration = -1
+
 // changelogRecord is a record of the changelog as it is read back.
 type changelogRecord struct {
 	key        string

@@ -18,9 +18,6 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// noGeneration is the generation of a partition without takeover.
-const noGeneration = -1
-
 // producer implements goka.Producer.
 type producer struct {
 	partitions int32

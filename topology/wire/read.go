@@ -249,7 +249,7 @@ func appendRecords(to []topology.Record, fetched []*kgo.Record) []topology.Recor
 	for _, r := range fetched {
 		first := len(headers)
 		for _, h := range r.Headers {
-			headers = append(headers, topology.Header{Key: h.Key, Value: h.Value})
+			headers = append(headers, topology.Header(h))
 		}
 		to = append(to, topology.Record{
 			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: recordTime(r.Timestamp), Key: string(r.Key), Value: recordValue(r.Value),
