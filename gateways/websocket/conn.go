@@ -34,7 +34,7 @@ type conn struct {
 	slow    bool            // it was cut
 	dead    bool            // nothing is written any more
 	drained []chan struct{} // closed when nothing waits
-	leaving atomic.Bool     // the close frame is out
+	leaving atomic.Bool     // nothing but its end is waited for
 }
 
 // ending is a close frame.

@@ -1,5 +1,5 @@
-// Reading: frame after frame out of borrowed memory. Who says nothing for a moment has no memory and a goroutine whose stack
-// is small: what frames set off makes stacks deep, and a deep one stays for as long as its goroutine does.
+// Reading: frame after frame out of borrowed memory. Who says nothing for a moment has neither memory nor a goroutine, and
+// waits in the lobby.
 
 package websocket
 
@@ -17,29 +17,32 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// reading is what the one goroutine that reads keeps between frames, and between its lives.
+// reading is what the one goroutine that reads keeps between frames, and what is kept between its lives.
 type reading struct {
 	limit   int       // bytes of a message
 	kind    ws.OpCode // of the message that has begun
 	message *buffer   // the frames of it that came; nil = none has begun
-	first   [1]byte   // what a silent client said at last, ...
-	said    bool      // ... if it said something
+	fd      int       // by which the lobby knows it
+	stays   bool      // the lobby did not take it
 
 	given time.Duration // for the next frame, and since when
 	since time.Time
 }
 
 // read takes what comes, the next when the last was taken, so that a flood waits in the client.
-func (c *conn) read(said ...byte) {
+func (c *conn) read() {
 	in := borrow()
-	in.bytes = append(in.bytes, said...)
-	began := len(said) > 0
+	began := false
 	for c.expect(began); ; {
 		err := in.more(c.net)
-		if errors.Is(err, os.ErrDeadlineExceeded) && !began && c.raw != nil && !c.leaving.Load() {
-			in.giveBack()
-			go c.wait()
-			return
+		if errors.Is(err, os.ErrDeadlineExceeded) && !began && !c.reading.stays && !c.leaving.Load() {
+			if c.rests() {
+				in.giveBack()
+				return
+			}
+			c.reading.stays = true
+			c.expect(began)
+			continue
 		}
 		taken := 0
 		if err == nil {
@@ -57,22 +60,23 @@ func (c *conn) read(said ...byte) {
 	}
 }
 
-// wait waits for a silent client. Nothing deep is called here.
-func (c *conn) wait() {
+// rests leaves a silent client to the lobby, if that takes it.
+func (c *conn) rests() bool {
 	c.reading.given = 0
-	c.within(silentFor - lingers)
-	if err := c.raw.Read(c.listen); err != nil || !c.reading.said {
-		c.gone()
-		return
+	if c.raw == nil || !silent.takes(c) {
+		return false
 	}
-	go c.read(c.reading.first[0])
+	if c.leaving.Load() { // since just now: whoever told it to go did not find it there
+		silent.wakes(c)
+	}
+	return true
 }
 
 // expect gives the client time for its next frame: the reader alone waits for a moment only, unless something has begun. The
 // same time is not given twice at once: a deadline costs as much as a small frame.
 func (c *conn) expect(began bool) {
 	patience := lingers
-	if began || c.raw == nil {
+	if began || c.reading.stays {
 		patience = silentFor
 	}
 	if now := time.Now(); patience != c.reading.given || now.Sub(c.reading.since) >= extendEvery {

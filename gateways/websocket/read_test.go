@@ -1,4 +1,4 @@
-// What a client may say, whole and in pieces, and who waits for a silent one.
+// What a client may say, whole and in pieces.
 
 package websocket
 
@@ -6,10 +6,8 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/stretchr/testify/require"
@@ -122,47 +120,4 @@ func FuzzFrames(f *testing.F) {
 		_, _ = c.takeAll(in)
 		require.LessOrEqual(t, len(in.bytes), len(said))
 	})
-}
-
-// waits says how many silent clients are waited for with nothing but a small goroutine.
-func waits() int {
-	stacks := make([]byte, 1<<20)
-	return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "websocket.(*conn).wait(")
-}
-
-func TestASilentClientIsWaitedForByLittle(t *testing.T) {
-	h := newHall(t)
-	silent := func(n int) {
-		t.Helper()
-		require.Eventually(t, func() bool { return waits() == n }, patience, 10*time.Millisecond)
-	}
-	socket := h.dial(SubprotocolJSON)
-	write(t, socket, helloJSON)
-	read(t, socket)
-	silent(1)
-	write(t, socket, `{"id":2,"ping":{}}`)
-	require.NotNil(t, read(t, socket).GetPong())
-	require.Zero(t, waits(), "whoever speaks is read from")
-
-	frame := masked(finalBit|ws.OpText, `{"id":3,"ping":{}}`)
-	silent(1)
-	_, err := socket.NetConn().Write(frame[:9])
-	require.NoError(t, err)
-	silent(0)
-	require.Never(t, func() bool { return waits() > 0 }, lingers+lingers/2, 100*time.Millisecond, "a frame has begun")
-	_, err = socket.NetConn().Write(frame[9:])
-	require.NoError(t, err)
-	require.EqualValues(t, 3, read(t, socket).Re)
-
-	silent(1)
-	h.last().step(session.Drain{ReconnectAfterMS: 700})
-	require.NotNil(t, read(t, socket).GetGoodbye())
-	require.Equal(t, CodeRestarting, closed(t, socket))
-
-	socket = h.dial(SubprotocolJSON)
-	write(t, socket, helloJSON)
-	read(t, socket)
-	silent(1)
-	require.NoError(t, socket.Close())
-	require.Eventually(t, func() bool { l := h.last(); l.mu.Lock(); defer l.mu.Unlock(); return l.gone }, patience, time.Millisecond)
 }

@@ -12,5 +12,3 @@ import (
 func direct(net.Conn) syscall.RawConn { return nil }
 
 func try(syscall.RawConn, *buffer) int { return 0 }
-
-func (c *conn) listen(uintptr) bool { return true }

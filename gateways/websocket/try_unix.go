@@ -45,15 +45,3 @@ func (b *buffer) write(fd uintptr) bool {
 		return true
 	}
 }
-
-// listen hears the first byte that a silent client says, or that it is gone; false = neither yet.
-func (c *conn) listen(fd uintptr) bool {
-	for {
-		n, err := syscall.Read(int(fd), c.reading.first[:])
-		if errors.Is(err, syscall.EINTR) {
-			continue
-		}
-		c.reading.said = n > 0
-		return !errors.Is(err, syscall.EAGAIN)
-	}
-}

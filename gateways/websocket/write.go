@@ -116,10 +116,16 @@ func (c *conn) sayClose() {
 func (c *conn) emptied() {
 	c.release()
 	if c.closing != nil {
-		c.leaving.Store(true)
 		c.bury()
-		_ = c.net.SetReadDeadline(time.Now().Add(closeWithin))
+		c.leave()
 	}
+}
+
+// leave gives a reader, which may be one that has just been woken, little time to end.
+func (c *conn) leave() {
+	c.leaving.Store(true)
+	silent.wakes(c)
+	_ = c.net.SetReadDeadline(time.Now().Add(closeWithin))
 }
 
 // write waits for the kernel to take what is left of a batch and what came meanwhile, and goes.
@@ -130,6 +136,7 @@ func (c *conn) write(batch *buffer, from int) {
 		c.mu.Lock()
 		if err != nil {
 			c.bury()
+			c.leave()
 			c.mu.Unlock()
 			c.net.Close() // the reader notices
 			return
