@@ -50,7 +50,7 @@ sim: ## Simulate the house with faults: 5,000 seeds (SEEDS=n), or replay one ste
 bench: ## Measure the whole table on real servers; writes BENCH.md (ARGS="-rounds 5" for the record, "-only recovery" for a part)
 	@bash test/scripts/need.sh go cc
 	go run ./test/bench $(ARGS)
-bench-soak: ## An hour at 70 % of the maximum, and whether anything grew; adds to BENCH.md (ARGS="-for 5m")
+bench-soak: ## An hour at 70 % of the maximum behind 25 minutes of it, and whether anything grew; adds to BENCH.md (ARGS="-warm 1m -for 5m")
 	@bash test/scripts/need.sh go cc
 	go run ./test/bench soak $(ARGS)
 

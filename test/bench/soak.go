@@ -1,7 +1,7 @@
 // The soak: a long time at a share of the measured maximum, looked at every minute, and whether anything grew.
 //
 //	go run ./test/bench soak -for 1h -share 0.7
-//	go run ./test/bench soak -for 2m -every 10s -find 10s      to see that it works
+//	go run ./test/bench soak -for 2m -warm 10s -every 10s -find 10s      to see that it works
 
 package main
 
@@ -30,6 +30,9 @@ const (
 	soakKeeps   = 64 << 20 // bytes of a partition of a log; tables are whole
 	soakSegment = 16 << 20 // bytes
 	soakFinds   = 3        // runs from which the maximum is taken: their median
+
+	soakFindWarm = 10 * time.Second // before each of them
+	soakWarm     = 25 * time.Minute // before the first look: what may fill (pools, caches, a heap's pace) has filled
 )
 
 // soak is one that runs.
@@ -49,7 +52,7 @@ func soakCommand(ctx context.Context, args []string) error {
 	flags.DurationVar(&s.find, "find", 20*time.Second, "measured time of each run that looks for the maximum")
 	flags.BoolVar(&s.disk, "documents-on-disk", true, "the documents' server keeps a file: slower, but an hour of everything would not fit into its memory")
 	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "partitions of every topic")
-	flags.DurationVar(&o.warm, "warm", 10*time.Second, "time before the first look, and before each run that looks for the maximum")
+	flags.DurationVar(&o.warm, "warm", soakWarm, "time before the first look, for what may fill to fill: what grows behind it grows for ever")
 	flags.DurationVar(&o.heat, "heat", 40*time.Second, "time of talking for nothing before anything is measured")
 	flags.DurationVar(&o.drain, "drain", 30*time.Second, "longest wait for the last deliveries")
 	o.files(flags)
@@ -127,7 +130,7 @@ func (s soak) run(ctx context.Context, o options) (err error) {
 
 // maximum is the median of a few full runs.
 func (s soak) maximum(h *house, o options) (float64, error) {
-	o.measure, o.rounds = s.find, soakFinds
+	o.measure, o.warm, o.rounds = s.find, soakFindWarm, soakFinds
 	var found []float64
 	for round := range soakFinds {
 		r, err := h.measure(o, scenarios[0], round)
