@@ -1,7 +1,7 @@
 // Package websocket carries sessions over WebSocket: subprotocols parley.v1.json and parley.v1.proto, one frame a message.
 //
-// The handshake is gorilla's, everything behind it is here, with gobwas's eye for what is a frame. A connection costs one
-// small goroutine and no buffer while it is idle: see read.go. What is said is written at once by whoever says it; a writer
+// The handshake is gorilla's, everything behind it is here, with gobwas's eye for what is a frame. A connection costs neither
+// a goroutine nor a buffer while it is idle: see lobby_linux.go. What is said is written at once by whoever says it; a writer
 // exists only while the kernel takes no more. Nobody ever waits for a slow client: what waits for it is bounded, and when
 // that is full it is cut with a code that tells it to come back and repair.
 package websocket
@@ -45,7 +45,7 @@ const (
 	upgradeWithin = 5 * time.Second  // for the handshake
 	writeWithin   = 10 * time.Second // for a piece of what waits to be taken by the kernel
 	closeWithin   = time.Second      // for the close frame, and for what is still waiting
-	lingers       = 2 * time.Second  // for which a reader keeps its memory when nothing comes
+	lingers       = 2 * time.Second  // for which a reader stays when nothing comes
 	silentFor     = 75 * time.Second // a client of which nothing is heard for so long is gone
 	extendEvery   = time.Second      // between two times that a client gets more of it
 	pingEvery     = 20 * time.Second // between pings; they ride behind other frames
