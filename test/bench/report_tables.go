@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -131,6 +132,9 @@ func soaks(w io.Writer, b book) {
 	fmt.Fprintf(w, "## Soak\n\n%s at %.0f messages a second", time.Duration(r.Figures["lasts_s"]*float64(time.Second)), r.Rate)
 	if most := r.Figures["maximum_per_s"]; most > 0 {
 		fmt.Fprintf(w, " (%.0f %% of the %s that were measured just before)", 100*r.Figures["share"], written(most))
+	}
+	if warm := float64(r.Sent)/r.Rate - r.Figures["lasts_s"]; warm >= 1 {
+		fmt.Fprintf(w, ", looked at behind %s of the same", time.Duration(math.Round(warm))*time.Second)
 	}
 	fmt.Fprintf(w, `: %s sent, p50 %.1f ms, p99 %.1f ms; %d lost, %d duplicate, %d reordered, %d refused.
 %d looks. A series has grown by its median slope (Theil and Sen) times the length of the soak, as a share of its median; memory of our
