@@ -170,7 +170,7 @@ func numbers(flags *flag.FlagSet, into *[]int, name string, preset []int, usage 
 // newStamp is of a command that begins now.
 func newStamp(name string, args []string) imload.Stamp {
 	words := append(strings.Fields("go run ./test/bench "+name), args...)
-	return imload.Stamp{Run: time.Now().UTC().Format(time.RFC3339), Revision: revision(), Command: strings.Join(words, " ")}
+	return imload.Stamp{Run: time.Now().UTC().Format(time.RFC3339), Revision: revision(), Command: strings.Join(words, " "), Machine: machine()}
 }
 
 // note stamps a line of the house and adds it to the results.

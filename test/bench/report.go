@@ -180,16 +180,16 @@ func writeReport(o options) error {
 func head(w io.Writer) {
 	fmt.Fprintf(w, `# What Parley does under load
 
-Made from the newest lines of [test/bench/results.jsonl](test/bench/results.jsonl) by `+"`make bench`"+`; nobody edits it by hand. Machine:
-%s, %s, Go %s; [the last table](#what-was-run) says when each part was measured, of which revision, by which command
-and under which load. Texts of %d bytes; everything on one machine, the generator too; one Kafka broker without replicas, Redis with
+Made from the newest lines of [test/bench/results.jsonl](test/bench/results.jsonl) by `+"`make bench`"+`; nobody edits it by hand. Reported
+with Go %s on %s; [the last table](#what-was-run) says when each part was measured, of which revision, by which command, on which
+machine and under which load. Texts of %d bytes; everything on one machine, the generator too; one Kafka broker without replicas, Redis with
 its append-only file, mongo-java-server in memory, half of the machine's, in MongoDB's place; limits of a person and of an address lifted; groups may have
 %d members, and each has an inbox. Every process of the house may use one core (all where a
 table is restored and where connections are weighed), and the broker has one network thread and two handlers. Topics have
 %d partitions, where nothing else is said. CPU is of all processes, servers included. Medians of the rounds; lost, duplicate, reordered and
 refused are the worst of them.
 
-`, machine(), runtime.GOOS, strings.TrimPrefix(runtime.Version(), "go"), imload.TextSize, groupLimit, defaultPartitions)
+`, strings.TrimPrefix(runtime.Version(), "go"), runtime.GOOS, imload.TextSize, groupLimit, defaultPartitions)
 }
 
 // aimed is the table of targets.

@@ -159,9 +159,9 @@ at any moment is half garbage, so it is judged by the size at which its collecto
 
 // runs says when each part was measured, of what, by which command, under which load.
 func runs(w io.Writer, b book) {
-	fmt.Fprint(w, "## What was run\n\n| measured | began | revision | runs | command | load average behind the last |\n|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, "## What was run\n\n| measured | began | revision | runs | command | machine | load average behind the last |\n|---|---|---|---|---|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(b)) {
 		last := b[name][len(b[name])-1]
-		fmt.Fprintf(w, "| %s | %s | %s | %d | `%s` | %s |\n", name, last.Run, last.Revision, len(b[name]), strings.ReplaceAll(last.Command, "|", "\\|"), last.Load)
+		fmt.Fprintf(w, "| %s | %s | %s | %d | `%s` | %s | %s |\n", name, last.Run, last.Revision, len(b[name]), strings.ReplaceAll(last.Command, "|", "\\|"), last.Machine, last.Load)
 	}
 }

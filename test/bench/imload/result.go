@@ -46,6 +46,7 @@ type Stamp struct {
 	Run      string `json:",omitempty"` // when the command began
 	Revision string `json:",omitempty"`
 	Command  string `json:",omitempty"`
+	Machine  string `json:",omitempty"`
 	Load     string `json:",omitempty"` // of the machine when the line was written: averages of 1, 5 and 15 minutes
 }
 
