@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"runtime"
 	"sort"
 	"sync"
 	"time"
@@ -97,12 +98,17 @@ func adminDoor(s Settings, ready *readiness, metrics *prometheus.Registry) http.
 // profiles lets operators look where a process spends its time. They are asked for by a setting, because a profile costs the
 // process something; and they are here alone, because names of functions are nobody else's business.
 func profiles(mux *http.ServeMux) {
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // heap, goroutine, mutex and the like are under it
+	runtime.SetMutexProfileFraction(locksLooked)
+	runtime.SetBlockProfileRate(int(waitsLooked))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // allocs, mutex, block and the like are under it
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 }
 
 const (
+	locksLooked = 100                    // of so many waits for a lock one is in the profile
+	waitsLooked = 100 * time.Microsecond // of so much waiting, for whatever it is, one is in the profile
+
 	headerTimeout   = 5 * time.Second
 	shutdownTimeout = 5 * time.Second
 )

@@ -5,12 +5,15 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
 func TestProfilesAreAskedFor(t *testing.T) {
+	require.Zero(t, runtime.SetMutexProfileFraction(-1), "nobody asked yet")
+	t.Cleanup(func() { runtime.SetMutexProfileFraction(0); runtime.SetBlockProfileRate(0) })
 	for _, c := range []struct {
 		profile bool
 		path    string
@@ -29,4 +32,5 @@ func TestProfilesAreAskedFor(t *testing.T) {
 		adminDoor(s, newReadiness(), newRegistry()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, c.path, nil))
 		require.Equal(t, c.want, w.Code, "%s with profile=%t", c.path, c.profile)
 	}
+	require.Equal(t, locksLooked, runtime.SetMutexProfileFraction(-1), "mutex would say nothing")
 }

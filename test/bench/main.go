@@ -123,7 +123,7 @@ func benchCommand(ctx context.Context, args []string) error {
 	numbers(flags, &o.spreads, "spreads", []int{4, 16, 64}, fmt.Sprintf("growth: partitions of every topic, with %d users; empty = only the sizes", growthUsers))
 	flags.DurationVar(&o.session, "session", time.Second, "takeover: a member that is not heard of for this long loses its partitions")
 	o.files(flags)
-	flags.StringVar(&o.profile, "profile", "", "folder for a CPU profile of each process and scenario; it costs the processes something")
+	flags.StringVar(&o.profile, "profile", "", "folder for profiles of each process and scenario (CPU, allocations, locks, waits); they cost the processes something")
 	_ = flags.Parse(args) // it ends the process itself
 	err := error(nil)
 	if o.only, err = regexp.Compile("^(" + strings.ReplaceAll(*only, "recovery", "restore|takeover") + ")$"); err != nil {
