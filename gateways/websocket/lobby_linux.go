@@ -36,7 +36,7 @@ func (l *lobby) takes(c *conn) (taken bool) {
 	if l.epoll == nil && l.open() != nil {
 		return false
 	}
-	_ = l.control(c, func(epoll, fd int) {
+	l.control(c, func(epoll, fd int) {
 		event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(fd)}
 		if unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, fd, &event) == nil {
 			c.reading.fd, l.here[fd], taken = fd, c, true
@@ -61,7 +61,7 @@ func (l *lobby) wakes(c *conn) {
 
 func (l *lobby) leaves(c *conn) {
 	delete(l.here, c.reading.fd)
-	_ = l.control(c, func(epoll, fd int) { _ = unix.EpollCtl(epoll, unix.EPOLL_CTL_DEL, fd, nil) })
+	l.control(c, func(epoll, fd int) { _ = unix.EpollCtl(epoll, unix.EPOLL_CTL_DEL, fd, nil) })
 	l.closeEmpty()
 }
 
@@ -72,13 +72,11 @@ func (l *lobby) closeEmpty() {
 	}
 }
 
-// control does something with both descriptors, neither of which is closed meanwhile.
-func (l *lobby) control(c *conn, do func(epoll, fd int)) error {
-	epoll, err := l.epoll.SyscallConn()
-	if err != nil {
-		return err
+// control does something with both descriptors, neither of which is closed meanwhile; nothing if one is closed already.
+func (l *lobby) control(c *conn, do func(epoll, fd int)) {
+	if epoll, err := l.epoll.SyscallConn(); err == nil {
+		_ = epoll.Control(func(epoll uintptr) { _ = c.raw.Control(func(fd uintptr) { do(int(epoll), int(fd)) }) })
 	}
-	return epoll.Control(func(epoll uintptr) { _ = c.raw.Control(func(fd uintptr) { do(int(epoll), int(fd)) }) })
 }
 
 // open begins to wait.
