@@ -54,6 +54,14 @@ bench-soak: ## An hour at 70 % of the maximum behind 25 minutes of it, and wheth
 	@bash test/scripts/need.sh go cc
 	go run ./test/bench soak $(ARGS)
 
+.PHONY: bench-compare bench-go
+bench-compare: ## What a message costs each process at HEAD and in the files as they are: CPU, allocations, locks, off CPU (ARGS="REV REV")
+	@bash test/scripts/need.sh go cc
+	go run ./test/bench compare $(ARGS)
+bench-go: ## Go's benchmarks of HEAD and of the files as they are, told apart by benchstat (ARGS="REV REV")
+	@bash test/scripts/need.sh go cc
+	go run ./test/bench benchmarks $(ARGS)
+
 .PHONY: bench-peers
 bench-peers: ## Measure Mosquitto, NATS, ejabberd (installs them) beside the house; writes test/bench/PEERS.md (ARGS="-rounds 5")
 	@bash test/scripts/need.sh go cc

@@ -73,14 +73,9 @@ func capacityCommand(ctx context.Context, args []string) error {
 	o := options{parts: capacityParts, rounds: 1, only: regexp.MustCompile(".")}
 	o.setup.settings = []string{"presence-lease: " + benchLease.String()}
 	flags := flag.NewFlagSet("capacity", flag.ExitOnError)
-	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "partitions of every topic of the house")
-	flags.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")
-	flags.DurationVar(&o.warm, "warm", 3*time.Second, "time before it")
-	flags.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")
-	flags.StringVar(&o.results, "results", filepath.Join("test", "bench", "results.jsonl"), "file to which a line is added for each run")
-	flags.StringVar(&o.binary, "binary", "", "a built parley (default: build it)")
+	o.talking(flags, 10*time.Second, 3*time.Second)
+	o.files(flags, filepath.Join("test", "bench", "CAPACITY.md"), "file of the comparison")
 	path := flags.String("coefficients", filepath.Join("cmd", "parley", "capacity.json"), "file of the coefficients")
-	flags.StringVar(&o.report, "report", filepath.Join("test", "bench", "CAPACITY.md"), "file of the comparison; - = standard output")
 	fit := flags.Bool("fit", false, "only write the coefficients from the newest lines of the results")
 	check := flags.Bool("check", false, "compare measured talks that the coefficients do not know with what is foretold of them")
 	_ = flags.Parse(args) // it ends the process itself

@@ -91,8 +91,10 @@ var parts = []part{
 // house is a running one.
 type house struct {
 	dir    string
+	data   string // in it: what the binary keeps
 	binary string
 	http   string
+	reach  []string // lines of the binary's settings: where the servers are
 	pids   map[string]int
 	admins map[string]string
 	key    ed25519.PrivateKey
@@ -120,36 +122,42 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	if h.dir, err = os.MkdirTemp("", "parley-bench-"); err != nil {
 		return h, err
 	}
+	h.data = filepath.Join(h.dir, "data")
 	if h.binary == "" && len(o.parts) > 0 {
 		h.binary = filepath.Join(h.dir, "parley")
 		if out, err := exec.CommandContext(ctx, "go", "build", "-o", h.binary, "github.com/parley-im/parley/cmd/parley").CombinedOutput(); err != nil {
 			return h, fmt.Errorf("go build: %w\n%s", err, out)
 		}
 	}
-	settings, err := h.serve(ctx, o.setup)
-	if err != nil {
+	if h.reach, err = h.serve(ctx, o.setup); err != nil {
 		return h, err
 	}
 	if len(o.parts) == 0 {
 		return h, nil
 	}
+	return h, h.enter(ctx, o)
+}
+
+// enter makes the topics and starts the processes of the house.
+func (h *house) enter(ctx context.Context, o options) error {
+	settings := slices.Concat(h.reach, o.setup.settings)
 	if o.profile != "" {
 		settings = append(settings, "profile: true")
 	}
-	if err := h.furnish(ctx, append(settings, o.setup.settings...)); err != nil {
-		return h, err
+	if err := h.furnish(ctx, settings); err != nil {
+		return err
 	}
 	if o.setup.filled != nil {
 		if err := o.setup.filled(ctx, h); err != nil {
-			return h, err
+			return err
 		}
 	}
 	for _, p := range o.parts {
 		if err := h.start(ctx, p); err != nil {
-			return h, err
+			return err
 		}
 	}
-	return h, nil
+	return nil
 }
 
 // serve starts the servers and says how the house reaches them. Each is the child that was not there before.
@@ -219,7 +227,7 @@ func children() []int {
 func (h *house) furnish(ctx context.Context, lines []string) error {
 	h.http = freePort()
 	query, push, key := freePort(), freePort(), freePort()
-	lines = append(lines, "data: "+h.dir, "replication: 1", fmt.Sprint("partitions: ", h.partitions), "http: "+h.http,
+	lines = append(lines, "data: "+h.data, "replication: 1", fmt.Sprint("partitions: ", h.partitions), "http: "+h.http,
 		"query-listen: "+query, "query: "+query, "push-listen: "+push, "push: "+push, "key-listen: "+key, "keys: "+key, "log-level: warn")
 	for _, limit := range []string{"connections", "connections-per-address", "enters-per-address", "frames-per-connection",
 		"frames-per-person", "commands-per-person"} {
@@ -234,7 +242,7 @@ func (h *house) furnish(ctx context.Context, lines []string) error {
 		return fmt.Errorf("topology apply: %w\n%s", err, out)
 	}
 	var err error
-	h.key, _, err = token.Pair(filepath.Join(h.dir, "token"))
+	h.key, _, err = token.Pair(filepath.Join(h.data, "token"))
 	return err
 }
 
@@ -248,7 +256,7 @@ func (h *house) start(ctx context.Context, p part) error {
 	admin := freePort()
 	args := []string{"run", "--settings", filepath.Join(h.dir, settingsFile), "--admin", admin, "--instance", p.name}
 	if p.own {
-		args = append(args, "--data", filepath.Join(h.dir, p.name))
+		args = append(args, "--data", filepath.Join(h.data, p.name))
 	}
 	r, err := h.spawn(p.name, h.binary, append(args, p.roles...), append([]string{oneCore}, p.env...))
 	if err != nil {

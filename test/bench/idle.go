@@ -11,8 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/parley-im/parley/test/bench/imload"
@@ -117,21 +115,9 @@ func (h *house) memory(name, heap string) (m memory, err error) {
 	if err != nil {
 		return m, err
 	}
-	told, err := get("http://" + h.admins[name] + "/metrics")
-	if err != nil {
-		return m, err
-	}
-	for line := range strings.Lines(string(told)) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if key == "go_memstats_heap_alloc_bytes" || key == "go_memstats_stack_inuse_bytes" {
-			f, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				return m, err
-			}
-			m.live += f
-		}
-	}
-	return m, nil
+	told, err := h.metrics(name)
+	m.live = told["go_memstats_heap_alloc_bytes"] + told["go_memstats_stack_inuse_bytes"]
+	return m, err
 }
 
 func get(url string) ([]byte, error) {

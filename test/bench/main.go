@@ -4,6 +4,8 @@
 //	go run ./test/bench -rounds 5                for the record
 //	go run ./test/bench -only 'full|limit'       some of it; the rest of BENCH.md is what was measured last
 //	go run ./test/bench soak -for 1h             an hour at a share of the maximum
+//	go run ./test/bench compare                  what a message costs each process, before a change and behind it
+//	go run ./test/bench benchmarks               Go's benchmarks of two revisions, told apart by benchstat
 //	go run ./test/bench report                   only makes BENCH.md and its charts anew, from results.jsonl
 //
 // Every run adds a line to results.jsonl, and BENCH.md is made from these lines alone.
@@ -82,7 +84,8 @@ func measurements() []measurement {
 
 // others are measurements with flags of their own, and what is started by them.
 var others = map[string]func(ctx context.Context, args []string) error{
-	"peers": peersCommand, "capacity": capacityCommand, "soak": soakCommand, "report": reportCommand, aloneChild: aloneCommand,
+	"peers": peersCommand, "capacity": capacityCommand, "soak": soakCommand, "compare": compareCommand,
+	"benchmarks": benchmarksCommand, "report": reportCommand, aloneChild: aloneCommand,
 }
 
 func main() {
@@ -111,18 +114,15 @@ func benchCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	only := flags.String("only", ".*", "regular expression of what is measured: "+strings.Join(allNames(), ", ")+"; recovery = restore and takeover")
 	flags.IntVar(&o.rounds, "rounds", 1, "rounds of each scenario; 5 for the record")
-	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "partitions of every topic")
-	flags.DurationVar(&o.measure, "measure", 10*time.Second, "measured time of a run")
-	flags.DurationVar(&o.warm, "warm", 3*time.Second, "time before it")
-	flags.DurationVar(&o.heat, "heat", 40*time.Second, "time of talking for nothing before the first run: Java compiles what it runs for that long")
-	flags.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")
+	o.talking(flags, 10*time.Second, 3*time.Second)
+	o.heating(flags)
 	flags.IntVar(&o.connections, "connections", 10_000, "idle: people who connect and say nothing; twice as many files must be allowed to a process")
 	flags.IntVar(&o.commands, "commands", 400_000, "processor: commands in the filled topic")
 	flags.IntVar(&o.rows, "rows", 1_000_000, "restore: rows of the table")
 	numbers(flags, &o.sizes, "sizes", []int{1_000, 100_000, 1_000_000}, "growth: users, and as many conversations; empty = only the spreads")
 	numbers(flags, &o.spreads, "spreads", []int{4, 16, 64}, fmt.Sprintf("growth: partitions of every topic, with %d users; empty = only the sizes", growthUsers))
 	flags.DurationVar(&o.session, "session", time.Second, "takeover: a member that is not heard of for this long loses its partitions")
-	o.files(flags)
+	o.reporting(flags)
 	flags.StringVar(&o.profile, "profile", "", "folder for profiles of each process and scenario (CPU, allocations, locks, waits); they cost the processes something")
 	_ = flags.Parse(args) // it ends the process itself
 	err := error(nil)
@@ -144,11 +144,29 @@ func benchCommand(ctx context.Context, args []string) error {
 	return errors.Join(err, ctx.Err())
 }
 
-// files are the flags that every measurement of the house has.
-func (o *options) files(flags *flag.FlagSet) {
+// files are the flags of whoever keeps what was measured of a binary.
+func (o *options) files(flags *flag.FlagSet, report, says string) {
 	flags.StringVar(&o.results, "results", filepath.Join("test", "bench", "results.jsonl"), "file to which a line is added for each run")
-	flags.StringVar(&o.report, "report", "BENCH.md", "file of the report, its charts in "+chartsFolder+" beside the results; - = standard output, without charts")
+	flags.StringVar(&o.report, "report", report, says+"; - = standard output, without charts")
 	flags.StringVar(&o.binary, "binary", "", "a built parley (default: build it)")
+}
+
+// reporting are those of whoever adds to the report.
+func (o *options) reporting(flags *flag.FlagSet) {
+	o.files(flags, "BENCH.md", "file of the report, its charts in "+chartsFolder+" beside the results")
+}
+
+// talking are the flags of whoever lets people talk.
+func (o *options) talking(flags *flag.FlagSet, measure, warm time.Duration) {
+	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "partitions of every topic")
+	flags.DurationVar(&o.measure, "measure", measure, "measured time of a run")
+	flags.DurationVar(&o.warm, "warm", warm, "time before it")
+	flags.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")
+}
+
+// heating is the flag of whoever measures the house when Java has compiled what it runs.
+func (o *options) heating(flags *flag.FlagSet) {
+	flags.DurationVar(&o.heat, "heat", 40*time.Second, "time of talking for nothing before the first run: Java compiles what it runs for that long")
 }
 
 // numbers is a flag of numbers with commas between them; of an empty one there are none.

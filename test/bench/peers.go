@@ -46,13 +46,8 @@ func peersCommand(ctx context.Context, args []string) error {
 	only := flags.String("only", ".", "regular expression of the scenarios")
 	systems := flags.String("systems", ".", "regular expression of the systems: parley, mosquitto, nats, ejabberd")
 	flags.IntVar(&o.rounds, "rounds", 1, "rounds; 5 for the record")
-	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "partitions of every topic of the house")
-	flags.DurationVar(&o.measure, "measure", 5*time.Second, "measured time of a run")
-	flags.DurationVar(&o.warm, "warm", 2*time.Second, "time before it")
-	flags.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")
-	flags.StringVar(&o.results, "results", filepath.Join("test", "bench", "results.jsonl"), "file to which a line is added for each run")
-	flags.StringVar(&o.report, "report", filepath.Join("test", "bench", "PEERS.md"), "file of the table; - = standard output")
-	flags.StringVar(&o.binary, "binary", "", "a built parley (default: build it)")
+	o.talking(flags, 5*time.Second, 2*time.Second)
+	o.files(flags, filepath.Join("test", "bench", "PEERS.md"), "file of the table")
 	_ = flags.Parse(args) // it ends the process itself
 	var err error
 	if o.only, err = regexp.Compile(*only); err != nil {

@@ -42,7 +42,7 @@ func measureRestore(ctx context.Context, o options) (err error) {
 		if err := h.leave(); err != nil {
 			return err
 		}
-		if err := os.RemoveAll(filepath.Join(h.dir, restored.name)); err != nil {
+		if err := os.RemoveAll(filepath.Join(h.data, restored.name)); err != nil {
 			return err
 		}
 		began := time.Now()
@@ -51,7 +51,7 @@ func measureRestore(ctx context.Context, o options) (err error) {
 		}
 		seconds := time.Since(began).Seconds()
 		system := imload.NewSystem(map[string]int{restored.name: h.pids[restored.name]})
-		disk, err := sizeOf(filepath.Join(h.dir, restored.name))
+		disk, err := sizeOf(filepath.Join(h.data, restored.name))
 		if err != nil {
 			return err
 		}

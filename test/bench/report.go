@@ -128,7 +128,7 @@ func (b book) talks() (found []imload.Result) {
 func reportCommand(_ context.Context, args []string) error {
 	o := options{}
 	flags := flag.NewFlagSet("report", flag.ExitOnError)
-	o.files(flags)
+	o.reporting(flags)
 	_ = flags.Parse(args) // it ends the process itself
 	return writeReport(o)
 }

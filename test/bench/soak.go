@@ -53,9 +53,9 @@ func soakCommand(ctx context.Context, args []string) error {
 	flags.BoolVar(&s.disk, "documents-on-disk", true, "the documents' server keeps a file: slower, but an hour of everything would not fit into its memory")
 	flags.IntVar(&o.partitions, "partitions", defaultPartitions, "partitions of every topic")
 	flags.DurationVar(&o.warm, "warm", soakWarm, "time before the first look, for what may fill to fill: what grows behind it grows for ever")
-	flags.DurationVar(&o.heat, "heat", 40*time.Second, "time of talking for nothing before anything is measured")
+	o.heating(flags)
 	flags.DurationVar(&o.drain, "drain", 30*time.Second, "longest wait for the last deliveries")
-	o.files(flags)
+	o.reporting(flags)
 	_ = flags.Parse(args) // it ends the process itself
 	if s.lasts < s.every || s.every <= 0 || s.share <= 0 {
 		return fmt.Errorf("-for %s -every %s -share %g: want at least one look, and a share above 0", s.lasts, s.every, s.share)

@@ -110,11 +110,16 @@ func (h *house) measureWith(o options, s scenario, round int, peer imload.Peer) 
 	c.Peer, c.Label = "parley", fmt.Sprintf("%s/%d", s.name, round+1)
 	c.Measure, c.Warm, c.Drain = o.measure, o.warm, o.drain
 	c.System = imload.NewSystem(h.pids)
+	var spent map[string]float64
 	profiled := make(chan error, 1)
-	profiled <- nil
 	if o.profile != "" {
-		<-profiled
-		c.Measuring = func() { profiled <- h.profiles(filepath.Join(o.profile, s.name), o.measure) }
+		c.Measuring = func() {
+			var err error
+			spent, err = h.profiles(filepath.Join(o.profile, s.name), o.measure)
+			profiled <- err
+		}
+	} else {
+		profiled <- nil
 	}
 	show, done := progress(fmt.Sprintf("%s %d/%d", s.name, round+1, o.rounds), int64(c.Rate*(o.measure+o.warm).Seconds()))
 	c.Progress = show
@@ -125,5 +130,7 @@ func (h *house) measureWith(o options, s scenario, round int, peer imload.Peer) 
 	}
 	fmt.Fprintf(os.Stderr, "%-7s %8.0f delivered/s  %6.3f CPU s/1,000  p50 %.1f ms  p99 %.1f ms  accepted %.1f ms  lost %d  duplicate %d  reordered %d  refused %d %s\n",
 		s.name, r.DeliveredPerS, r.CPUPer1k, r.E2E50, r.E2E99, r.Ack50, r.Lost, r.Dup, r.Reorder, r.AckErr, r.FirstErr)
-	return r, <-profiled
+	err = <-profiled
+	r.Figures = forEachMessage(spent, r)
+	return r, err
 }

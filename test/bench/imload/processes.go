@@ -127,6 +127,18 @@ func Resident(pid int) int64 {
 	return 0
 }
 
+// Queued is how long a process's threads could have run and had no core; those that ended are not counted.
+func Queued(pid int) (all time.Duration) {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, t := range threads {
+		var ran, waited time.Duration
+		b, _ := os.ReadFile(t)
+		_, _ = fmt.Sscan(string(b), &ran, &waited)
+		all += waited
+	}
+	return all
+}
+
 // weigh asks that of everybody, so nobody may be measured meanwhile.
 func (s *System) weigh() {
 	pss := int64(0)
