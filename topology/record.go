@@ -77,23 +77,25 @@ type Cause struct {
 	Index     uint32
 }
 
-const causeSize = 4 + 2 + 4 + 8 + 4
+// CauseSize is the length of a packed cause.
+const CauseSize = 4 + 2 + 4 + 8 + 4
 
 // Pack encodes a cause for HeaderCause: fixed size, big endian, so that bytes compare like causes.
-func (c Cause) Pack() []byte {
-	b := make([]byte, causeSize)
-	binary.BigEndian.PutUint32(b[0:], c.Epoch)
-	binary.BigEndian.PutUint16(b[4:], c.Group)
-	binary.BigEndian.PutUint32(b[6:], uint32(c.Partition))
-	binary.BigEndian.PutUint64(b[10:], uint64(c.Offset))
-	binary.BigEndian.PutUint32(b[18:], c.Index)
-	return b
+func (c Cause) Pack() []byte { return c.Append(make([]byte, 0, CauseSize)) }
+
+// Append is Pack at the end of other bytes.
+func (c Cause) Append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, c.Epoch)
+	b = binary.BigEndian.AppendUint16(b, c.Group)
+	b = binary.BigEndian.AppendUint32(b, uint32(c.Partition))
+	b = binary.BigEndian.AppendUint64(b, uint64(c.Offset))
+	return binary.BigEndian.AppendUint32(b, c.Index)
 }
 
 // UnpackCause decodes HeaderCause.
 func UnpackCause(b []byte) (Cause, error) {
-	if len(b) != causeSize {
-		return Cause{}, fmt.Errorf("cause has %d bytes, want %d: the record was not written by this house", len(b), causeSize)
+	if len(b) != CauseSize {
+		return Cause{}, fmt.Errorf("cause has %d bytes, want %d: the record was not written by this house", len(b), CauseSize)
 	}
 	return Cause{
 		Epoch:     binary.BigEndian.Uint32(b[0:]),

@@ -13,9 +13,9 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// outputHeaders are what an output has, sorted by name: its cause, and the rest from its input. That is passed as bytes and
-// never made anew: two owners, one of them stale, must say the same bytes.
-var outputHeaders = [...]string{topology.HeaderCause, topology.HeaderCorrelation, topology.HeaderLane, topology.HeaderTrace}
+// inherited are the headers that an output has from its input, sorted by name; its cause stands before them. They are passed
+// as bytes and never made anew: two owners, one of them stale, must say the same bytes.
+var inherited = [...]string{topology.HeaderCorrelation, topology.HeaderLane, topology.HeaderTrace}
 
 // bytesCodec gives goka bytes for bytes, nil included: a fold decodes for itself.
 type bytesCodec struct{}
@@ -107,7 +107,9 @@ func (g *group) foldOne(c *claim, in *topology.Record) error {
 	if err := g.check(in, next, out); err != nil {
 		return err
 	}
-	g.emit(in, out)
+	if len(out) > 0 {
+		g.emit(in, out)
+	}
 	if err := c.store.Set(in.Key, next); err != nil {
 		return err
 	}
@@ -119,28 +121,29 @@ func (g *group) foldOne(c *claim, in *topology.Record) error {
 	return g.after(c, in.Offset, in.Key, true)
 }
 
-// emit says the outputs, in order, each with its cause. They lie in one piece of memory, and their headers in another.
+// emit says the outputs, in order, each with its cause. They lie in one piece of memory, and so do their causes.
 func (g *group) emit(in *topology.Record, out []topology.Output) {
 	cause := topology.Cause{Epoch: g.plan.Epoch, Group: g.machine.Group.Number, Partition: in.Partition, Offset: in.Offset}
-	shipments, headers := make([]shipment, len(out)), make([]topology.Header, 0, len(out)*len(outputHeaders))
+	shipments, causes, headers := make([]shipment, len(out)), make([]byte, 0, len(out)*topology.CauseSize), inherit(in)
 	for i, o := range out {
 		cause.Index = uint32(i)
-		from := len(headers)
-		headers = appendHeaders(headers, in, cause)
-		g.producer.say(in.Partition, &shipments[i], o, headers[from:len(headers):len(headers)])
+		from := len(causes)
+		causes = cause.Append(causes)
+		s := &shipments[i]
+		s.cause, s.headers = causes[from:len(causes):len(causes)], headers
+		g.producer.say(in.Partition, s, o)
 	}
 	g.metrics.outputs.Add(float64(len(out)))
 }
 
-func appendHeaders(list []topology.Header, in *topology.Record, cause topology.Cause) []topology.Header {
-	for _, name := range outputHeaders {
-		if name == topology.HeaderCause {
-			list = append(list, topology.Header{Key: name, Value: cause.Pack()})
-		} else if v := in.Get(name); v != nil {
-			list = append(list, topology.Header{Key: name, Value: v})
+func inherit(in *topology.Record) []topology.Header {
+	headers := make([]topology.Header, 0, len(inherited))
+	for _, name := range inherited {
+		if v := in.Get(name); v != nil {
+			headers = append(headers, topology.Header{Key: name, Value: v})
 		}
 	}
-	return list
+	return headers
 }
 
 // check is asked before the first output is sent: half of an input's outputs must never be all of them.

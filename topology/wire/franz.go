@@ -19,12 +19,15 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/parley-im/parley/topology"
 )
 
 // Limits of rounds.
 const (
 	roundRecords = 20_000                 // of one round; more waits for the next
 	roundWait    = 50 * time.Millisecond  // for all of a round's records; those that are late hold their partitions back alone
+	roomRecords  = 2_048                  // of whose room is kept for the next round
 	restFree     = 4                      // records of a round behind which the next begins at once: little comes
 	restOfRecord = 500 * time.Microsecond // from the begin of a round to the next, for each further record: more come soon,
 	restMost     = 12 * time.Millisecond  // and a request costs the broker as much as its records
@@ -53,6 +56,7 @@ type franz struct {
 	late   []*shipment // handed over, and not answered in time; belongs to run
 	rest   time.Time   // no round begins before it; belongs to run
 	spare  []*shipment // room for what waits next; belongs to run
+	room   roundRoom   // of the next round; belongs to run
 
 	mu      sync.Mutex
 	waiting []*shipment // in the order of send
@@ -105,7 +109,11 @@ func (f *franz) run() {
 			break
 		}
 		f.produce(round)
-		f.await(round)
+		if f.await(round) {
+			f.room.clear()
+		} else {
+			f.room = roundRoom{} // the client still holds some of its records
+		}
 		clear(round)
 		f.spare = round[:0]
 	}
@@ -124,7 +132,7 @@ func (f *franz) run() {
 
 // produce hands a round over.
 func (f *franz) produce(round []*shipment) {
-	records := franzRecords(round)
+	records := f.room.fill(round)
 	for i, s := range round {
 		if s.answered.Load() {
 			continue // its deadline is over
@@ -133,15 +141,16 @@ func (f *franz) produce(round []*shipment) {
 	}
 }
 
-// await waits until a round's records are answered, a while, and notes which are late.
-func (f *franz) await(round []*shipment) {
+// await waits until the client holds no record any more, a while, and notes which are late.
+func (f *franz) await(round []*shipment) (all bool) {
 	ctx, cancel := context.WithTimeout(f.ctx, roundWait)
 	defer cancel()
 	if f.client.Flush(ctx) == nil {
 		f.late = nil
-		return
+		return true
 	}
 	f.late = slices.DeleteFunc(append(f.late, round...), func(s *shipment) bool { return s.answered.Load() })
+	return false
 }
 
 // next waits until a round is due; nil = there will be none. While some records are late a round is due at once, and may
@@ -238,26 +247,45 @@ func (f *franz) close() {
 	f.done.Wait()
 }
 
-// franzRecords are a round's records. What they consist of is allocated for all of them at once.
-func franzRecords(round []*shipment) []kgo.Record {
+// roundRoom is what a round's records consist of: allocated for all of them at once, and used again for the next round.
+type roundRoom struct {
+	keys    []byte
+	headers []kgo.RecordHeader
+	records []kgo.Record
+}
+
+// fill makes the records of a round. Those of the round before are gone then.
+func (m *roundRoom) fill(round []*shipment) []kgo.Record {
 	var keyBytes, headerCount int
 	for _, s := range round {
-		keyBytes, headerCount = keyBytes+len(s.key), headerCount+len(s.headers)
+		keyBytes, headerCount = keyBytes+len(s.key), headerCount+1+len(s.headers)
 	}
-	keys, headers := make([]byte, 0, keyBytes), make([]kgo.RecordHeader, 0, headerCount)
-	records, now := make([]kgo.Record, len(round)), time.Now()
-	for i, s := range round {
-		key, first := len(keys), len(headers)
-		keys = append(keys, s.key...)
+	m.keys, m.headers, m.records = slices.Grow(m.keys[:0], keyBytes), slices.Grow(m.headers[:0], headerCount), slices.Grow(m.records[:0], len(round))
+	now := time.Now()
+	for _, s := range round {
+		key, first := len(m.keys), len(m.headers)
+		m.keys = append(m.keys, s.key...)
+		if s.cause != nil {
+			m.headers = append(m.headers, kgo.RecordHeader{Key: topology.HeaderCause, Value: s.cause})
+		}
 		for _, h := range s.headers {
-			headers = append(headers, kgo.RecordHeader(h))
+			m.headers = append(m.headers, kgo.RecordHeader(h))
 		}
-		records[i] = kgo.Record{
-			Topic: s.topic, Partition: s.partition, Key: keys[key:len(keys):len(keys)], Value: s.value,
-			Headers: headers[first:len(headers):len(headers)], Timestamp: now,
-		}
+		m.records = append(m.records, kgo.Record{
+			Topic: s.topic, Partition: s.partition, Key: m.keys[key:len(m.keys):len(m.keys)], Value: s.value,
+			Headers: m.headers[first:len(m.headers):len(m.headers)], Timestamp: now,
+		})
 	}
-	return records
+	return m.records
+}
+
+// clear lets go of what the records held, and of room for more than most rounds need.
+func (m *roundRoom) clear() {
+	if cap(m.records) > roomRecords {
+		*m = roundRoom{}
+	}
+	clear(m.headers)
+	clear(m.records)
 }
 
 // franzLog forwards the library's log lines to slog.

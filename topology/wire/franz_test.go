@@ -3,6 +3,8 @@
 package wire
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -71,7 +74,7 @@ func twoLeaders(t *testing.T) *kfake.Cluster {
 
 func TestSlowLeaderHoldsBackNobodyElse(t *testing.T) {
 	k := twoLeaders(t)
-	var hold atomic.Bool
+	var hold, cut atomic.Bool
 	hold.Store(true)
 	leader := k.LeaderFor(slowTopic, slow)
 	k.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
@@ -82,6 +85,9 @@ func TestSlowLeaderHoldsBackNobodyElse(t *testing.T) {
 					time.Sleep(time.Millisecond)
 				}
 			})
+			if cut.CompareAndSwap(false, true) {
+				return nil, errors.New("the connection is cut"), true // what was sent is sent again
+			}
 		}
 		return nil, nil, false
 	})
@@ -109,6 +115,26 @@ func TestSlowLeaderHoldsBackNobodyElse(t *testing.T) {
 	require.Equal(t, want, a.acked[slow])
 	f.close()
 	require.Empty(t, a.failed)
+	require.Equal(t, map[int32][]string{slow: want, quick: want}, keysIn(t, k, 2*n), "no round used the room of one that was still on its way")
+}
+
+// keysIn are the keys of so many records, as they stand in the log.
+func keysIn(t *testing.T, k *kfake.Cluster, n int) map[int32][]string {
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(slowTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	require.NoError(t, err)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+	defer cancel()
+	keys := map[int32][]string{}
+	for n > 0 {
+		fetches := client.PollFetches(ctx)
+		require.NoError(t, fetches.Err())
+		fetches.EachRecord(func(r *kgo.Record) {
+			keys[r.Partition] = append(keys[r.Partition], string(r.Key))
+			n--
+		})
+	}
+	return keys
 }
 
 func TestPurgeAnswersEverything(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 
 	"github.com/parley-im/parley/topology"
@@ -253,12 +254,13 @@ func TestHeadersOfAnOutputAreSortedAndTheirCauseIsNew(t *testing.T) {
 		{Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderCorrelation, Value: []byte{4}},
 	}}
 	cause := topology.Cause{Epoch: 1, Group: 2, Partition: 3, Offset: 4, Index: 5}
-	headers := appendHeaders(nil, in, cause)
-	require.ElementsMatch(t, []topology.Header{
+	var room roundRoom
+	headers := room.fill([]*shipment{{cause: cause.Pack(), headers: inherit(in)}})[0].Headers
+	require.ElementsMatch(t, []kgo.RecordHeader{
 		{Key: topology.HeaderCause, Value: cause.Pack()}, {Key: topology.HeaderCorrelation, Value: []byte{4}},
 		{Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderTrace, Value: []byte{3}},
 	}, headers)
-	require.True(t, slices.IsSortedFunc(headers, func(a, b topology.Header) int { return strings.Compare(a.Key, b.Key) }))
+	require.True(t, slices.IsSortedFunc(headers, func(a, b kgo.RecordHeader) int { return strings.Compare(a.Key, b.Key) }))
 }
 
 func TestBudgetBoundsAndEnds(t *testing.T) {

@@ -73,8 +73,8 @@ func (p *producer) pace() {
 
 // say puts an output into the lane of the input that it comes from, in a shipment of the caller's. Nobody waits for it but
 // the row behind it.
-func (p *producer) say(from int32, s *shipment, o topology.Output, headers []topology.Header) {
-	s.topic, s.partition, s.key, s.value, s.headers = o.Topic, topology.PartitionOf(o.Key, p.partitions), o.Key, o.Value, headers
+func (p *producer) say(from int32, s *shipment, o topology.Output) {
+	s.topic, s.partition, s.key, s.value = o.Topic, topology.PartitionOf(o.Key, p.partitions), o.Key, o.Value
 	p.put(from, s)
 }
 

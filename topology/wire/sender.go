@@ -45,9 +45,10 @@ type shipment struct {
 	topic     string
 	partition int32
 	key       string
-	value     []byte // nil = tombstone
-	headers   []topology.Header
-	bytes     int64 // of the producer's budget
+	value     []byte            // nil = tombstone
+	cause     []byte            // the header of that name, before the others; nil = none
+	headers   []topology.Header // of all outputs of an input together: nobody writes into them
+	bytes     int64             // of the producer's budget
 
 	kind   shipmentKind
 	lane   *lane
@@ -66,7 +67,7 @@ type shipment struct {
 }
 
 func (s *shipment) size() int64 {
-	n := len(s.key) + len(s.value) + len(s.topic)
+	n := len(s.key) + len(s.value) + len(s.topic) + len(s.cause)
 	for _, h := range s.headers {
 		n += len(h.Key) + len(h.Value)
 	}
