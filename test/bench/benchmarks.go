@@ -7,6 +7,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -112,9 +113,10 @@ func (b *benchedTree) bench(ctx context.Context, of string, asks []string) error
 	}
 	defer results.Close()
 	command := exec.CommandContext(ctx, b.binary(of), asks...)
-	command.Dir, command.Stdout, command.Stderr = filepath.Join(b.dir, of), results, os.Stderr
+	var logged bytes.Buffer
+	command.Dir, command.Stdout, command.Stderr = filepath.Join(b.dir, of), results, &logged
 	if err := command.Run(); err != nil {
-		return fmt.Errorf("benchmarks of %s at %s: %w", of, b.name, err)
+		return fmt.Errorf("benchmarks of %s at %s: %w\n%s", of, b.name, err, logged.Bytes())
 	}
 	return nil
 }
