@@ -53,13 +53,14 @@ func compareCommand(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	found, err := byTurns(ctx, o, scenarios[which], candidates)
-	if err != nil {
+	candidates = slices.DeleteFunc(candidates, func(c candidate) bool { return len(found[c.name]) == 0 })
+	if len(candidates) == 0 {
 		return err
 	}
-	return toReport(o.report, func(w io.Writer) error {
+	return errors.Join(err, toReport(o.report, func(w io.Writer) error {
 		costTables(w, scenarios[which], candidates, found)
 		return nil
-	})
+	}))
 }
 
 // built builds each revision that is no binary yet.
@@ -95,7 +96,7 @@ func build(ctx context.Context, revision, binary, source string) (name string, e
 	return t.name, err
 }
 
-// byTurns measures each of them in every round.
+// byTurns measures each of them in every round. Who fails is left out from then on, and the others go on.
 func byTurns(ctx context.Context, o options, s scenario, all []candidate) (found map[string][]imload.Result, err error) {
 	o.binary = all[0].binary
 	h, err := openHot(ctx, o)
@@ -111,21 +112,20 @@ func byTurns(ctx context.Context, o options, s scenario, all []candidate) (found
 	found = map[string][]imload.Result{}
 	turns, folder := slices.Clone(all), o.profile
 	for round := range o.rounds {
-		for _, c := range turns {
+		turns = slices.DeleteFunc(turns, func(c candidate) bool {
 			o.profile = filepath.Join(folder, fmt.Sprintf("%s-%d", c.name, round+1))
-			r, err := h.turn(ctx, o, s, c, round, eye)
-			if err == nil && o.results != "" {
-				o.stamp.Revision = c.name
-				err = o.note(r)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", c.name, err)
+			r, failed := h.turn(ctx, o, s, c, round, eye)
+			if failed != nil {
+				delete(found, c.name)
+				err = errors.Join(err, fmt.Errorf("%s: %w", c.name, failed))
+				return true
 			}
 			found[c.name] = append(found[c.name], r)
-		}
+			return false
+		})
 		slices.Reverse(turns)
 	}
-	return found, nil
+	return found, err
 }
 
 // turn ends the house, empties its servers, opens it again with somebody's binary, and lets people talk in it.
@@ -146,6 +146,10 @@ func (h *house) turn(ctx context.Context, o options, s scenario, c candidate, ro
 	}
 	r, err := h.measure(o, s, round)
 	r.Label = fmt.Sprintf("compare-%s/%d", s.name, round+1)
+	if err == nil && o.results != "" {
+		o.stamp.Revision = c.name
+		err = o.note(r)
+	}
 	return r, err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -40,9 +41,14 @@ func produce(ctx context.Context, t *testing.T, client *kgo.Client, topic string
 	require.NoError(t, client.Flush(ctx))
 }
 
+// endOffset asks again while a leader that was just elected does not know it yet.
 func endOffset(ctx context.Context, t *testing.T, admin *kadm.Client, topic string) int64 {
 	t.Helper()
 	ends, err := admin.ListEndOffsets(ctx, topic)
+	for err == nil && kerr.IsRetriable(ends.Error()) && ctx.Err() == nil {
+		time.Sleep(100 * time.Millisecond)
+		ends, err = admin.ListEndOffsets(ctx, topic)
+	}
 	require.NoError(t, err)
 	require.NoError(t, ends.Error())
 	end, found := ends.Lookup(topic, 0)
