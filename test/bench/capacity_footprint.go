@@ -4,12 +4,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -72,19 +70,6 @@ func (e *eye) close() {
 	e.kafka.Close()
 	_ = e.redis.Close()
 	_ = e.pages.Database().Client().Disconnect(context.Background())
-}
-
-// empty takes everything out of the servers; nobody may be at them.
-func (e *eye) empty(ctx context.Context) error {
-	topics, err := e.kafka.ListTopics(ctx)
-	if err == nil {
-		_, err = e.kafka.DeleteTopics(ctx, topics.Names()...) // what groups have committed there goes with them
-	}
-	for err == nil && len(topics) > 0 {
-		time.Sleep(lookEvery)
-		topics, err = e.kafka.ListTopics(ctx)
-	}
-	return errors.Join(err, e.redis.FlushAll(ctx).Err(), e.pages.Database().Drop(ctx))
 }
 
 // look reads the ends and sizes of every topic, and the sizes of the stores.

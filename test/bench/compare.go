@@ -153,6 +153,19 @@ func (h *house) turn(ctx context.Context, o options, s scenario, c candidate, ro
 	return r, err
 }
 
+// empty takes everything out of the servers; nobody may be at them.
+func (e *eye) empty(ctx context.Context) error {
+	topics, err := e.kafka.ListTopics(ctx)
+	if err == nil {
+		_, err = e.kafka.DeleteTopics(ctx, topics.Names()...) // what groups have committed there goes with them
+	}
+	for err == nil && len(topics) > 0 {
+		time.Sleep(lookEvery)
+		topics, err = e.kafka.ListTopics(ctx)
+	}
+	return errors.Join(err, e.redis.FlushAll(ctx).Err(), e.pages.Database().Drop(ctx))
+}
+
 // spending is what a message costs a process, in the median of its runs.
 type spending struct{ cpu, allocations, kib, locked, queued float64 }
 
