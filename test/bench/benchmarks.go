@@ -9,7 +9,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -26,7 +25,7 @@ var benched = []string{"processors", "topology/wire", "gateways", "gateways/sess
 // benchstat compares them, in a version that is known to be there.
 const benchstat = "golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da"
 
-func benchmarksCommand(ctx context.Context, args []string) (err error) {
+func benchmarksCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("benchmarks", flag.ExitOnError)
 	only := flags.String("only", ".", "regular expression of the benchmarks")
 	count := flags.Int("count", 6, "runs of each; benchstat wants six to be sure of something")
@@ -48,7 +47,6 @@ func benchmarksCommand(ctx context.Context, args []string) (err error) {
 		if err != nil {
 			return fmt.Errorf("%s: %w", revision, err)
 		}
-		defer side.leave()
 		sides = append(sides, side)
 	}
 	asks := []string{"-test.run", "^$", "-test.bench", *only, "-test.benchmem", "-test.benchtime", lasts.String()}
@@ -63,7 +61,7 @@ func benchmarksCommand(ctx context.Context, args []string) (err error) {
 		show(int64(i + 1))
 	}
 	done()
-	told, err := run(ctx, dir, "go", "run", benchstat, sides[0].results(), sides[1].results())
+	told, err := run(ctx, dir, "go", "run", benchstat, sides[0].named(), sides[1].named())
 	if err != nil {
 		return err
 	}
@@ -80,17 +78,17 @@ type benchedTree struct {
 }
 
 func openBenched(ctx context.Context, revision, dir string) (*benchedTree, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
 	t, err := checkOut(ctx, revision, filepath.Join(dir, "source"))
 	if err != nil {
 		return nil, err
 	}
 	b := &benchedTree{t, dir}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, errors.Join(err, t.leave())
-	}
 	for _, p := range benched {
 		if _, err := run(ctx, t.dir, "go", "test", "-c", "-o", b.binary(p), "./"+p); err != nil {
-			return nil, errors.Join(err, t.leave())
+			return nil, err
 		}
 	}
 	return b, nil
@@ -100,14 +98,15 @@ func (b *benchedTree) binary(of string) string {
 	return filepath.Join(b.binaries, strings.ReplaceAll(of, "/", "-")+".test")
 }
 
-// results is the file of what was measured, as benchstat takes it: with the name that it shows.
-func (b *benchedTree) results() string {
-	return b.name + "=" + filepath.Join(b.binaries, "results.txt")
-}
+// results is the file of what was measured.
+func (b *benchedTree) results() string { return filepath.Join(b.binaries, "results.txt") }
+
+// named is that file as benchstat takes it: with the name that it shows.
+func (b *benchedTree) named() string { return b.name + "=" + b.results() }
 
 // bench runs a package's benchmarks once, where the package is.
 func (b *benchedTree) bench(ctx context.Context, of string, asks []string) error {
-	results, err := os.OpenFile(filepath.Join(b.binaries, "results.txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	results, err := os.OpenFile(b.results(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}

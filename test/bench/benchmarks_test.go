@@ -40,5 +40,18 @@ func TestRevisions(t *testing.T) {
 	here, err := checkOut(t.Context(), asItIs, t.TempDir())
 	require.NoError(t, err)
 	require.Equal(t, tree{name: inTheFiles}, here)
-	require.NoError(t, here.leave(), "nothing is taken away that was not put there")
+	if _, err := run(t.Context(), "", "git", "rev-parse", "HEAD"); err != nil {
+		t.Skip("no revision can be had here: ", err)
+	}
+	last, err := checkOut(t.Context(), "HEAD", filepath.Join(t.TempDir(), "source"))
+	require.NoError(t, err)
+	require.FileExists(t, filepath.Join(last.dir, "go.mod"), "all of it, wherever it is asked for")
+}
+
+func TestRunTellsApartWhatIsPrinted(t *testing.T) {
+	printed, err := run(t.Context(), "", "sh", "-c", "echo found; echo downloading >&2")
+	require.NoError(t, err)
+	require.Equal(t, "found", printed)
+	_, err = run(t.Context(), "", "sh", "-c", "echo found; echo broken >&2; exit 3")
+	require.ErrorContains(t, err, "found\nbroken")
 }

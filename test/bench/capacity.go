@@ -73,7 +73,7 @@ func capacityCommand(ctx context.Context, args []string) error {
 	o := options{parts: capacityParts, rounds: 1, only: regexp.MustCompile(".")}
 	o.setup.settings = []string{"presence-lease: " + benchLease.String()}
 	flags := flag.NewFlagSet("capacity", flag.ExitOnError)
-	o.talking(flags, 10*time.Second, 3*time.Second)
+	o.talking(flags, usualMeasure, usualWarm)
 	o.files(flags, filepath.Join("test", "bench", "CAPACITY.md"), "file of the comparison")
 	path := flags.String("coefficients", filepath.Join("cmd", "parley", "capacity.json"), "file of the coefficients")
 	fit := flags.Bool("fit", false, "only write the coefficients from the newest lines of the results")

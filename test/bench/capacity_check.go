@@ -39,8 +39,8 @@ func checkCapacity(ctx context.Context, o options) (err error) {
 		}
 		defer os.RemoveAll(dir)
 		o.binary = filepath.Join(dir, "parley")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", o.binary, "github.com/parley-im/parley/cmd/parley").CombinedOutput(); err != nil {
-			return fmt.Errorf("go build: %w\n%s", err, out)
+		if err := build(ctx, "", o.binary); err != nil {
+			return err
 		}
 	}
 	lines, err := newest(o.results)

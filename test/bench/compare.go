@@ -33,7 +33,7 @@ func compareCommand(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("compare", flag.ExitOnError)
 	only := flags.String("only", scenarios[0].name, "what people do: one of "+strings.Join(talkNames(), ", "))
 	flags.IntVar(&o.rounds, "rounds", 2, "runs of each revision")
-	o.talking(flags, 10*time.Second, 3*time.Second)
+	o.talking(flags, usualMeasure, usualWarm)
 	o.heating(flags)
 	flags.StringVar(&o.profile, "profile", filepath.Join("bin", "profiles"), "folder for profiles of each run and process, for `go tool pprof -diff_base`")
 	flags.StringVar(&o.results, "results", "", "file to which a line is added for each run (default: none)")
@@ -73,7 +73,10 @@ func built(ctx context.Context, wanted []string, dir string) (all []candidate, e
 			_, err = os.Stat(binary)
 		} else {
 			binary = filepath.Join(dir, fmt.Sprint("parley-", i))
-			name, err = build(ctx, what, binary, filepath.Join(dir, fmt.Sprint("source-", i)))
+			var t tree
+			if t, err = checkOut(ctx, what, filepath.Join(dir, fmt.Sprint("source-", i))); err == nil {
+				name, err = t.name, build(ctx, t.dir, binary)
+			}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", what, err)
@@ -83,17 +86,6 @@ func built(ctx context.Context, wanted []string, dir string) (all []candidate, e
 		show(int64(i + 1))
 	}
 	return all, nil
-}
-
-// build builds a revision's binary, and says which it is.
-func build(ctx context.Context, revision, binary, source string) (name string, err error) {
-	t, err := checkOut(ctx, revision, source)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, t.leave()) }()
-	_, err = run(ctx, t.dir, "go", "build", "-o", binary, "github.com/parley-im/parley/cmd/parley")
-	return t.name, err
 }
 
 // byTurns measures each of them in every round. Who fails is left out from then on, and the others go on.
@@ -194,9 +186,7 @@ the last table are of one message.
 	fmt.Fprint(w, "\n### Everybody\n\n| revision | delivered/s | p50, ms | CPU | generator, us | kafka | redis | mongo | to connect, ms | |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, c := range all {
 		figure := func(of func(imload.Result) float64) float64 { return median(found[c.name], of) }
-		share := func(process string) float64 {
-			return figure(func(r imload.Result) float64 { return r.Processes[process] / r.SelfCPUPer1k })
-		}
+		share := func(process string) float64 { return spentOn(process, found[c.name]).cpu }
 		fmt.Fprintf(w, "| %s | %.0f | %.1f | %.2f | %.1f | %.2f | %.2f | %.2f | %.2f | %s |\n", c.name, figure(deliveredPerS), figure(p50),
 			figure(func(r imload.Result) float64 { return r.CPUPer1k / r.SelfCPUPer1k }), 1000*figure(func(r imload.Result) float64 { return r.SelfCPUPer1k }),
 			share("kafka"), share("redis"), share("mongo"), figure(func(r imload.Result) float64 { return r.ConnectCPUMs }), c.says)

@@ -125,8 +125,8 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	h.data = filepath.Join(h.dir, "data")
 	if h.binary == "" && len(o.parts) > 0 {
 		h.binary = filepath.Join(h.dir, "parley")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", h.binary, "github.com/parley-im/parley/cmd/parley").CombinedOutput(); err != nil {
-			return h, fmt.Errorf("go build: %w\n%s", err, out)
+		if err := build(ctx, "", h.binary); err != nil {
+			return h, err
 		}
 	}
 	if h.reach, err = h.serve(ctx, o.setup); err != nil {
@@ -238,8 +238,8 @@ func (h *house) furnish(ctx context.Context, lines []string) error {
 	if err := os.WriteFile(settings, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 		return err
 	}
-	if out, err := exec.CommandContext(ctx, h.binary, "topology", "apply", "--settings", settings).CombinedOutput(); err != nil {
-		return fmt.Errorf("topology apply: %w\n%s", err, out)
+	if _, err := run(ctx, "", h.binary, "topology", "apply", "--settings", settings); err != nil {
+		return err
 	}
 	var err error
 	h.key, _, err = token.Pair(filepath.Join(h.data, "token"))

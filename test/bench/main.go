@@ -114,7 +114,7 @@ func benchCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	only := flags.String("only", ".*", "regular expression of what is measured: "+strings.Join(allNames(), ", ")+"; recovery = restore and takeover")
 	flags.IntVar(&o.rounds, "rounds", 1, "rounds of each scenario; 5 for the record")
-	o.talking(flags, 10*time.Second, 3*time.Second)
+	o.talking(flags, usualMeasure, usualWarm)
 	o.heating(flags)
 	flags.IntVar(&o.connections, "connections", 10_000, "idle: people who connect and say nothing; twice as many files must be allowed to a process")
 	flags.IntVar(&o.commands, "commands", 400_000, "processor: commands in the filled topic")
@@ -155,6 +155,12 @@ func (o *options) files(flags *flag.FlagSet, report, says string) {
 func (o *options) reporting(flags *flag.FlagSet) {
 	o.files(flags, "BENCH.md", "file of the report, its charts in "+chartsFolder+" beside the results")
 }
+
+// Times of a run, where nothing else is usual.
+const (
+	usualMeasure = 10 * time.Second
+	usualWarm    = 3 * time.Second
+)
 
 // talking are the flags of whoever lets people talk.
 func (o *options) talking(flags *flag.FlagSet, measure, warm time.Duration) {

@@ -1,13 +1,11 @@
-// Revisions of this repository, each in a work tree of its own while it is built, and the files as they are.
+// Revisions of this repository, each with its files in a folder of its own, and the files as they are.
 
 package main
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"os/exec"
-	"strings"
+	"errors"
+	"os"
 )
 
 // Names of the files as they are: what is asked for, and what they are called.
@@ -24,37 +22,26 @@ func revisions(asked []string) []string {
 	return asked
 }
 
-// tree is where a revision's files are.
+// tree is where a revision's files are; "" = here.
 type tree struct{ name, dir string }
 
-// checkOut puts a revision's files into a folder.
-func checkOut(ctx context.Context, revision, dir string) (t tree, err error) {
+// checkOut puts a revision's files into a folder that is not there yet. The repository keeps nothing of it.
+func checkOut(ctx context.Context, revision, dir string) (tree, error) {
 	if revision == asItIs {
 		return tree{name: inTheFiles}, nil
 	}
-	t.dir = dir
-	if t.name, err = run(ctx, "", "git", "rev-parse", "--short", "--verify", revision+"^{commit}"); err == nil {
-		_, err = run(ctx, "", "git", "worktree", "add", "--detach", dir, t.name)
+	name, err := run(ctx, "", "git", "rev-parse", "--short", "--verify", revision+"^{commit}")
+	if err != nil {
+		return tree{}, err
 	}
-	return t, err
-}
-
-// leave takes the files away again, if they were put there.
-func (t tree) leave() error {
-	if t.dir == "" {
-		return nil
+	root, err := run(ctx, "", "git", "rev-parse", "--show-toplevel") // below it an archive would hold a part
+	if err != nil {
+		return tree{}, err
 	}
-	_, err := run(context.Background(), "", "git", "worktree", "remove", "--force", t.dir)
-	return err
-}
-
-// run runs a program and tells what it printed.
-func run(ctx context.Context, dir, program string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, program, args...)
-	command.Dir = dir
-	out, err := command.CombinedOutput()
-	if out = bytes.TrimSpace(out); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", strings.Join(command.Args, " "), err, out)
+	packed := dir + ".tar"
+	_, err = run(ctx, root, "git", "archive", "--output", packed, name)
+	if err = errors.Join(err, os.MkdirAll(dir, 0o755)); err == nil {
+		_, err = run(ctx, "", "tar", "-xf", packed, "-C", dir)
 	}
-	return string(out), nil
+	return tree{name, dir}, err
 }
