@@ -109,6 +109,7 @@ func TestCampaign(t *testing.T) {
 	s.beyond = s.beyond || os.Getenv("BEYOND") != ""
 	t.Logf("campaign %s, SEED=%d", s.name, seed)
 	w := newWorld(t, seed, s.storm)
+	defer w.watch()()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer func() { cancel(); w.crowd.alive.Wait() }() // a device that is still there would speak of a test that is over
 	c := w.gather(ctx, s.people)

@@ -19,5 +19,5 @@
 //	*_fault_test.go   the faults; catalog_test.go lists them in the order of their classes
 //	law_test.go       houses that break a law, which the campaign must notice (make teeth)
 //	judge_test.go     the final reads; proof_test.go what the log says of them, and parley verify
-//	report_test.go    the table at the end
+//	report_test.go    the table at the end; watch_test.go says where a campaign hangs
 package system

@@ -120,12 +120,7 @@ func lureAgain(_ *world, victim, _ *member) { victim.kill() }
 
 // lureWiped lets it begin anew without its tables, so that it reads all of them back.
 func lureWiped(w *world, victim, _ *member) {
-	victim.running()
-	victim.mu.Lock()
-	victim.away = true
-	victim.mu.Unlock()
-	victim.signal(syscall.SIGKILL, true)
-	victim.gone()
+	victim.down()
 	w.must("remove the tables", os.RemoveAll(victim.data+"/tables"))
 	victim.back()
 }

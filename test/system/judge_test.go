@@ -32,13 +32,14 @@ func (w *world) judge(r *tally) {
 		w.find("L", "commands without outcome")
 		return
 	}
-	fresh := w.readable()
+	end := time.Now().Add(recoveryPatience)
+	fresh := w.readable(end)
 	if r.readable = time.Since(healed); r.readable > readableWithin {
 		w.find("T", "everything was readable only %v after the heal", r.readable)
 	}
 	each(w.crowd.everybody(), func(i int, d *device) {
-		fresh[i].finalRead()
-		d.resumed(fresh[i])
+		fresh[i].finalRead(end)
+		d.resumed(end, fresh[i])
 	})
 	for _, d := range w.crowd.everybody() {
 		r.commands += len(d.commands)
@@ -68,7 +69,7 @@ func (w *world) heal() {
 }
 
 // readable waits until fresh devices of everybody are shown, in their lists, as many messages as were heard.
-func (w *world) readable() []*device {
+func (w *world) readable(end time.Time) []*device {
 	c := w.crowd
 	fresh := make([]*device, len(c.everybody()))
 	for i, d := range c.everybody() {
@@ -77,11 +78,8 @@ func (w *world) readable() []*device {
 		c.alive.Go(func() { fresh[i].live(c.live) })
 	}
 	each(fresh, func(_ int, f *device) {
-		for end := time.Now().Add(recoveryPatience); !f.lists(c.talks[f.user]); time.Sleep(lookEvery) {
-			if time.Now().After(end) {
-				w.find("L", "the list of %s never shows everything that was heard", f.user)
-				break
-			}
+		if !f.listsInTime(end) {
+			w.find("L", "the list of %s never shows everything that was heard", f.user)
 		}
 	})
 	return fresh
@@ -89,24 +87,32 @@ func (w *world) readable() []*device {
 
 // shownByViews waits until the lists and histories of the probes hold what was heard, and says when.
 func (c *crowd) shownByViews() time.Time {
+	end := time.Now().Add(recoveryPatience)
 	for _, d := range c.probes {
-		for end := time.Now().Add(recoveryPatience); !d.lists(c.talks[d.user]); time.Sleep(lookEvery) {
-			if time.Now().After(end) {
-				c.w.find("L", "the views never show %s what was heard", d.user)
-				break
-			}
+		if !d.listsInTime(end) {
+			c.w.find("L", "the views never show %s what was heard", d.user)
 		}
 	}
 	return time.Now()
 }
 
+// listsInTime waits until the person's list and histories are as far as what was heard.
+func (d *device) listsInTime(end time.Time) bool {
+	for ; !d.lists(end, d.w.crowd.talks[d.user]); time.Sleep(lookEvery) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}
+
 // lists reports whether the person's list and history are as far as what was heard when this was asked.
-func (d *device) lists(talks []string) bool {
+func (d *device) lists(end time.Time, talks []string) bool {
 	heads := map[string]uint64{}
 	for _, talk := range talks {
 		heads[talk] = d.w.crowd.head(talk)
 	}
-	a := d.page(&pb.ClientFrame{Word: &pb.ClientFrame_List{List: &pb.GetConversations{Limit: listed}}})
+	a := d.page(end, &pb.ClientFrame{Word: &pb.ClientFrame_List{List: &pb.GetConversations{Limit: listed}}})
 	numbers := map[string]uint64{}
 	for _, l := range a.GetList().GetConversations() {
 		numbers[l.Conversation] = l.Number
@@ -115,7 +121,7 @@ func (d *device) lists(talks []string) bool {
 		if numbers[talk] < heads[talk] {
 			return false
 		}
-		last := d.page(&pb.ClientFrame{Word: &pb.ClientFrame_History{History: &pb.GetHistory{Conversation: talk, Limit: 1}}})
+		last := d.page(end, &pb.ClientFrame{Word: &pb.ClientFrame_History{History: &pb.GetHistory{Conversation: talk, Limit: 1}}})
 		if m := last.GetHistory().GetMessages(); heads[talk] > 0 && (len(m) == 0 || m[0].Number < heads[talk]) {
 			return false
 		}
@@ -125,12 +131,12 @@ func (d *device) lists(talks []string) bool {
 
 // finalRead is all that a fresh device can read, for the checker. Of people who were thrown out of a club it is not the
 // whole of what they may hear, so nothing is missed in it.
-func (d *device) finalRead() {
+func (d *device) finalRead(end time.Time) {
 	c := d.w.crowd
 	for _, talk := range c.talks[d.user] {
-		d.history(talk)
+		d.history(end, talk)
 	}
-	a := d.page(&pb.ClientFrame{Word: &pb.ClientFrame_List{List: &pb.GetConversations{Limit: listed}}})
+	a := d.page(end, &pb.ClientFrame{Word: &pb.ClientFrame_List{List: &pb.GetConversations{Limit: listed}}})
 	if c.clubs[d.user] != nil {
 		return
 	}
@@ -143,9 +149,9 @@ func (d *device) finalRead() {
 }
 
 // history reads a whole conversation.
-func (d *device) history(talk string) {
+func (d *device) history(end time.Time, talk string) {
 	for before := uint64(0); ; {
-		a := d.page(&pb.ClientFrame{Word: &pb.ClientFrame_History{History: &pb.GetHistory{Conversation: talk, BeforeNumber: before, Limit: historyPage}}})
+		a := d.page(end, &pb.ClientFrame{Word: &pb.ClientFrame_History{History: &pb.GetHistory{Conversation: talk, BeforeNumber: before, Limit: historyPage}}})
 		if a.GetHistory() == nil {
 			d.w.find("L", "no history of %s for %s", talk, d.user)
 			return
@@ -166,7 +172,7 @@ func (d *device) history(talk string) {
 
 // resumed cuts the socket; the device must come to where a fresh one stands. What it has been shown in its life is its
 // final read, unless it was told to jump over something that is not kept any more.
-func (d *device) resumed(fresh *device) {
+func (d *device) resumed(end time.Time, fresh *device) {
 	d.mu.Lock()
 	if d.socket != nil {
 		_ = d.socket.c.Close()
@@ -175,7 +181,7 @@ func (d *device) resumed(fresh *device) {
 	fresh.mu.Lock()
 	head := fresh.cursor.GetInboxSeq()
 	fresh.mu.Unlock()
-	if !d.wait(recoveryPatience, func() bool { return d.cursor.GetInboxSeq() >= head && len(d.gaps) == 0 }) {
+	if !d.wait(time.Until(end), func() bool { return d.cursor.GetInboxSeq() >= head && len(d.gaps) == 0 }) {
 		d.w.find("L", "the resumed device does not come to inbox_seq %d: %s", head, d.stuck())
 		return
 	}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/parley-im/parley/test/servers/network"
@@ -33,9 +32,10 @@ type member struct {
 	args  []string
 	log   string // file
 	path  string
-	host  *network.Host // where it runs; nil = here
-	data  string        // folder
-	trap  string        // file that says where it dies
+	host  *network.Host                 // where it runs; nil = here
+	tells func(format string, a ...any) // what fails the campaign
+	data  string                        // folder
+	trap  string                        // file that says where it dies
 
 	mu      sync.Mutex
 	cond    *sync.Cond
@@ -52,7 +52,7 @@ type member struct {
 
 func newMember(w *world, name string, roles []string, data string, env ...string) *member {
 	m := &member{
-		name: name, roles: roles, env: env, path: w.h.Binary, log: w.dir + "/" + name + ".log", admin: w.port(name), ended: make(chan struct{}),
+		name: name, tells: w.t.Errorf, roles: roles, env: env, path: w.h.Binary, log: w.dir + "/" + name + ".log", admin: w.port(name), ended: make(chan struct{}),
 		host: w.host(name), data: data, trap: w.dir + "/" + name + ".trap",
 	}
 	m.cond = sync.NewCond(&m.mu)
@@ -61,7 +61,7 @@ func newMember(w *world, name string, roles []string, data string, env ...string
 }
 
 // keep runs the process again and again until leave.
-func (m *member) keep(t *testing.T) {
+func (m *member) keep() {
 	go func() {
 		defer close(m.ended)
 		// The signal that a child gets when its parent dies is sent when the thread dies that made it.
@@ -69,12 +69,12 @@ func (m *member) keep(t *testing.T) {
 		if m.host == nil {
 			defer runtime.UnlockOSThread()
 		} else if err := m.host.Enter(); err != nil {
-			t.Errorf("start %s: %v", m.name, err)
+			m.tells("start %s: %v", m.name, err)
 			return
 		}
 		for m.awaited() {
 			if err := m.once(); err != nil {
-				t.Errorf("start %s: %v", m.name, err)
+				m.tells("start %s: %v", m.name, err)
 				return
 			}
 			time.Sleep(restartAfter)
@@ -92,26 +92,17 @@ func (m *member) awaited() bool {
 	return !m.over
 }
 
-// once runs the process to its end.
+// once runs the process to its end, unless it was sent away meanwhile.
 func (m *member) once() error {
 	log, err := os.OpenFile(m.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	m.mu.Lock()
-	path := m.path
-	m.mu.Unlock()
-	c := exec.Command(path, m.args...)
-	c.Env, c.Stdout, c.Stderr = append(append(os.Environ(), wire.FailpointEnv+"="+m.trap), m.env...), log, log
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := c.Start(); err != nil {
+	c, err := m.start(log)
+	if c == nil {
 		return err
 	}
-	m.mu.Lock()
-	m.cmd, m.started = c, time.Now()
-	m.cond.Broadcast()
-	m.mu.Unlock()
 	err = c.Wait()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -122,6 +113,48 @@ func (m *member) once() error {
 	m.cmd = nil
 	m.cond.Broadcast()
 	return nil
+}
+
+// start makes the process; nil = it shall not run any more. Whoever sends it away does so before, or tells the process.
+func (m *member) start(log *os.File) (*exec.Cmd, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away || m.over {
+		return nil, nil
+	}
+	c := exec.Command(m.path, m.args...)
+	c.Env, c.Stdout, c.Stderr = append(append(os.Environ(), wire.FailpointEnv+"="+m.trap), m.env...), log, log
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	m.cmd, m.started = c, time.Now()
+	m.cond.Broadcast()
+	return c, nil
+}
+
+// await waits until something is so, which is looked at whenever the process has begun or ended. If it never is, the
+// campaign fails, and the process says where it stands, in its log, and ends.
+func (m *member) await(what string, so func() bool) {
+	late := false
+	timer := time.AfterFunc(recoveryPatience, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		late = true
+		m.cond.Broadcast()
+	})
+	defer timer.Stop()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for !so() && !late {
+		m.cond.Wait()
+	}
+	if so() {
+		return
+	}
+	m.tells("%s does not %s within %v: %s", m.name, what, recoveryPatience, m.lastWords())
+	m.tell(syscall.SIGQUIT)
+	m.tell(syscall.SIGCONT)
 }
 
 // lastWords are the last errors of the log.
@@ -153,11 +186,7 @@ func (m *member) kill() time.Time {
 
 // running waits until the process runs.
 func (m *member) running() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for m.cmd == nil && !m.over && !m.away {
-		m.cond.Wait()
-	}
+	m.await("begin", func() bool { return m.cmd != nil || m.over || m.away })
 }
 
 // freeze stops the process for a time and lets it go on.
@@ -173,46 +202,40 @@ func (m *member) freeze(d time.Duration) time.Time {
 func (m *member) restart() bool {
 	m.running()
 	m.mu.Lock()
-	before := m.deaths
+	last := m.cmd // nil = it has just ended
+	m.tell(syscall.SIGTERM)
 	m.mu.Unlock()
-	m.signal(syscall.SIGTERM, true)
-	m.mu.Lock()
-	for m.deaths == before && !m.over {
-		m.cond.Wait()
-	}
-	m.mu.Unlock()
+	m.await("end", func() bool { return m.cmd == nil || m.cmd != last })
 	return m.ready(recoveryPatience)
 }
 
-// rest ends the process in good order and leaves it so until it is called back.
-func (m *member) rest() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.away = true
+// tell tells the process, if it runs, to end. It is called with the lock.
+func (m *member) tell(s syscall.Signal) {
 	if m.cmd != nil {
 		m.struck = m.cmd.Process.Pid
-		_ = m.cmd.Process.Signal(syscall.SIGTERM)
+		_ = m.cmd.Process.Signal(s)
 	}
 }
 
-// gone waits until a process that rests has ended.
-func (m *member) gone() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for m.cmd != nil {
-		m.cond.Wait()
-	}
-}
+// rest ends the process in good order and leaves it so until it is called back.
+func (m *member) rest() { m.sendAway(syscall.SIGTERM) }
 
 // down is kill -9, and the process stays so until it is called back.
 func (m *member) down() {
 	m.running()
-	m.mu.Lock()
-	m.away = true
-	m.mu.Unlock()
-	m.signal(syscall.SIGKILL, true)
+	m.sendAway(syscall.SIGKILL)
 	m.gone()
 }
+
+func (m *member) sendAway(s syscall.Signal) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.away = true
+	m.tell(s)
+}
+
+// gone waits until a process that was sent away has ended.
+func (m *member) gone() { m.await("end", func() bool { return m.cmd == nil }) }
 
 // died is how often the process has ended.
 func (m *member) died() int {

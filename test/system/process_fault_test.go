@@ -58,7 +58,7 @@ func rollingRestart(w *world) time.Time {
 
 // rebalanceStorm lets a third process of processors come and go.
 func rebalanceStorm(w *world) time.Time {
-	w.spareOnce.Do(func() { w.spare.away = true; w.spare.keep(w.t) })
+	w.spareOnce.Do(func() { w.spare.away = true; w.spare.keep() })
 	for range stormBeats / 2 {
 		w.spare.back()
 		time.Sleep(stormBeat)

@@ -23,14 +23,17 @@ import (
 	"github.com/parley-im/parley/topology/wire"
 )
 
-const verifyPatience = 30 * time.Minute
-
 func (w *world) cluster() wire.Cluster { return wire.Cluster{Brokers: strings.Split(w.h.Kafka, ",")} }
 
 // readLog hands every record of a topic over.
 func (w *world) readLog(topic string, each func(*topology.Record) error) {
-	require.NoError(w.t, wire.Read(context.Background(), w.cluster(), topic, each), "read %s", topic)
+	ctx, cancel := context.WithTimeout(context.Background(), w.readPatience())
+	defer cancel()
+	require.NoError(w.t, wire.Read(ctx, w.cluster(), topic, each), "read %s", topic)
 }
+
+// readPatience is how long the log may take to be read: no longer than to be written.
+func (w *world) readPatience() time.Duration { return max(recoveryPatience, w.age()) }
 
 // logOf tells the checker what the log says of people.
 func (w *world) logOf(r *tally) {
@@ -132,7 +135,7 @@ func (w *world) verify(r *tally) {
 
 // parley runs a command of the binary and reads what it prints as JSON.
 func (w *world) parley(into any, args ...string) int {
-	ctx, cancel := context.WithTimeout(context.Background(), verifyPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), w.readPatience())
 	defer cancel()
 	c := exec.CommandContext(ctx, w.h.Binary, append(args, "--settings", w.h.Settings, "--output", "json")...)
 	c.Env = os.Environ()

@@ -433,9 +433,9 @@ func (s *socket) pong(head *pb.Cursor) {
 	}
 }
 
-// page asks for something that is answered by one frame; nil = no answer.
-func (d *device) page(f *pb.ClientFrame) *pb.ServerFrame {
-	for end := time.Now().Add(recoveryPatience); time.Now().Before(end); time.Sleep(backoffFirst) {
+// page asks for something that is answered by one frame; nil = no answer until the end.
+func (d *device) page(end time.Time, f *pb.ClientFrame) *pb.ServerFrame {
+	for ; time.Now().Before(end); time.Sleep(backoffFirst) {
 		d.mu.Lock()
 		s := d.socket
 		if s == nil || !s.welcomed {

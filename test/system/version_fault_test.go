@@ -4,6 +4,7 @@
 package system
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,7 +17,10 @@ import (
 // 6cfb2ae documents had another form, and views must be built anew on the way.
 const earlier = "f61bcd2"
 
-const mixed = "two versions mixed, and rollback"
+const (
+	mixed         = "two versions mixed, and rollback"
+	buildPatience = 10 * time.Minute // the first time it fetches modules
+)
 
 // buildEarlier makes the binary of the earlier commit; it needs the repository's past. It is in no hurry: what it is mixed
 // with needs the machine.
@@ -31,8 +35,10 @@ func (w *world) buildEarlier() string {
 		w.leaveOut(24, fmt.Sprintf("two versions mixed: commit %s is not to be had: %s", earlier, out))
 		return ""
 	}
-	build := exec.Command("nice", "go", "build", "-o", binary, "./cmd/parley")
-	build.Dir = source
+	ctx, cancel := context.WithTimeout(context.Background(), buildPatience)
+	defer cancel()
+	build := exec.CommandContext(ctx, "nice", "go", "build", "-o", binary, "./cmd/parley")
+	build.Dir, build.WaitDelay = source, restartAfter // its compilers hold its output
 	if out, err := build.CombinedOutput(); err != nil {
 		w.t.Errorf("build commit %s: %v\n%s", earlier, err, out)
 		return ""
@@ -55,6 +61,7 @@ func mixVersions(w *world) time.Time {
 		w.become(step.members, step.binary)
 		if w.crowd.probe().IsZero() {
 			w.find("S", "nothing goes on with two versions mixed, step %d", i+1)
+			break
 		}
 	}
 	return time.Now()

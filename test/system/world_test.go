@@ -219,7 +219,7 @@ func newWorld(t *testing.T, seed uint64, storm int) *world {
 	w.keys = newMember(w, "keys", []string{"keys"}, w.h.Data)
 	w.spare = newMember(w, "spare", folding, filepath.Join(w.dir, "spare"))
 	for _, m := range w.members() {
-		m.keep(t)
+		m.keep()
 	}
 	t.Cleanup(w.close)
 	for _, m := range w.members() {
@@ -241,20 +241,9 @@ func (w *world) close() {
 			m.signal(9, true)
 		}
 	}
-	if !w.t.Failed() {
-		return
+	if w.t.Failed() {
+		w.t.Logf("the logs of all processes are in %s", w.keepLogs())
 	}
-	kept, err := os.MkdirTemp("", "parley-campaign-")
-	if err != nil {
-		return
-	}
-	logs, _ := filepath.Glob(w.dir + "/*.log")
-	for _, l := range logs {
-		if b, err := os.ReadFile(l); err == nil {
-			_ = os.WriteFile(filepath.Join(kept, filepath.Base(l)), b, 0o600)
-		}
-	}
-	w.t.Logf("the logs of all processes are in %s", kept)
 }
 
 // token is what a person comes with.
