@@ -136,8 +136,8 @@ func openPostgres(ctx context.Context, dir string, log io.Writer) (*servers.Pack
 	user := ""
 	if os.Geteuid() == 0 {
 		user = "postgres"
-		if out, err := exec.CommandContext(ctx, "chown", user, dir).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("give %s to %s: %w: %s", dir, user, err, out)
+		if _, err := run(ctx, "", "chown", user, dir); err != nil {
+			return nil, err
 		}
 	}
 	data := filepath.Join(dir, "data")
@@ -145,8 +145,8 @@ func openPostgres(ctx context.Context, dir string, log io.Writer) (*servers.Pack
 	if err != nil {
 		return nil, err
 	}
-	if out, err := exec.CommandContext(ctx, make[0], make[1:]...).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	if _, err := run(ctx, "", make[0], make[1:]...); err != nil {
+		return nil, err
 	}
 	s, err := servers.StartPackaged(ctx, servers.PackagedConfig{Name: "postgres", Dir: dir, User: user, Log: log, Command: func(port int) ([]string, error) {
 		return []string{program, "-D", data, "-p", strconv.Itoa(port), "-h", "127.0.0.1", "-k", dir}, nil
@@ -177,10 +177,8 @@ func query(ctx context.Context, addr, database, says string) error {
 func psql(ctx context.Context, addr, database string, args ...string) error {
 	host, port, _ := strings.Cut(addr, ":")
 	all := append([]string{"-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", host, "-p", port, "-U", "postgres", "-d", database}, args...)
-	if out, err := exec.CommandContext(ctx, "psql", all...).CombinedOutput(); err != nil {
-		return fmt.Errorf("psql: %w: %s", err, out)
-	}
-	return nil
+	_, err := run(ctx, "", "psql", all...)
+	return err
 }
 
 // ejabberdSettings are Debian's without shapers, encryption and what no scenario uses; the archive is always on.
