@@ -262,7 +262,8 @@ func (d *device) told(e *pb.Event) {
 	d.slide()
 }
 
-// again sends from the expected number on, in order: an earlier one did not arrive before it, or was taken from the log.
+// again sends from the expected number on, in order: an earlier one did not arrive before it, or was taken from the log. It
+// may be one that was given up because its outcome stood where nothing is kept any more: that was a refusal like this one.
 // It holds d.mu.
 func (d *device) again(refused *command, expected uint64) {
 	if refused.state == done {
@@ -272,16 +273,19 @@ func (d *device) again(refused *command, expected uint64) {
 	if expected == 0 || expected > refused.word.ClientSeq {
 		return
 	}
-	for _, c := range d.commands[expected-1 : refused.word.ClientSeq] {
-		if c.state == accepted && time.Since(c.sent) > patientFor {
+	for i, c := range d.commands[expected-1 : refused.word.ClientSeq] {
+		givenUp := c.state == done && c.inboxSeq == 0
+		if givenUp || c.state == accepted && time.Since(c.sent) > patientFor {
 			c.state = fresh
+			d.open = min(d.open, int(expected)-1+i)
 		}
 	}
 	d.poke()
 }
 
 // unsure gives up waiting for outcomes that stood in a part of the inbox that is not kept any more. What became of these
-// commands is in the histories and in the log, where the judge looks. It holds d.mu.
+// commands is in the histories and in the log, where the judge looks; again takes up those that the log does not have. It
+// holds d.mu.
 func (d *device) unsure() {
 	for _, c := range d.commands[d.open:] {
 		if c.state == accepted {

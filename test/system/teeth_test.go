@@ -75,6 +75,24 @@ func TestTruthIsNoFinding(t *testing.T) {
 	require.Zero(t, d.backlog())
 }
 
+func TestGivenUpIsTakenUpAgain(t *testing.T) {
+	w, d, s := liar()
+	s.accepted(1)
+	s.accepted(2) // it came before the first one, and was refused for that
+	s.event(event(5, 2, 1, 1))
+	s.jump(&pb.Cursor{InboxSeq: 6})
+	s.fill(&pb.Difference{SnapshotNeeded: true}) // what stood at 6 is not kept any more
+	require.Zero(t, d.backlog(), "the second one was given up")
+	d.ask(&pb.Send{Conversation: "ann/bob", Word: &pb.Send_Text{Text: &pb.SendText{}}})
+	require.Len(t, d.next(), 1)
+	s.event(changed(refusedEvent(7, 3, pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ), func(e *pb.Event) { e.GetRefused().ExpectedClientSeq = 2 }))
+	require.Len(t, d.next(), 2, "the second and the third are sent again")
+	s.event(event(8, 3, 2, 2))
+	s.event(event(9, 4, 3, 3))
+	require.Zero(t, d.backlog())
+	require.Empty(t, w.findings)
+}
+
 func TestLiesAreFound(t *testing.T) {
 	for what, c := range map[string]struct {
 		letter string
