@@ -67,11 +67,11 @@ func (w *world) gather(ctx context.Context, people int) *crowd {
 		}
 	}
 	all := c.everybody()
-	each(all, func(_ int, d *device) {
+	w.each(all, func(_ int, d *device) {
 		e, _ := d.do(&pb.Send{Word: &pb.Send_CreateAccount{CreateAccount: &pb.SendProfile{DisplayName: d.user}}})
 		require.True(w.t, e.GetAccount().GetCreated(), "account of %s: %v", d.user, e)
 	})
-	each(all, func(i int, d *device) {
+	w.each(all, func(i int, d *device) {
 		peer := i + 1
 		if i < len(c.people) && i%2 == 1 {
 			return
@@ -121,6 +121,18 @@ func (c *crowd) meet(title string, members []*device) string {
 		require.True(c.w.t, d.wait(recoveryPatience, func() bool { return d.talks[e.Conversation] >= uint64(len(members)) }), "%s is not in %s", d.user, title)
 	}
 	return e.Conversation
+}
+
+// each does something for all devices, some at once; nothing goes on when it fails for one.
+func (w *world) each(devices []*device, do func(int, *device)) {
+	each(devices, func(i int, d *device) {
+		if !w.t.Failed() {
+			do(i, d)
+		}
+	})
+	if w.t.Failed() {
+		w.t.FailNow()
+	}
 }
 
 // each does something for all devices, some at once.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/check"
+	"github.com/parley-im/parley/test/house"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
 )
@@ -139,6 +141,7 @@ func (w *world) parley(into any, args ...string) int {
 	defer cancel()
 	c := exec.CommandContext(ctx, w.h.Binary, append(args, "--settings", w.h.Settings, "--output", "json")...)
 	c.Env = os.Environ()
+	c.Cancel, c.WaitDelay = func() error { return c.Process.Signal(syscall.SIGQUIT) }, house.Patience // it says where it stands
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()
