@@ -44,6 +44,7 @@ type command struct {
 	inboxSeq uint64    // of its outcome
 	outcome  *pb.Event // kept for commands other than texts
 	kept     bool      // it was accepted once
+	doubtful bool      // its outcome may stand where nothing is kept any more
 }
 
 // gap is what a device jumped over and still asks for: the outcomes of its own commands may stand there.
@@ -284,16 +285,22 @@ func (d *device) again(refused *command, expected uint64) {
 }
 
 // unsure gives up waiting for outcomes that stood in a part of the inbox that is not kept any more. What became of these
-// commands is in the histories and in the log, where the judge looks; again takes up those that the log does not have. It
-// holds d.mu.
+// commands is in the histories and in the log, where the judge looks; again takes up those that the log does not have. One
+// that may have been taken without our being told is sent again, and given up when it is accepted: the log says nothing of a
+// repeat. It holds d.mu.
 func (d *device) unsure() {
 	for _, c := range d.commands[d.open:] {
-		if c.state == accepted {
-			c.state, c.told = done, time.Now()
+		switch {
+		case c.state == accepted:
+			c.giveUp()
+		case c.state == fresh && c.attempt > 0, c.state == flying && c.attempt > 1:
+			c.doubtful = true
 		}
 	}
 	d.slide()
 }
+
+func (c *command) giveUp() { c.state, c.told = done, time.Now() }
 
 // slide moves the window behind commands that have their outcome. It holds d.mu.
 func (d *device) slide() {

@@ -402,6 +402,10 @@ func (s *socket) accepted(re uint64) {
 	if f.c.state == flying {
 		f.c.state = accepted
 	}
+	if f.c.doubtful && f.c.state == accepted {
+		f.c.giveUp()
+		s.d.slide()
+	}
 	if !f.c.kept {
 		f.c.kept = true
 		s.d.w.accepted.Add(1)

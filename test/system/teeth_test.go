@@ -93,6 +93,20 @@ func TestGivenUpIsTakenUpAgain(t *testing.T) {
 	require.Empty(t, w.findings)
 }
 
+func TestRepeatOfWhatIsForgottenIsNotWaitedFor(t *testing.T) {
+	w, d, s := liar()
+	d.grounded() // the log took both, and nobody was told
+	s.jump(&pb.Cursor{InboxSeq: 6})
+	s.fill(&pb.Difference{SnapshotNeeded: true})
+	for i, c := range d.next() {
+		s.flights[uint64(10+i)] = flight{c, c.attempt}
+		s.accepted(uint64(10 + i))
+	}
+	require.Zero(t, d.backlog())
+	s.event(event(7, 2, 1, 1)) // unless it was no repeat
+	require.Empty(t, w.findings)
+}
+
 func TestLiesAreFound(t *testing.T) {
 	for what, c := range map[string]struct {
 		letter string
