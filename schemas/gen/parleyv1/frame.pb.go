@@ -2047,7 +2047,8 @@ func (x *Welcome) GetHead() *Cursor {
 }
 
 // Accepted says that a command is kept. Its outcome comes as an event with the same device and client_seq; on a busy machine
-// it may come before this word.
+// it may come before this word. A repeat of what was taken before is accepted too, and nothing more is said of it: whoever
+// was told snapshot_needed does not wait for the outcome of what was sent before that, but looks into the conversation.
 type Accepted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The command's number; count.

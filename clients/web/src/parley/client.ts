@@ -2,7 +2,7 @@
 import { Connection, type Socket } from './connection'
 import { keepDevice, loadDevice, newDeviceId, type Store } from './device'
 import type { ClientWord, Command, Cursor, Difference, Refused, ServerFrame, Snapshot, Welcome } from './frames'
-import { MAX_PENDING, nextToSend } from './outbox'
+import { find, MAX_PENDING, nextToSend } from './outbox'
 import { dueMarks, SEEN_EVERY_MS, type Told } from './seen'
 import { initial, reduce, type Happening, type State } from './state'
 
@@ -32,6 +32,8 @@ const BEHIND_FIRST_MS = 150
 const BEHIND_LONGEST_MS = 3_000
 /** A head below the cursor for so many looks in a row is a house that began anew: take a snapshot; count. */
 const HEAD_BELOW_LOOKS = 3
+/** A doubtful command whose outcome has not come by then after it was accepted had it before; milliseconds. */
+const DOUBT_MS = 10_000
 /** Wait before a refused command goes out again, when the gateway names none; milliseconds. */
 const HOLD_DEFAULT_MS = 1_000
 /** First (doubled) and longest rest of a question that was refused; milliseconds. */
@@ -213,7 +215,7 @@ export class Client {
     const asked = this.asked.get(frame.re)
     this.asked.delete(frame.re)
     if (frame.events) this.happen({ is: 'events', events: frame.events.events })
-    else if (frame.accepted) this.happen({ is: 'accepted', ...frame.accepted })
+    else if (frame.accepted) this.accepted(frame.accepted)
     else if (frame.refused) this.refused(frame.re, frame.refused, asked)
     else if (frame.difference) this.difference(frame.difference, asked)
     else if (frame.snapshot) this.snapshotCame(frame.snapshot)
@@ -270,6 +272,11 @@ export class Client {
     this.behind = difference.events.length > 0 ? 0 : this.behind + 1
     if (difference.more) this.askDifference()
     else if (this.level()) this.happen({ is: 'level' })
+  }
+
+  private accepted(word: NonNullable<ServerFrame['accepted']>): void {
+    this.happen({ is: 'accepted', ...word })
+    if (find(this.state.outbox, word.clientSeq)?.doubtful) this.after('doubt', DOUBT_MS, () => this.happen({ is: 'doubted' }))
   }
 
   private refused(re: number, refused: Refused, asked: Asked | undefined): void {

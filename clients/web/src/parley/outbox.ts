@@ -12,6 +12,8 @@ export interface Pending {
   accepted: boolean
   /** How often it was put on the wire; more than once = the log may have it although nobody told us. */
   attempts: number
+  /** Its outcome may stand where the inbox is not kept any more. */
+  doubtful?: boolean
 }
 
 /** A command that will not happen, kept so that the person may try again. */
@@ -86,7 +88,7 @@ export function forget(outbox: Outbox, key: string): Outbox {
 function renumber(outbox: Outbox, from: number): Outbox {
   let next = from
   const pending = outbox.pending.map((one) =>
-    one.clientSeq < from ? one : { ...one, clientSeq: next++, accepted: false, attempts: 0 },
+    one.clientSeq < from ? one : { ...one, clientSeq: next++, accepted: false, attempts: 0, doubtful: false },
   )
   return { ...outbox, pending, nextSeq: next }
 }
@@ -112,9 +114,18 @@ export function drop(outbox: Outbox, clientSeq: number): Outbox {
   return one.attempts <= 1 ? renumber(left, clientSeq) : left
 }
 
-/** After a snapshot that no difference can be laid against, an accepted command's outcome is in the snapshot. */
+/**
+ * After a snapshot that no difference can be laid against, an accepted command's outcome is in the snapshot. So may be that of
+ * another one that was on the wire: it is said again, and nobody waits long for what becomes of it.
+ */
 export function forgetAccepted(outbox: Outbox): Outbox {
-  return { ...outbox, pending: outbox.pending.filter((one) => !one.accepted) }
+  const pending = outbox.pending.filter((one) => !one.accepted)
+  return { ...outbox, pending: pending.map((one) => (one.attempts > 0 ? { ...one, doubtful: true } : one)) }
+}
+
+/** The log says nothing of what it had already: of a doubtful command that was accepted nothing more may come. */
+export function forgetDoubtful(outbox: Outbox): Outbox {
+  return { ...outbox, pending: outbox.pending.filter((one) => !(one.doubtful && one.accepted)) }
 }
 
 /** Everything that waits is said again; what the log has already it takes once. */

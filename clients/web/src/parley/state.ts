@@ -129,6 +129,7 @@ export type Happening =
   | { is: 'snapshot'; snapshot: Snapshot }
   | { is: 'snapshotNeeded' }
   | { is: 'unbridged' }
+  | { is: 'doubted' }
   | { is: 'saidAgain' }
   | { is: 'history'; history: History }
   | { is: 'members'; members: Members }
@@ -291,6 +292,8 @@ export function reduce(state: State, happening: Happening): State {
       return { ...state, snapshotNeeded: true }
     case 'unbridged':
       return { ...state, outbox: out.forgetAccepted(state.outbox) }
+    case 'doubted':
+      return { ...state, outbox: out.forgetDoubtful(state.outbox) }
     case 'saidAgain':
       return { ...state, outbox: out.sayAgain(state.outbox) }
     case 'history':
