@@ -241,8 +241,12 @@ func (w *world) close() {
 			m.signal(9, true)
 		}
 	}
-	if w.t.Failed() {
-		w.t.Logf("the logs of all processes are in %s", w.keepLogs())
+	if !w.t.Failed() {
+		return
+	}
+	w.t.Logf("the logs of all processes are in %s; their last words:", w.keepLogs())
+	for _, m := range w.members() {
+		w.t.Logf("%s: %s", m.name, m.lastWords())
 	}
 }
 
