@@ -32,11 +32,11 @@ func (w *world) judge(r *tally) {
 		w.find("L", "commands without outcome")
 		return
 	}
-	end := time.Now().Add(recoveryPatience)
-	fresh := w.readable(end)
+	fresh := w.readable(healed.Add(recoveryPatience))
 	if r.readable = time.Since(healed); r.readable > readableWithin {
 		w.find("T", "everything was readable only %v after the heal", r.readable)
 	}
+	end := time.Now().Add(w.readPatience())
 	each(w.crowd.everybody(), func(i int, d *device) {
 		fresh[i].finalRead(end)
 		d.resumed(end, fresh[i])

@@ -33,9 +33,9 @@ type member struct {
 	log   string // file
 	path  string
 	host  *network.Host                 // where it runs; nil = here
-	tells func(format string, a ...any) // what fails the campaign
 	data  string                        // folder
 	trap  string                        // file that says where it dies
+	tells func(format string, a ...any) // fails the campaign
 
 	mu      sync.Mutex
 	cond    *sync.Cond
@@ -52,8 +52,8 @@ type member struct {
 
 func newMember(w *world, name string, roles []string, data string, env ...string) *member {
 	m := &member{
-		name: name, tells: w.t.Errorf, roles: roles, env: env, path: w.h.Binary, log: w.dir + "/" + name + ".log", admin: w.port(name), ended: make(chan struct{}),
-		host: w.host(name), data: data, trap: w.dir + "/" + name + ".trap",
+		name: name, roles: roles, env: env, path: w.h.Binary, log: w.dir + "/" + name + ".log", admin: w.port(name), ended: make(chan struct{}),
+		host: w.host(name), data: data, trap: w.dir + "/" + name + ".trap", tells: w.t.Errorf,
 	}
 	m.cond = sync.NewCond(&m.mu)
 	m.args = append([]string{"run", "--settings", w.h.Settings, "--admin", m.admin, "--instance", name, "--data", data}, roles...)
