@@ -40,9 +40,8 @@ type member struct {
 	mu      sync.Mutex
 	cond    *sync.Cond
 	cmd     *exec.Cmd // nil while it does not run
-	started time.Time
-	struck  int  // the pid that was told to end
-	trapped bool // or shall end by its trap
+	struck  int       // the pid that was told to end
+	trapped bool      // or shall end by its trap
 	away    bool
 	over    bool
 	ended   chan struct{}
@@ -128,7 +127,7 @@ func (m *member) start(log *os.File) (*exec.Cmd, error) {
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
-	m.cmd, m.started = c, time.Now()
+	m.cmd = c
 	m.cond.Broadcast()
 	return c, nil
 }
