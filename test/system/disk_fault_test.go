@@ -37,9 +37,12 @@ func (w *world) disk(dir string, mib int) *disk {
 		return nil
 	}
 	w.must("mount "+dir, err)
-	w.t.Cleanup(func() { w.must("unmount "+dir, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	w.t.Cleanup(func() { w.must("unmount "+dir, d.pull()) })
 	return d
 }
+
+// pull takes the disk away, and everything on it.
+func (d *disk) pull() error { return syscall.Unmount(d.dir, syscall.MNT_DETACH) }
 
 func (d *disk) size(kib int64) string { return fmt.Sprintf("size=%dk,mode=0755", kib) }
 

@@ -36,6 +36,11 @@ func (w *world) watch() (callOff func() bool) {
 		w.mu.Lock()
 		fmt.Printf("the campaign hangs after %v; logs and goroutines are in %s\n%s\n%s\n", w.age(), kept,
 			strings.Join(w.findings[:min(len(w.findings), firstFindings)], "\n"), strings.Join(whereabouts(stacks), "\n"))
+		for _, d := range w.disks {
+			if d != nil {
+				_ = d.pull() // nobody cleans up behind an exit
+			}
+		}
 		os.Exit(1)
 	}).Stop
 }
@@ -69,7 +74,7 @@ func whereabouts(stacks string) (all []string) {
 				calls = append(calls, strings.TrimSpace(call[:strings.LastIndexByte(call, '(')]))
 			}
 		}
-		if strings.Contains(strings.Join(calls, " "), "(*world)") && !slices.Contains(calls, "(*device).live") {
+		if strings.Contains(strings.Join(calls, " "), "(*world)") && !slices.Contains(calls, "(*device).live") && !slices.Contains(calls, "allStacks") {
 			all = append(all, strings.Join(calls, " < "))
 		}
 	}
