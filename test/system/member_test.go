@@ -152,8 +152,8 @@ func (m *member) await(what string, so func() bool) {
 		return
 	}
 	m.tells("%s does not %s within %v: %s", m.name, what, recoveryPatience, m.lastWords())
-	m.tell(syscall.SIGQUIT)
-	m.tell(syscall.SIGCONT)
+	m.send(syscall.SIGQUIT, true)
+	m.send(syscall.SIGCONT, true)
 }
 
 // lastWords are the last errors of the log.
@@ -164,16 +164,21 @@ func (m *member) lastWords() string {
 }
 
 // signal sends a signal to the process, if it runs; told = it shall end by this.
-func (m *member) signal(s syscall.Signal, told bool) bool {
+func (m *member) signal(s syscall.Signal, told bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.send(s, told)
+}
+
+// send is signal for whoever has the lock.
+func (m *member) send(s syscall.Signal, told bool) {
 	if m.cmd == nil {
-		return false
+		return
 	}
 	if told {
 		m.struck = m.cmd.Process.Pid
 	}
-	return m.cmd.Process.Signal(s) == nil
+	_ = m.cmd.Process.Signal(s)
 }
 
 // kill is kill -9, of a process that runs.
@@ -202,18 +207,10 @@ func (m *member) restart() bool {
 	m.running()
 	m.mu.Lock()
 	last := m.cmd // nil = it has just ended
-	m.tell(syscall.SIGTERM)
+	m.send(syscall.SIGTERM, true)
 	m.mu.Unlock()
 	m.await("end", func() bool { return m.cmd == nil || m.cmd != last })
 	return m.ready(recoveryPatience)
-}
-
-// tell tells the process, if it runs, to end. It is called with the lock.
-func (m *member) tell(s syscall.Signal) {
-	if m.cmd != nil {
-		m.struck = m.cmd.Process.Pid
-		_ = m.cmd.Process.Signal(s)
-	}
 }
 
 // rest ends the process in good order and leaves it so until it is called back.
@@ -230,7 +227,7 @@ func (m *member) sendAway(s syscall.Signal) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.away = true
-	m.tell(s)
+	m.send(s, true)
 }
 
 // gone waits until a process that was sent away has ended.
@@ -256,10 +253,8 @@ func (m *member) leave() {
 	defer m.mu.Unlock()
 	m.over = true
 	m.cond.Broadcast()
-	if m.cmd != nil {
-		_ = m.cmd.Process.Signal(syscall.SIGCONT)
-		_ = m.cmd.Process.Signal(syscall.SIGTERM)
-	}
+	m.send(syscall.SIGCONT, true)
+	m.send(syscall.SIGTERM, true)
 }
 
 // ready waits until the process says that it is ready.

@@ -399,12 +399,12 @@ func (s *socket) accepted(re uint64) {
 	if f.c.attempt != f.attempt || f.c.state != flying && f.c.state != done {
 		return
 	}
-	if f.c.state == flying {
-		f.c.state = accepted
-	}
-	if f.c.doubtful && f.c.state == accepted {
+	switch {
+	case f.c.state == flying && f.c.doubtful:
 		f.c.giveUp()
 		s.d.slide()
+	case f.c.state == flying:
+		f.c.state = accepted
 	}
 	if !f.c.kept {
 		f.c.kept = true

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/parley-im/parley/test/house"
 )
 
 // earlier is the commit whose binary is mixed in: the oldest one that is promised to work beside the present one. Before
@@ -38,7 +40,7 @@ func (w *world) buildEarlier() string {
 	ctx, cancel := context.WithTimeout(context.Background(), buildPatience)
 	defer cancel()
 	build := exec.CommandContext(ctx, "nice", "go", "build", "-o", binary, "./cmd/parley")
-	build.Dir, build.WaitDelay = source, restartAfter // its compilers hold its output
+	build.Dir, build.WaitDelay = source, house.Patience // its compilers hold its output
 	if out, err := build.CombinedOutput(); err != nil {
 		w.t.Errorf("build commit %s: %v\n%s", earlier, err, out)
 		return ""

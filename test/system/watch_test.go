@@ -35,7 +35,7 @@ func (w *world) watch() (callOff func() bool) {
 		_ = os.WriteFile(filepath.Join(kept, "goroutines.txt"), []byte(stacks), 0o600)
 		w.mu.Lock()
 		fmt.Printf("the campaign hangs after %v; logs and goroutines are in %s\n%s\n%s\n", w.age(), kept,
-			strings.Join(w.findings[:min(len(w.findings), firstFindings)], "\n"), strings.Join(whereabouts(stacks), "\n"))
+			strings.Join(w.first(), "\n"), strings.Join(whereabouts(stacks), "\n"))
 		for _, d := range w.disks {
 			if d != nil {
 				_ = d.pull() // nobody cleans up behind an exit

@@ -132,11 +132,14 @@ func (w *world) find(letter, format string, a ...any) {
 	}
 }
 
+// first are the findings that are told with their words. It is called with the lock.
+func (w *world) first() []string { return w.findings[:min(len(w.findings), firstFindings)] }
+
 // sumUp repeats what was found where nobody has to look for it, at the end.
 func (w *world) sumUp() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, f := range w.findings[:min(len(w.findings), firstFindings)] {
+	for _, f := range w.first() {
 		w.t.Log(f)
 	}
 	if n := len(w.findings); n > 0 {
