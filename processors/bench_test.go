@@ -6,21 +6,21 @@ import (
 	"fmt"
 	"testing"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
 // BenchmarkFold folds what one SendMessage of 200 bytes brings to each machine.
 func BenchmarkFold(b *testing.B) {
 	chat := "ann/bob"
-	members := func(n int) *parleyv1.ConversationRow {
-		row := &parleyv1.ConversationRow{Kind: parleyv1.Kind_KIND_GROUP, Seq: 40_000, Number: 39_000}
+	members := func(n int) *pb.ConversationRow {
+		row := &pb.ConversationRow{Kind: pb.Kind_KIND_GROUP, Seq: 40_000, Number: 39_000}
 		for i := range n {
-			row.Members = append(row.Members, &parleyv1.Member{User: fmt.Sprintf("u%07d", i), Role: parleyv1.Role_ROLE_MEMBER, SinceSeq: 1})
+			row.Members = append(row.Members, &pb.Member{User: fmt.Sprintf("u%07d", i), Role: pb.Role_ROLE_MEMBER, SinceSeq: 1})
 		}
 		return row
 	}
-	row := func(row *parleyv1.Row) []byte {
+	row := func(row *pb.Row) []byte {
 		row.Through, row.TimeMs, row.Rules = 1, begin, 1
 		return encode(row)
 	}
@@ -29,9 +29,9 @@ func BenchmarkFold(b *testing.B) {
 		heard, _ = advance(heard, topology.Cause{Group: 2, Partition: p, Offset: 1 << 20})
 	}
 	message := say("u0000000", 200)
-	said := &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_Conversation{Conversation: &parleyv1.ConversationSaid{
-		Conversation: chat, Event: &parleyv1.ConversationEvent{Seq: 9, Number: 8, TimeMs: begin, Origin: message.Origin,
-			Word: &parleyv1.ConversationEvent_MessageSent{MessageSent: &parleyv1.MessageSent{Body: message.GetRequest().GetSendMessage().Body}}},
+	said := &pb.InboxCommand{Word: &pb.InboxCommand_Conversation{Conversation: &pb.ConversationSaid{
+		Conversation: chat, Event: &pb.ConversationEvent{Seq: 9, Number: 8, TimeMs: begin, Origin: message.Origin,
+			Word: &pb.ConversationEvent_MessageSent{MessageSent: &pb.MessageSent{Body: message.GetRequest().GetSendMessage().Body}}},
 	}}}
 	asked := message.GetRequest().CloneVT()
 	asked.Conversation = chat
@@ -42,19 +42,19 @@ func BenchmarkFold(b *testing.B) {
 		says             int
 	}{
 		{"outbox", "outbox", "ann",
-			&parleyv1.OutboxCommand{DeviceId: "phone", ClientSeq: 8, Word: &parleyv1.OutboxCommand_Conversation{Conversation: asked}},
-			row(&parleyv1.Row{State: &parleyv1.Row_Outbox{Outbox: &parleyv1.OutboxRow{Devices: []*parleyv1.OutboxDevice{{DeviceId: "phone", ClientSeq: 7}}}}}), 1},
-		{"conversation-2", "conversation", "g-hike/main", message, row(&parleyv1.Row{State: &parleyv1.Row_Conversation{Conversation: members(2)}}), 3},
-		{"conversation-64", "conversation", "g-hike/main", message, row(&parleyv1.Row{State: &parleyv1.Row_Conversation{Conversation: members(64)}}), 65},
-		{"conversation-100", "conversation", "g-hike/main", message, row(&parleyv1.Row{State: &parleyv1.Row_Conversation{Conversation: members(100)}}), 101},
-		{"inbox", "inbox", "ann", said, row(&parleyv1.Row{State: &parleyv1.Row_Inbox{Inbox: &parleyv1.InboxRow{InboxSeq: 7, Epoch: 1}}}), 1},
-		{"inbox-known", "inbox", "ann", said, row(&parleyv1.Row{Sources: heard, State: &parleyv1.Row_Inbox{Inbox: &parleyv1.InboxRow{InboxSeq: 7, Epoch: 1}}}), 1},
+			&pb.OutboxCommand{DeviceId: "phone", ClientSeq: 8, Word: &pb.OutboxCommand_Conversation{Conversation: asked}},
+			row(&pb.Row{State: &pb.Row_Outbox{Outbox: &pb.OutboxRow{Devices: []*pb.OutboxDevice{{DeviceId: "phone", ClientSeq: 7}}}}}), 1},
+		{"conversation-2", "conversation", "g-hike/main", message, row(&pb.Row{State: &pb.Row_Conversation{Conversation: members(2)}}), 3},
+		{"conversation-64", "conversation", "g-hike/main", message, row(&pb.Row{State: &pb.Row_Conversation{Conversation: members(64)}}), 65},
+		{"conversation-100", "conversation", "g-hike/main", message, row(&pb.Row{State: &pb.Row_Conversation{Conversation: members(100)}}), 101},
+		{"inbox", "inbox", "ann", said, row(&pb.Row{State: &pb.Row_Inbox{Inbox: &pb.InboxRow{InboxSeq: 7, Epoch: 1}}}), 1},
+		{"inbox-known", "inbox", "ann", said, row(&pb.Row{Sources: heard, State: &pb.Row_Inbox{Inbox: &pb.InboxRow{InboxSeq: 7, Epoch: 1}}}), 1},
 		{"bookmark", "bookmark", "ann/" + chat,
-			&parleyv1.BookmarkCommand{Word: &parleyv1.BookmarkCommand_Seen{Seen: &parleyv1.Seen{Marks: &parleyv1.Marks{Read: 9}}}},
-			row(&parleyv1.Row{State: &parleyv1.Row_Bookmark{Bookmark: &parleyv1.BookmarkRow{Marks: &parleyv1.Marks{Read: 8}}}}), 3},
+			&pb.BookmarkCommand{Word: &pb.BookmarkCommand_Seen{Seen: &pb.Seen{Marks: &pb.Marks{Read: 9}}}},
+			row(&pb.Row{State: &pb.Row_Bookmark{Bookmark: &pb.BookmarkRow{Marks: &pb.Marks{Read: 8}}}}), 3},
 		{"account", "account", "ann",
-			&parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetPresence{SetPresence: &parleyv1.SetPresence{SessionId: "s", UntilMs: begin + 90_000}}},
-			row(&parleyv1.Row{State: &parleyv1.Row_Account{Account: &parleyv1.AccountRow{Exists: true}}}), 1},
+			&pb.AccountCommand{Word: &pb.AccountCommand_SetPresence{SetPresence: &pb.SetPresence{SessionId: "s", UntilMs: begin + 90_000}}},
+			row(&pb.Row{State: &pb.Row_Account{Account: &pb.AccountRow{Exists: true}}}), 1},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			m := hall(b, c.group)

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -25,7 +25,7 @@ func envelopesOf(plan topology.Plan) map[string]protoreflect.FullName {
 		all[t.Name] = schemaPackage.Append(protoreflect.Name(t.Envelope))
 	}
 	for _, g := range plan.Groups {
-		all[plan.Table(g.Name)] = (&parleyv1.Row{}).ProtoReflect().Descriptor().FullName()
+		all[plan.Table(g.Name)] = (&pb.Row{}).ProtoReflect().Descriptor().FullName()
 	}
 	return all
 }

@@ -5,7 +5,7 @@ package processors
 import (
 	"fmt"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -24,12 +24,12 @@ func (m *machine) fold(rules uint32, row []byte, in *topology.Record) ([]byte, [
 	if rules < 1 || rules > MaxRules {
 		panic(Damage{fmt.Sprintf("rules %d are in force, but this binary knows 1 to %d: run a newer one", rules, MaxRules)})
 	}
-	var was parleyv1.Row
+	var was pb.Row
 	next, out := m.take(rules, m.decodeRow(&was, row, in.Key), in)
 	if len(out) == 1 && out[0].Panic != "" { // perhaps half way through the row: it is made anew, and takes the word for it
 		failed := *in
 		failed.Panic = out[0].Panic
-		next, _ = m.take(rules, m.decodeRow(&parleyv1.Row{}, row, in.Key), &failed)
+		next, _ = m.take(rules, m.decodeRow(&pb.Row{}, row, in.Key), &failed)
 	}
 	if next == nil {
 		return nil, nil
@@ -38,22 +38,22 @@ func (m *machine) fold(rules uint32, row []byte, in *topology.Record) ([]byte, [
 }
 
 // take folds one record into a row (nil = never met) without changing it. It returns nil for a record that is dropped.
-func (m *machine) take(rules uint32, was *parleyv1.Row, in *topology.Record) (*parleyv1.Row, []topology.Output) {
+func (m *machine) take(rules uint32, was *pb.Row, in *topology.Record) (*pb.Row, []topology.Output) {
 	if was != nil && in.Offset < was.Through {
 		return nil, nil
 	}
-	next := &parleyv1.Row{
+	next := &pb.Row{
 		Through: in.Offset + 1, TimeMs: clock(was, in), Rules: rules, Sources: was.GetSources(), State: was.GetState(),
 	}
 	if detail := malformed(in); detail != "" {
-		return next, m.letter(in, parleyv1.Failing_FAILING_MALFORMED_RECORD, detail)
+		return next, m.letter(in, pb.Failing_FAILING_MALFORMED_RECORD, detail)
 	}
 	if in.Key == topology.RulesKey {
 		return m.takeRules(next, in)
 	}
 	cause, caused, detail := m.cause(in)
 	if detail != "" {
-		return next, m.letter(in, parleyv1.Failing_FAILING_MALFORMED_RECORD, detail)
+		return next, m.letter(in, pb.Failing_FAILING_MALFORMED_RECORD, detail)
 	}
 	if caused {
 		var newer bool
@@ -66,13 +66,13 @@ func (m *machine) take(rules uint32, was *parleyv1.Row, in *topology.Record) (*p
 		return next, m.letter(in, failing, detail)
 	}
 	if cmd.GetActivateRules() != nil {
-		return next, m.letter(in, parleyv1.Failing_FAILING_MALFORMED_RECORD, "ActivateRules stands under the key "+topology.RulesKey+" alone")
+		return next, m.letter(in, pb.Failing_FAILING_MALFORMED_RECORD, "ActivateRules stands under the key "+topology.RulesKey+" alone")
 	}
 	return m.judge(next, cmd, in)
 }
 
 // clock is the row's time: the broker's, but never falling and never jumping.
-func clock(was *parleyv1.Row, in *topology.Record) int64 {
+func clock(was *pb.Row, in *topology.Record) int64 {
 	at := max(in.Time.UnixMilli(), 0)
 	if was.GetTimeMs() == 0 { // never met, or met at a time that was not told
 		return at
@@ -95,22 +95,22 @@ func malformed(in *topology.Record) string {
 }
 
 // open decodes a command. The details name no library's error: its words may differ from version to version.
-func (m *machine) open(in *topology.Record) (cmd command, failing parleyv1.Failing, detail string) {
+func (m *machine) open(in *topology.Record) (cmd command, failing pb.Failing, detail string) {
 	cmd = m.room.command()
 	if err := cmd.UnmarshalVT(in.Value); err != nil {
-		return nil, parleyv1.Failing_FAILING_UNDECODABLE, "the value is not what " + m.group.Input + " holds"
+		return nil, pb.Failing_FAILING_UNDECODABLE, "the value is not what " + m.group.Input + " holds"
 	}
 	if !cmd.known() {
-		return nil, parleyv1.Failing_FAILING_UNKNOWN_WORD, "the value has no word that these rules know"
+		return nil, pb.Failing_FAILING_UNKNOWN_WORD, "the value has no word that these rules know"
 	}
 	return cmd, 0, ""
 }
 
 // judge lets the room decide and checks what it made before anything is said: a panic or a record that is too large
 // leaves the state as it was and becomes a dead letter.
-func (m *machine) judge(next *parleyv1.Row, cmd command, in *topology.Record) (*parleyv1.Row, []topology.Output) {
+func (m *machine) judge(next *pb.Row, cmd command, in *topology.Record) (*pb.Row, []topology.Output) {
 	if in.Panic != "" {
-		return next, m.letter(in, parleyv1.Failing_FAILING_PANIC, in.Panic)
+		return next, m.letter(in, pb.Failing_FAILING_PANIC, in.Panic)
 	}
 	had := next.State
 	v, out, err := m.decide(next, cmd, in.Key)
@@ -121,13 +121,13 @@ func (m *machine) judge(next *parleyv1.Row, cmd command, in *topology.Record) (*
 	case v.repeat:
 		return nil, nil
 	case v.malformed != "":
-		return next, m.letter(in, parleyv1.Failing_FAILING_MALFORMED_RECORD, v.malformed)
+		return next, m.letter(in, pb.Failing_FAILING_MALFORMED_RECORD, v.malformed)
 	}
 	return next, out
 }
 
 // decide runs the room. Decide and Apply see the state itself and change nothing in it: Apply makes another.
-func (m *machine) decide(row *parleyv1.Row, cmd command, key string) (v verdict, out []topology.Output, err error) {
+func (m *machine) decide(row *pb.Row, cmd command, key string) (v verdict, out []topology.Output, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = wordsOf(p)
@@ -172,12 +172,12 @@ func (m *machine) say(words []said) ([]topology.Output, error) {
 }
 
 // decodeRow opens the row of a key; nil = never met. The fold lends it an empty one, which the heap need not know of.
-func (m *machine) decodeRow(row *parleyv1.Row, value []byte, key string) *parleyv1.Row {
+func (m *machine) decodeRow(row *pb.Row, value []byte, key string) *pb.Row {
 	if value == nil {
 		return nil
 	}
 	err := row.UnmarshalVT(value)
-	ours := row.State == nil || m.room.owns(row.State) || owns[*parleyv1.Row_RulesRow](row.State) && key == topology.RulesKey
+	ours := row.State == nil || m.room.owns(row.State) || owns[*pb.Row_RulesRow](row.State) && key == topology.RulesKey
 	if err != nil || !ours {
 		panic(Damage{fmt.Sprintf("the row of %q in group %s is damaged or not of this group: wipe the local store and let it recover from the changelog", key, m.group.Name)})
 	}

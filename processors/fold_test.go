@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/parley-im/parley/processors/outbox"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -43,24 +43,24 @@ func caused(in *topology.Record, c topology.Cause) *topology.Record {
 	return in
 }
 
-func rowOf(t testing.TB, value []byte) *parleyv1.Row {
+func rowOf(t testing.TB, value []byte) *pb.Row {
 	require.NotNil(t, value)
-	row := &parleyv1.Row{}
+	row := &pb.Row{}
 	require.NoError(t, row.UnmarshalVT(value))
 	return row
 }
 
-func say(user string, body int) *parleyv1.ConversationCommand {
-	return &parleyv1.ConversationCommand{
-		Origin: &parleyv1.Origin{User: user, DeviceId: "phone", ClientSeq: 1},
-		Word: &parleyv1.ConversationCommand_Request{Request: &parleyv1.ConversationRequest{
-			Word: &parleyv1.ConversationRequest_SendMessage{SendMessage: &parleyv1.SendMessage{Body: &parleyv1.Sealed{Ciphertext: make([]byte, body)}}},
+func say(user string, body int) *pb.ConversationCommand {
+	return &pb.ConversationCommand{
+		Origin: &pb.Origin{User: user, DeviceId: "phone", ClientSeq: 1},
+		Word: &pb.ConversationCommand_Request{Request: &pb.ConversationRequest{
+			Word: &pb.ConversationRequest_SendMessage{SendMessage: &pb.SendMessage{Body: &pb.Sealed{Ciphertext: make([]byte, body)}}},
 		}},
 	}
 }
 
-func refusal(reason parleyv1.Reason) *parleyv1.InboxCommand {
-	return &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_Refused{Refused: &parleyv1.CommandRefused{Reason: reason}}}
+func refusal(reason pb.Reason) *pb.InboxCommand {
+	return &pb.InboxCommand{Word: &pb.InboxCommand_Refused{Refused: &pb.CommandRefused{Reason: reason}}}
 }
 
 // Every way in which a record cannot be taken: a dead letter, the row written with through behind it and its state kept.
@@ -82,27 +82,27 @@ func TestDeadLetters(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		in      *topology.Record
-		failing parleyv1.Failing
+		failing pb.Failing
 	}{
-		{"no key", at(func(r *topology.Record) { r.Key = "" }), parleyv1.Failing_FAILING_MALFORMED_RECORD},
-		{"a key that is too long", at(func(r *topology.Record) { r.Key = strings.Repeat("a", topology.MaxKey+1) }), parleyv1.Failing_FAILING_MALFORMED_RECORD},
-		{"a key that is no text", at(func(r *topology.Record) { r.Key = "\xff" }), parleyv1.Failing_FAILING_MALFORMED_RECORD},
-		{"no value", at(func(r *topology.Record) { r.Value = nil }), parleyv1.Failing_FAILING_MALFORMED_RECORD},
-		{"an empty value", at(func(r *topology.Record) { r.Value = []byte{} }), parleyv1.Failing_FAILING_MALFORMED_RECORD},
-		{"no message", at(func(r *topology.Record) { r.Value = []byte{0x52, 0xff} }), parleyv1.Failing_FAILING_UNDECODABLE},
-		{"no word", at(func(r *topology.Record) { r.Value = []byte{0x9a, 6, 0} }), parleyv1.Failing_FAILING_UNKNOWN_WORD},
+		{"no key", at(func(r *topology.Record) { r.Key = "" }), pb.Failing_FAILING_MALFORMED_RECORD},
+		{"a key that is too long", at(func(r *topology.Record) { r.Key = strings.Repeat("a", topology.MaxKey+1) }), pb.Failing_FAILING_MALFORMED_RECORD},
+		{"a key that is no text", at(func(r *topology.Record) { r.Key = "\xff" }), pb.Failing_FAILING_MALFORMED_RECORD},
+		{"no value", at(func(r *topology.Record) { r.Value = nil }), pb.Failing_FAILING_MALFORMED_RECORD},
+		{"an empty value", at(func(r *topology.Record) { r.Value = []byte{} }), pb.Failing_FAILING_MALFORMED_RECORD},
+		{"no message", at(func(r *topology.Record) { r.Value = []byte{0x52, 0xff} }), pb.Failing_FAILING_UNDECODABLE},
+		{"no word", at(func(r *topology.Record) { r.Value = []byte{0x9a, 6, 0} }), pb.Failing_FAILING_UNKNOWN_WORD},
 		{"rules under a person's key", at(func(r *topology.Record) {
-			r.Value = encode(&parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_ActivateRules{ActivateRules: &parleyv1.ActivateRules{Rules: 2}}})
-		}), parleyv1.Failing_FAILING_MALFORMED_RECORD},
-		{"a key of another kind", at(func(r *topology.Record) { r.Key = "ann/bob" }), parleyv1.Failing_FAILING_MALFORMED_RECORD},
+			r.Value = encode(&pb.InboxCommand{Word: &pb.InboxCommand_ActivateRules{ActivateRules: &pb.ActivateRules{Rules: 2}}})
+		}), pb.Failing_FAILING_MALFORMED_RECORD},
+		{"a key of another kind", at(func(r *topology.Record) { r.Key = "ann/bob" }), pb.Failing_FAILING_MALFORMED_RECORD},
 		{"a cause of 3 bytes", at(func(r *topology.Record) {
 			r.Headers = []topology.Header{{Key: topology.HeaderCause, Value: []byte{1, 2, 3}}}
-		}), parleyv1.Failing_FAILING_MALFORMED_RECORD},
-		{"a cause of another epoch", with(func(c *topology.Cause) { c.Epoch++ }), parleyv1.Failing_FAILING_MALFORMED_RECORD},
-		{"a cause of a group that does not write this", with(func(c *topology.Cause) { c.Group = 3 }), parleyv1.Failing_FAILING_MALFORMED_RECORD},
-		{"a cause of no partition", with(func(c *topology.Cause) { c.Partition = house.Partitions }), parleyv1.Failing_FAILING_MALFORMED_RECORD},
-		{"a cause below all partitions", with(func(c *topology.Cause) { c.Partition = -1 }), parleyv1.Failing_FAILING_MALFORMED_RECORD},
-		{"a cause of no offset", with(func(c *topology.Cause) { c.Offset = -1 }), parleyv1.Failing_FAILING_MALFORMED_RECORD},
+		}), pb.Failing_FAILING_MALFORMED_RECORD},
+		{"a cause of another epoch", with(func(c *topology.Cause) { c.Epoch++ }), pb.Failing_FAILING_MALFORMED_RECORD},
+		{"a cause of a group that does not write this", with(func(c *topology.Cause) { c.Group = 3 }), pb.Failing_FAILING_MALFORMED_RECORD},
+		{"a cause of no partition", with(func(c *topology.Cause) { c.Partition = house.Partitions }), pb.Failing_FAILING_MALFORMED_RECORD},
+		{"a cause below all partitions", with(func(c *topology.Cause) { c.Partition = -1 }), pb.Failing_FAILING_MALFORMED_RECORD},
+		{"a cause of no offset", with(func(c *topology.Cause) { c.Offset = -1 }), pb.Failing_FAILING_MALFORMED_RECORD},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := had
@@ -129,26 +129,26 @@ func TestDeadLetters(t *testing.T) {
 	}
 }
 
-func letterOf(t testing.TB, out []topology.Output) *parleyv1.DeadLetter {
+func letterOf(t testing.TB, out []topology.Output) *pb.DeadLetter {
 	require.Equal(t, 1, len(out)) // not Len: it would print values of 700 KB
 	require.Equal(t, topology.DeadLetters, out[0].Topic)
 	require.LessOrEqual(t, len(out[0].Key), topology.MaxKey)
 	require.LessOrEqual(t, len(out[0].Value), topology.MaxValue)
-	letter := &parleyv1.DeadLetter{}
+	letter := &pb.DeadLetter{}
 	require.NoError(t, letter.UnmarshalVT(out[0].Value))
 	return letter
 }
 
 // bomb is a room that changes the row and then panics, as an Apply with a defect would.
 type bomb struct {
-	parleyv1.InboxCommand
+	pb.InboxCommand
 	value any
 }
 
 func (b *bomb) known() bool { return true }
 
-func (b *bomb) judge(*parleyv1.Row, stamp) verdict {
-	return verdict{apply: func(row *parleyv1.Row) {
+func (b *bomb) judge(*pb.Row, stamp) verdict {
+	return verdict{apply: func(row *pb.Row) {
 		row.GetInbox().InboxSeq = 99
 		panic(b.value)
 	}}
@@ -170,7 +170,7 @@ func TestPanic(t *testing.T) {
 		cause := topology.Cause{Epoch: 1, Group: 2, Partition: 3, Offset: 4}
 		next, out := inbox.fold(1, had, caused(input(inbox, 1, "ann", refusal(1)), cause))
 		letter := letterOf(t, out)
-		require.Equal(t, parleyv1.Failing_FAILING_PANIC, letter.Failing)
+		require.Equal(t, pb.Failing_FAILING_PANIC, letter.Failing)
 		require.Equal(t, c.want, letter.Detail)
 		row := rowOf(t, next)
 		require.EqualValues(t, 1, row.GetInbox().InboxSeq, "the state is as it was")
@@ -190,8 +190,8 @@ func TestPanic(t *testing.T) {
 // mute is a room that says something the plan does not let its group say.
 type mute struct{ bomb }
 
-func (m *mute) judge(*parleyv1.Row, stamp) verdict {
-	return verdict{outputs: []said{{"ann", &parleyv1.OutboxCommand{}}}}
+func (m *mute) judge(*pb.Row, stamp) verdict {
+	return verdict{outputs: []said{{"ann", &pb.OutboxCommand{}}}}
 }
 
 func TestAWordOutsideThePlanIsNotSaid(t *testing.T) {
@@ -199,34 +199,34 @@ func TestAWordOutsideThePlanIsNotSaid(t *testing.T) {
 	inbox.room.command = func() command { return &mute{} }
 	_, out := inbox.fold(1, nil, input(inbox, 0, "ann", refusal(1)))
 	letter := letterOf(t, out)
-	require.Equal(t, parleyv1.Failing_FAILING_PANIC, letter.Failing)
+	require.Equal(t, pb.Failing_FAILING_PANIC, letter.Failing)
 	require.Contains(t, letter.Detail, "OutboxCommand")
 }
 
 // Sizes are checked before anything is said: no message without its deliveries, no row that does not fit a record.
 func TestOversized(t *testing.T) {
 	m := hall(t, "conversation")
-	chat := &parleyv1.ConversationRow{Kind: parleyv1.Kind_KIND_GROUP, Seq: 1, Members: []*parleyv1.Member{{User: "ann", Role: parleyv1.Role_ROLE_OWNER}}}
-	had := encode(&parleyv1.Row{Through: 1, TimeMs: begin, Rules: 1, State: &parleyv1.Row_Conversation{Conversation: chat}})
+	chat := &pb.ConversationRow{Kind: pb.Kind_KIND_GROUP, Seq: 1, Members: []*pb.Member{{User: "ann", Role: pb.Role_ROLE_OWNER}}}
+	had := encode(&pb.Row{Through: 1, TimeMs: begin, Rules: 1, State: &pb.Row_Conversation{Conversation: chat}})
 
 	big := say("ann", topology.MaxValue-55) // the event fits; as a delivery it does not
 	require.LessOrEqual(t, big.SizeVT(), topology.MaxValue)
 	next, out := m.fold(1, had, input(m, 1, "g-hike/main", big))
 	letter := letterOf(t, out)
-	require.Equal(t, parleyv1.Failing_FAILING_OVERSIZED, letter.Failing)
+	require.Equal(t, pb.Failing_FAILING_OVERSIZED, letter.Failing)
 	require.Contains(t, letter.Detail, "inbox.commands")
 	require.Equal(t, topology.MaxLetter, len(letter.Value), "a dead letter is cut, so it always fits")
 	require.EqualValues(t, 1, rowOf(t, next).GetConversation().Seq)
 
-	chat.Title = &parleyv1.Sealed{Ciphertext: make([]byte, topology.MaxValue-80)}
-	full := &parleyv1.Row{Through: 1, TimeMs: begin, Rules: 1, State: &parleyv1.Row_Conversation{Conversation: chat}}
+	chat.Title = &pb.Sealed{Ciphertext: make([]byte, topology.MaxValue-80)}
+	full := &pb.Row{Through: 1, TimeMs: begin, Rules: 1, State: &pb.Row_Conversation{Conversation: chat}}
 	require.LessOrEqual(t, full.SizeVT(), topology.MaxValue)
-	add := &parleyv1.ConversationCommand{Origin: say("ann", 0).Origin, Word: &parleyv1.ConversationCommand_Request{Request: &parleyv1.ConversationRequest{
-		Word: &parleyv1.ConversationRequest_AddMember{AddMember: &parleyv1.AddMember{User: strings.Repeat("b", 64)}},
+	add := &pb.ConversationCommand{Origin: say("ann", 0).Origin, Word: &pb.ConversationCommand_Request{Request: &pb.ConversationRequest{
+		Word: &pb.ConversationRequest_AddMember{AddMember: &pb.AddMember{User: strings.Repeat("b", 64)}},
 	}}}
 	next, out = m.fold(1, encode(full), input(m, 1, "g-hike/main", add))
 	letter = letterOf(t, out)
-	require.Equal(t, parleyv1.Failing_FAILING_OVERSIZED, letter.Failing)
+	require.Equal(t, pb.Failing_FAILING_OVERSIZED, letter.Failing)
 	require.Contains(t, letter.Detail, "the row")
 	require.Empty(t, rowOf(t, next).GetConversation().Asks)
 }
@@ -344,13 +344,13 @@ func TestRules(t *testing.T) {
 		t.Run(group.Name, func(t *testing.T) {
 			m := hall(t, group.Name)
 			activate := func(offset int64, rules uint32) *topology.Record {
-				word := &parleyv1.ActivateRules{Rules: rules}
+				word := &pb.ActivateRules{Rules: rules}
 				return input(m, offset, topology.RulesKey, map[string]encodable{
-					"outbox":       &parleyv1.OutboxCommand{Word: &parleyv1.OutboxCommand_ActivateRules{ActivateRules: word}},
-					"conversation": &parleyv1.ConversationCommand{Word: &parleyv1.ConversationCommand_ActivateRules{ActivateRules: word}},
-					"inbox":        &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_ActivateRules{ActivateRules: word}},
-					"bookmark":     &parleyv1.BookmarkCommand{Word: &parleyv1.BookmarkCommand_ActivateRules{ActivateRules: word}},
-					"account":      &parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_ActivateRules{ActivateRules: word}},
+					"outbox":       &pb.OutboxCommand{Word: &pb.OutboxCommand_ActivateRules{ActivateRules: word}},
+					"conversation": &pb.ConversationCommand{Word: &pb.ConversationCommand_ActivateRules{ActivateRules: word}},
+					"inbox":        &pb.InboxCommand{Word: &pb.InboxCommand_ActivateRules{ActivateRules: word}},
+					"bookmark":     &pb.BookmarkCommand{Word: &pb.BookmarkCommand_ActivateRules{ActivateRules: word}},
+					"account":      &pb.AccountCommand{Word: &pb.AccountCommand_ActivateRules{ActivateRules: word}},
 				}[group.Name])
 			}
 			require.EqualValues(t, 1, rulesAt(nil, 1<<40))
@@ -363,7 +363,7 @@ func TestRules(t *testing.T) {
 			}
 			for i, in := range []*topology.Record{activate(30, 5), activate(31, 3), activate(32, 0)} {
 				row, out = m.fold(1, row, in)
-				require.Equal(t, parleyv1.Failing_FAILING_MALFORMED_RECORD, letterOf(t, out).Failing)
+				require.Equal(t, pb.Failing_FAILING_MALFORMED_RECORD, letterOf(t, out).Failing)
 				require.Len(t, rowOf(t, row).GetRulesRow().Activations, 2, "%d", i)
 			}
 			for i := range 70 {
@@ -382,8 +382,8 @@ func TestRules(t *testing.T) {
 func TestDamageStops(t *testing.T) {
 	m := hall(t, "inbox")
 	in := input(m, 0, "ann", refusal(1))
-	outboxes := encode(&parleyv1.Row{State: &parleyv1.Row_Outbox{Outbox: &parleyv1.OutboxRow{}}})
-	rules := encode(&parleyv1.Row{State: &parleyv1.Row_RulesRow{RulesRow: &parleyv1.RulesRow{}}})
+	outboxes := encode(&pb.Row{State: &pb.Row_Outbox{Outbox: &pb.OutboxRow{}}})
+	rules := encode(&pb.Row{State: &pb.Row_RulesRow{RulesRow: &pb.RulesRow{}}})
 	for name, f := range map[string]func(){
 		"rules 0":               func() { m.fold(0, nil, in) },
 		"rules of tomorrow":     func() { m.fold(MaxRules+1, nil, in) },
@@ -425,9 +425,9 @@ func TestDecode(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, topic.Envelope, message.ProtoReflect().Descriptor().Name())
 	}
-	row, err := Decode(house.Table("inbox"), encode(&parleyv1.Row{Through: 7}))
+	row, err := Decode(house.Table("inbox"), encode(&pb.Row{Through: 7}))
 	require.NoError(t, err)
-	require.EqualValues(t, 7, row.(*parleyv1.Row).Through)
+	require.EqualValues(t, 7, row.(*pb.Row).Through)
 	_, err = Decode("attic.events", nil)
 	require.ErrorContains(t, err, "attic.events")
 	_, err = Decode("inbox.events", []byte{0xff})
@@ -441,35 +441,35 @@ func TestRowSizes(t *testing.T) {
 	for p := range int32(20) {
 		sources, _ = advance(sources, topology.Cause{Group: 2, Partition: p, Offset: 50_000_000 + int64(p), Index: 3})
 	}
-	row := func(row *parleyv1.Row) *parleyv1.Row {
+	row := func(row *pb.Row) *pb.Row {
 		row.Through, row.TimeMs, row.Rules, row.Sources = 123_456_789, begin, 1, sources
 		return row
 	}
-	devices := &parleyv1.OutboxRow{RateMillitokens: 200_000, RateAtMs: begin}
+	devices := &pb.OutboxRow{RateMillitokens: 200_000, RateAtMs: begin}
 	for i := range 5 {
-		devices.Devices = append(devices.Devices, &parleyv1.OutboxDevice{DeviceId: uuid[:35] + fmt.Sprint(i), ClientSeq: 40_000, UsedAtMs: begin})
+		devices.Devices = append(devices.Devices, &pb.OutboxDevice{DeviceId: uuid[:35] + fmt.Sprint(i), ClientSeq: 40_000, UsedAtMs: begin})
 	}
-	title := &parleyv1.Sealed{KeyId: uuid, Nonce: make([]byte, 12), Ciphertext: make([]byte, 40)}
-	members := func(n int) (all []*parleyv1.Member) {
+	title := &pb.Sealed{KeyId: uuid, Nonce: make([]byte, 12), Ciphertext: make([]byte, 40)}
+	members := func(n int) (all []*pb.Member) {
 		for i := range n {
-			all = append(all, &parleyv1.Member{User: fmt.Sprintf("u%07d", 1_000_000+i), Role: parleyv1.Role_ROLE_MEMBER, SinceSeq: 40_000, SinceNumber: 30_000})
+			all = append(all, &pb.Member{User: fmt.Sprintf("u%07d", 1_000_000+i), Role: pb.Role_ROLE_MEMBER, SinceSeq: 40_000, SinceNumber: 30_000})
 		}
 		return all
 	}
 	for _, c := range []struct {
 		name string
-		row  *parleyv1.Row
+		row  *pb.Row
 	}{
-		{"outbox, 5 devices", row(&parleyv1.Row{State: &parleyv1.Row_Outbox{Outbox: devices}})},
-		{"conversation, 2 people", row(&parleyv1.Row{State: &parleyv1.Row_Conversation{Conversation: &parleyv1.ConversationRow{
-			Kind: parleyv1.Kind_KIND_DIRECT, Members: members(2), Seq: 50_000, Number: 49_000}}})},
-		{"conversation, 64 members", row(&parleyv1.Row{State: &parleyv1.Row_Conversation{Conversation: &parleyv1.ConversationRow{
-			Kind: parleyv1.Kind_KIND_GROUP, Title: title, Members: members(64), Seq: 50_000, Number: 49_000}}})},
-		{"inbox", row(&parleyv1.Row{State: &parleyv1.Row_Inbox{Inbox: &parleyv1.InboxRow{InboxSeq: 1_000_000, Epoch: 1}}})},
-		{"bookmark", row(&parleyv1.Row{State: &parleyv1.Row_Bookmark{Bookmark: &parleyv1.BookmarkRow{Version: 9_000, Marks: &parleyv1.Marks{Read: 40_000, Delivered: 40_001}}}})},
-		{"account, 10 blocks, 2 sessions", row(&parleyv1.Row{State: &parleyv1.Row_Account{Account: &parleyv1.AccountRow{
+		{"outbox, 5 devices", row(&pb.Row{State: &pb.Row_Outbox{Outbox: devices}})},
+		{"conversation, 2 people", row(&pb.Row{State: &pb.Row_Conversation{Conversation: &pb.ConversationRow{
+			Kind: pb.Kind_KIND_DIRECT, Members: members(2), Seq: 50_000, Number: 49_000}}})},
+		{"conversation, 64 members", row(&pb.Row{State: &pb.Row_Conversation{Conversation: &pb.ConversationRow{
+			Kind: pb.Kind_KIND_GROUP, Title: title, Members: members(64), Seq: 50_000, Number: 49_000}}})},
+		{"inbox", row(&pb.Row{State: &pb.Row_Inbox{Inbox: &pb.InboxRow{InboxSeq: 1_000_000, Epoch: 1}}})},
+		{"bookmark", row(&pb.Row{State: &pb.Row_Bookmark{Bookmark: &pb.BookmarkRow{Version: 9_000, Marks: &pb.Marks{Read: 40_000, Delivered: 40_001}}}})},
+		{"account, 10 blocks, 2 sessions", row(&pb.Row{State: &pb.Row_Account{Account: &pb.AccountRow{
 			Exists: true, DisplayName: title, Version: 70_000, Blocked: strings.Split(strings.Repeat("u1000000 ", 9)+"u1000000", " "),
-			Leases: []*parleyv1.PresenceLease{{SessionId: uuid, UntilMs: begin}, {SessionId: uuid, UntilMs: begin}}}}})},
+			Leases: []*pb.PresenceLease{{SessionId: uuid, UntilMs: begin}, {SessionId: uuid, UntilMs: begin}}}}})},
 	} {
 		size := len(encode(c.row))
 		t.Logf("%-32s %5d bytes", c.name, size)

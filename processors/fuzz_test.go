@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -15,13 +15,13 @@ import (
 // and gives the same twice.
 func FuzzFold(f *testing.F) {
 	chat := "ann/bob"
-	word := &parleyv1.OutboxCommand{DeviceId: "phone", ClientSeq: 1, Word: &parleyv1.OutboxCommand_Conversation{
+	word := &pb.OutboxCommand{DeviceId: "phone", ClientSeq: 1, Word: &pb.OutboxCommand_Conversation{
 		Conversation: say("ann", 16).GetRequest()}}
-	seen := &parleyv1.BookmarkCommand{Word: &parleyv1.BookmarkCommand_Seen{Seen: &parleyv1.Seen{Marks: &parleyv1.Marks{Read: 1}}}}
-	ask := &parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_AskJoin{AskJoin: &parleyv1.AskJoin{Conversation: chat, By: "bob"}}}
+	seen := &pb.BookmarkCommand{Word: &pb.BookmarkCommand_Seen{Seen: &pb.Seen{Marks: &pb.Marks{Read: 1}}}}
+	ask := &pb.AccountCommand{Word: &pb.AccountCommand_AskJoin{AskJoin: &pb.AskJoin{Conversation: chat, By: "bob"}}}
 	cause := topology.Cause{Epoch: 1, Group: 2, Offset: 5}.Pack()
-	direct := encode(&parleyv1.Row{Through: 1, TimeMs: begin, State: &parleyv1.Row_Conversation{Conversation: &parleyv1.ConversationRow{
-		Kind: parleyv1.Kind_KIND_DIRECT, Members: []*parleyv1.Member{{User: "ann"}, {User: "bob"}}}}})
+	direct := encode(&pb.Row{Through: 1, TimeMs: begin, State: &pb.Row_Conversation{Conversation: &pb.ConversationRow{
+		Kind: pb.Kind_KIND_DIRECT, Members: []*pb.Member{{User: "ann"}, {User: "bob"}}}}})
 	f.Add(uint8(0), "ann", encode(word), []byte(nil), []byte(nil), int64(begin))
 	f.Add(uint8(1), chat, encode(say("ann", 16)), topology.Cause{Epoch: 1, Group: 1}.Pack(), direct, int64(begin))
 	f.Add(uint8(2), "ann", encode(refusal(1)), cause, []byte(nil), int64(begin))

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"strings"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
 // letter is the dead letter of an input. Its key is the input's, so that one person's letters stand in one partition.
-func (m *machine) letter(in *topology.Record, failing parleyv1.Failing, detail string) []topology.Output {
+func (m *machine) letter(in *topology.Record, failing pb.Failing, detail string) []topology.Output {
 	key := in.Key[:min(len(in.Key), topology.MaxKey)]
-	return []topology.Output{{Topic: topology.DeadLetters, Key: key, Value: encode(&parleyv1.DeadLetter{
+	return []topology.Output{{Topic: topology.DeadLetters, Key: key, Value: encode(&pb.DeadLetter{
 		Group:     m.group.Name,
 		Topic:     m.group.Input,
 		Partition: in.Partition,
@@ -30,9 +30,9 @@ func (m *machine) letter(in *topology.Record, failing parleyv1.Failing, detail s
 // it says so.
 func (m *machine) failed(in *topology.Record, err error) []topology.Output {
 	if _, large := err.(oversized); large {
-		return m.letter(in, parleyv1.Failing_FAILING_OVERSIZED, err.Error())
+		return m.letter(in, pb.Failing_FAILING_OVERSIZED, err.Error())
 	}
-	out := m.letter(in, parleyv1.Failing_FAILING_PANIC, err.Error())
+	out := m.letter(in, pb.Failing_FAILING_PANIC, err.Error())
 	out[0].Panic = detailOf(err.Error())
 	return out
 }

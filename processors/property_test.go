@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -64,7 +64,7 @@ func TestTwoOwnersSayTheSame(t *testing.T) {
 // A row may be written and read between any two records: the fold that keeps living rows says the same.
 func TestAnyCutIsTheStraightFold(t *testing.T) {
 	each(t, func(t *rapid.T, m *machine, log []*topology.Record) {
-		rows, living := table{}, map[string]*parleyv1.Row{}
+		rows, living := table{}, map[string]*pb.Row{}
 		for _, in := range log {
 			row, out := m.run(rows, in)
 			was := living[in.Key]
@@ -117,7 +117,7 @@ func TestLawsOfARow(t *testing.T) {
 	each(t, func(t *rapid.T, m *machine, log []*topology.Record) {
 		rows := table{}
 		for _, in := range log {
-			var was parleyv1.Row
+			var was pb.Row
 			_ = was.UnmarshalVT(rows[in.Key])
 			met := rows[in.Key] != nil
 			next, out := m.run(rows, in)
@@ -127,7 +127,7 @@ func TestLawsOfARow(t *testing.T) {
 				}
 				continue
 			}
-			var row parleyv1.Row
+			var row pb.Row
 			if err := row.UnmarshalVT(next); err != nil {
 				t.Fatal(err)
 			}
@@ -169,8 +169,8 @@ func isMalformed(out []topology.Output) bool {
 	if len(out) != 1 || out[0].Topic != topology.DeadLetters {
 		return false
 	}
-	var letter parleyv1.DeadLetter
-	return letter.UnmarshalVT(out[0].Value) != nil || letter.Failing == parleyv1.Failing_FAILING_MALFORMED_RECORD
+	var letter pb.DeadLetter
+	return letter.UnmarshalVT(out[0].Value) != nil || letter.Failing == pb.Failing_FAILING_MALFORMED_RECORD
 }
 
 // topicOf is the output's topic if the plan has it among the group's.
@@ -184,7 +184,7 @@ func (m *machine) topicOf(o topology.Output) string {
 }
 
 // sorted reports a list of a row that is not sorted, has something twice, or is beyond its limit.
-func sorted(row *parleyv1.Row) error {
+func sorted(row *pb.Row) error {
 	lists := map[string][]string{}
 	for _, d := range row.GetOutbox().GetDevices() {
 		lists["devices"] = append(lists["devices"], d.DeviceId)
@@ -192,11 +192,11 @@ func sorted(row *parleyv1.Row) error {
 	owners := 0
 	for _, m := range row.GetConversation().GetMembers() {
 		lists["members"] = append(lists["members"], m.User)
-		if m.Role == parleyv1.Role_ROLE_OWNER {
+		if m.Role == pb.Role_ROLE_OWNER {
 			owners++
 		}
 	}
-	if group := row.GetConversation().GetKind() == parleyv1.Kind_KIND_GROUP; group && len(lists["members"]) > 0 && owners != 1 || !group && owners > 0 {
+	if group := row.GetConversation().GetKind() == pb.Kind_KIND_GROUP; group && len(lists["members"]) > 0 && owners != 1 || !group && owners > 0 {
 		return fmt.Errorf("%d owners of %v", owners, lists["members"])
 	}
 	for _, i := range row.GetConversation().GetInvitations() {

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"pgregory.net/rapid"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/topology"
 )
@@ -108,28 +108,28 @@ func scalar(t *rapid.T, field protoreflect.FieldDescriptor) protoreflect.Value {
 // opening is how every log of a group begins, so that what follows finds accounts, a group and a conversation to speak of.
 func opening(group string) (keys []string, words []encodable) {
 	tell := func(key string, word encodable) { keys, words = append(keys, key), append(words, word) }
-	ann := &parleyv1.Origin{User: "ann", DeviceId: "phone", ClientSeq: 1}
+	ann := &pb.Origin{User: "ann", DeviceId: "phone", ClientSeq: 1}
 	switch group {
 	case "conversation":
-		ask := func(key string, r *parleyv1.ConversationRequest) {
-			tell(key, &parleyv1.ConversationCommand{Origin: ann, Word: &parleyv1.ConversationCommand_Request{Request: r}})
+		ask := func(key string, r *pb.ConversationRequest) {
+			tell(key, &pb.ConversationCommand{Origin: ann, Word: &pb.ConversationCommand_Request{Request: r}})
 		}
 		may := func(key, user string) {
-			tell(key, &parleyv1.ConversationCommand{Word: &parleyv1.ConversationCommand_AnswerJoin{
-				AnswerJoin: &parleyv1.AnswerJoin{User: user, Allowed: true}}})
+			tell(key, &pb.ConversationCommand{Word: &pb.ConversationCommand_AnswerJoin{
+				AnswerJoin: &pb.AnswerJoin{User: user, Allowed: true}}})
 		}
-		ask("g-hike/main", &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_CreateGroup{
-			CreateGroup: &parleyv1.CreateGroup{Title: &parleyv1.Sealed{}, Members: []string{"bob", "carl"}}}})
+		ask("g-hike/main", &pb.ConversationRequest{Word: &pb.ConversationRequest_CreateGroup{
+			CreateGroup: &pb.CreateGroup{Title: &pb.Sealed{}, Members: []string{"bob", "carl"}}}})
 		may("g-hike/main", "bob")
-		ask(chats[0], &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_OpenDirect{
-			OpenDirect: &parleyv1.OpenDirect{Peer: "bob"}}})
+		ask(chats[0], &pb.ConversationRequest{Word: &pb.ConversationRequest_OpenDirect{
+			OpenDirect: &pb.OpenDirect{Peer: "bob"}}})
 		may(chats[0], "bob")
 	case "account":
 		for _, user := range people {
-			tell(user, &parleyv1.AccountCommand{
-				Origin: &parleyv1.Origin{User: user, DeviceId: "phone", ClientSeq: 1},
-				Word: &parleyv1.AccountCommand_Request{Request: &parleyv1.AccountRequest{
-					Word: &parleyv1.AccountRequest_CreateAccount{CreateAccount: &parleyv1.CreateAccount{}}}},
+			tell(user, &pb.AccountCommand{
+				Origin: &pb.Origin{User: user, DeviceId: "phone", ClientSeq: 1},
+				Word: &pb.AccountCommand_Request{Request: &pb.AccountRequest{
+					Word: &pb.AccountRequest_CreateAccount{CreateAccount: &pb.CreateAccount{}}}},
 			})
 		}
 	}
@@ -174,13 +174,13 @@ func draw(t *rapid.T, m *machine, kind protoreflect.MessageType, key string) enc
 	if rapid.IntRange(0, 9).Draw(t, "astray") == 0 {
 		return word.(encodable)
 	}
-	origin := &parleyv1.Origin{User: rapid.SampledFrom(people).Draw(t, "who"), DeviceId: "phone", ClientSeq: 1}
+	origin := &pb.Origin{User: rapid.SampledFrom(people).Draw(t, "who"), DeviceId: "phone", ClientSeq: 1}
 	switch c := word.(type) {
-	case *parleyv1.ConversationCommand:
+	case *pb.ConversationCommand:
 		c.Origin = origin
-	case *parleyv1.AccountCommand:
+	case *pb.AccountCommand:
 		origin.User, c.Origin = key, origin
-	case *parleyv1.OutboxCommand:
+	case *pb.OutboxCommand:
 		c.ClientSeq = rapid.Uint64Range(1, 8).Draw(t, "client_seq")
 	}
 	return word.(encodable)

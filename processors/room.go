@@ -10,7 +10,7 @@ import (
 	"github.com/parley-im/parley/processors/conversation"
 	"github.com/parley-im/parley/processors/inbox"
 	"github.com/parley-im/parley/processors/outbox"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -23,9 +23,9 @@ type room struct {
 // command is a decoded input.
 type command interface {
 	UnmarshalVT([]byte) error
-	GetActivateRules() *parleyv1.ActivateRules
+	GetActivateRules() *pb.ActivateRules
 	known() bool // it has a word that this binary knows
-	judge(row *parleyv1.Row, stamp stamp) verdict
+	judge(row *pb.Row, stamp stamp) verdict
 }
 
 // stamp is what the hall tells a room besides the word.
@@ -41,7 +41,7 @@ type verdict struct {
 	repeat    bool
 	malformed string
 	outputs   []said
-	apply     func(row *parleyv1.Row) // nil = the row stays as it is
+	apply     func(row *pb.Row) // nil = the row stays as it is
 }
 
 // said is something a room says: every room's Output is this type.
@@ -52,11 +52,11 @@ type said = struct {
 
 // rooms are the machines by the name of their group.
 var rooms = map[string]room{
-	"outbox":       {func() command { return &outboxCommand{} }, owns[*parleyv1.Row_Outbox]},
-	"conversation": {func() command { return &conversationCommand{} }, owns[*parleyv1.Row_Conversation]},
-	"inbox":        {func() command { return &inboxCommand{} }, owns[*parleyv1.Row_Inbox]},
-	"bookmark":     {func() command { return &bookmarkCommand{} }, owns[*parleyv1.Row_Bookmark]},
-	"account":      {func() command { return &accountCommand{} }, owns[*parleyv1.Row_Account]},
+	"outbox":       {func() command { return &outboxCommand{} }, owns[*pb.Row_Outbox]},
+	"conversation": {func() command { return &conversationCommand{} }, owns[*pb.Row_Conversation]},
+	"inbox":        {func() command { return &inboxCommand{} }, owns[*pb.Row_Inbox]},
+	"bookmark":     {func() command { return &bookmarkCommand{} }, owns[*pb.Row_Bookmark]},
+	"account":      {func() command { return &accountCommand{} }, owns[*pb.Row_Account]},
 }
 
 func owns[State any](state any) bool {
@@ -72,86 +72,86 @@ func applied[State, Event any](state *State, events []Event, apply func(*State, 
 	return state
 }
 
-type outboxCommand struct{ parleyv1.OutboxCommand }
+type outboxCommand struct{ pb.OutboxCommand }
 
 func (c *outboxCommand) known() bool { return c.Word != nil }
 
-func (c *outboxCommand) judge(row *parleyv1.Row, s stamp) verdict {
+func (c *outboxCommand) judge(row *pb.Row, s stamp) verdict {
 	d := outbox.Decide(row.GetOutbox(), &c.OutboxCommand, outbox.Stamp{
 		Rules: s.rules, Key: s.key, TimeMs: s.timeMs, Rate: int64(s.plan.CommandRate), Burst: int64(s.plan.CommandBurst),
 	})
 	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: d.Outputs}
 	if len(d.Events) > 0 {
-		v.apply = func(row *parleyv1.Row) {
-			row.State = &parleyv1.Row_Outbox{Outbox: applied(row.GetOutbox(), d.Events, outbox.Apply)}
+		v.apply = func(row *pb.Row) {
+			row.State = &pb.Row_Outbox{Outbox: applied(row.GetOutbox(), d.Events, outbox.Apply)}
 		}
 	}
 	return v
 }
 
-type conversationCommand struct{ parleyv1.ConversationCommand }
+type conversationCommand struct{ pb.ConversationCommand }
 
 func (c *conversationCommand) known() bool { return c.Word != nil }
 
-func (c *conversationCommand) judge(row *parleyv1.Row, s stamp) verdict {
+func (c *conversationCommand) judge(row *pb.Row, s stamp) verdict {
 	d := conversation.Decide(row.GetConversation(), &c.ConversationCommand,
 		conversation.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs, FanOut: s.plan.FanOut})
 	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: d.Outputs}
 	if len(d.Events) > 0 {
-		v.apply = func(row *parleyv1.Row) {
-			row.State = &parleyv1.Row_Conversation{Conversation: applied(row.GetConversation(), d.Events, conversation.Apply)}
+		v.apply = func(row *pb.Row) {
+			row.State = &pb.Row_Conversation{Conversation: applied(row.GetConversation(), d.Events, conversation.Apply)}
 		}
 	}
 	return v
 }
 
 type inboxCommand struct {
-	parleyv1.InboxCommand
+	pb.InboxCommand
 
 	// The word that there is most of lies beside the command: see unopened.go.
-	conversation parleyv1.InboxCommand_Conversation
-	said         parleyv1.ConversationSaid
+	conversation pb.InboxCommand_Conversation
+	said         pb.ConversationSaid
 }
 
 func (c *inboxCommand) known() bool { return c.Word != nil }
 
-func (c *inboxCommand) judge(row *parleyv1.Row, s stamp) verdict {
+func (c *inboxCommand) judge(row *pb.Row, s stamp) verdict {
 	d := inbox.Decide(row.GetInbox(), &c.InboxCommand,
 		inbox.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs, Epoch: uint64(s.plan.Epoch)})
 	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: d.Outputs}
 	if len(d.Events) > 0 {
-		v.apply = func(row *parleyv1.Row) {
-			row.State = &parleyv1.Row_Inbox{Inbox: applied(row.GetInbox(), d.Events, inbox.Apply)}
+		v.apply = func(row *pb.Row) {
+			row.State = &pb.Row_Inbox{Inbox: applied(row.GetInbox(), d.Events, inbox.Apply)}
 		}
 	}
 	return v
 }
 
-type bookmarkCommand struct{ parleyv1.BookmarkCommand }
+type bookmarkCommand struct{ pb.BookmarkCommand }
 
 func (c *bookmarkCommand) known() bool { return c.Word != nil }
 
-func (c *bookmarkCommand) judge(row *parleyv1.Row, s stamp) verdict {
+func (c *bookmarkCommand) judge(row *pb.Row, s stamp) verdict {
 	d := bookmark.Decide(row.GetBookmark(), &c.BookmarkCommand, bookmark.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs})
 	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: d.Outputs}
 	if len(d.Events) > 0 {
-		v.apply = func(row *parleyv1.Row) {
-			row.State = &parleyv1.Row_Bookmark{Bookmark: applied(row.GetBookmark(), d.Events, bookmark.Apply)}
+		v.apply = func(row *pb.Row) {
+			row.State = &pb.Row_Bookmark{Bookmark: applied(row.GetBookmark(), d.Events, bookmark.Apply)}
 		}
 	}
 	return v
 }
 
-type accountCommand struct{ parleyv1.AccountCommand }
+type accountCommand struct{ pb.AccountCommand }
 
 func (c *accountCommand) known() bool { return c.Word != nil }
 
-func (c *accountCommand) judge(row *parleyv1.Row, s stamp) verdict {
+func (c *accountCommand) judge(row *pb.Row, s stamp) verdict {
 	d := account.Decide(row.GetAccount(), &c.AccountCommand, account.Stamp{Rules: s.rules, Key: s.key, TimeMs: s.timeMs})
 	v := verdict{repeat: d.Repeat, malformed: d.Malformed, outputs: d.Outputs}
 	if len(d.Events) > 0 {
-		v.apply = func(row *parleyv1.Row) {
-			row.State = &parleyv1.Row_Account{Account: applied(row.GetAccount(), d.Events, account.Apply)}
+		v.apply = func(row *pb.Row) {
+			row.State = &pb.Row_Account{Account: applied(row.GetAccount(), d.Events, account.Apply)}
 		}
 	}
 	return v

@@ -6,7 +6,7 @@ package processors
 import (
 	"fmt"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -16,7 +16,7 @@ const (
 )
 
 // takeRules folds a record of the key RulesKey: it appends an activation to the row of that key.
-func (m *machine) takeRules(next *parleyv1.Row, in *topology.Record) (*parleyv1.Row, []topology.Output) {
+func (m *machine) takeRules(next *pb.Row, in *topology.Record) (*pb.Row, []topology.Output) {
 	cmd, failing, detail := m.open(in)
 	if failing != 0 {
 		return next, m.letter(in, failing, detail)
@@ -36,16 +36,16 @@ func (m *machine) takeRules(next *parleyv1.Row, in *topology.Record) (*parleyv1.
 		detail = fmt.Sprintf("the partition has had %d activations, which is the limit: cut the log anew", maxActivations)
 	}
 	if detail != "" {
-		return next, m.letter(in, parleyv1.Failing_FAILING_MALFORMED_RECORD, detail)
+		return next, m.letter(in, pb.Failing_FAILING_MALFORMED_RECORD, detail)
 	}
-	activations := append(had[:len(had):len(had)], &parleyv1.Activation{Offset: in.Offset, Rules: word.Rules})
-	next.State = &parleyv1.Row_RulesRow{RulesRow: &parleyv1.RulesRow{Activations: activations}}
+	activations := append(had[:len(had):len(had)], &pb.Activation{Offset: in.Offset, Rules: word.Rules})
+	next.State = &pb.Row_RulesRow{RulesRow: &pb.RulesRow{Activations: activations}}
 	return next, nil
 }
 
 // rulesAt is the topology.RulesAt of every group.
 func rulesAt(value []byte, offset int64) uint32 {
-	row := &parleyv1.Row{}
+	row := &pb.Row{}
 	if err := row.UnmarshalVT(value); err != nil {
 		panic(Damage{"the row of " + topology.RulesKey + " is damaged: wipe the local store and let it recover from the changelog"})
 	}

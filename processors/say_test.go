@@ -7,14 +7,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // What many are told is encoded once: the inboxes of a group get the same bytes, not equal ones.
 func TestAGroupIsToldTheSameBytes(t *testing.T) {
 	m := hall(t, "conversation")
-	had := encode(&parleyv1.Row{Through: 1, TimeMs: begin, Rules: 1, State: &parleyv1.Row_Conversation{Conversation: &parleyv1.ConversationRow{
-		Kind: parleyv1.Kind_KIND_GROUP, Members: []*parleyv1.Member{{User: "ann"}, {User: "bob"}, {User: "carl"}}}}})
+	had := encode(&pb.Row{Through: 1, TimeMs: begin, Rules: 1, State: &pb.Row_Conversation{Conversation: &pb.ConversationRow{
+		Kind: pb.Kind_KIND_GROUP, Members: []*pb.Member{{User: "ann"}, {User: "bob"}, {User: "carl"}}}}})
 	_, out := m.fold(1, had, input(m, 1, "g-hike/main", say("ann", 16)))
 	require.Len(t, out, 4)
 	require.Equal(t, []string{"g-hike/main", "ann", "bob", "carl"}, []string{out[0].Key, out[1].Key, out[2].Key, out[3].Key})

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // unopened puts bytes into a message that stay unread: whatever encodes it writes them as they are.
@@ -116,7 +116,7 @@ func shortest(b []byte) (uint64, int) {
 }
 
 // inboxWords is the layout of what an inbox reads.
-var inboxWords = layoutOf((&parleyv1.InboxCommand{}).ProtoReflect().Descriptor())
+var inboxWords = layoutOf((&pb.InboxCommand{}).ProtoReflect().Descriptor())
 
 // UnmarshalVT leaves the word unopened if it can.
 func (c *inboxCommand) UnmarshalVT(value []byte) error {
@@ -130,11 +130,11 @@ func (c *inboxCommand) UnmarshalVT(value []byte) error {
 		c.conversation.Conversation = unopened(&c.said, inside)
 		c.Word = &c.conversation
 	case 11:
-		c.Word = &parleyv1.InboxCommand_Account{Account: unopened(&parleyv1.AccountSaid{}, inside)}
+		c.Word = &pb.InboxCommand_Account{Account: unopened(&pb.AccountSaid{}, inside)}
 	case 12:
-		c.Word = &parleyv1.InboxCommand_Receipt{Receipt: unopened(&parleyv1.ReceiptSaid{}, inside)}
+		c.Word = &pb.InboxCommand_Receipt{Receipt: unopened(&pb.ReceiptSaid{}, inside)}
 	case 13:
-		c.Word = &parleyv1.InboxCommand_Refused{Refused: unopened(&parleyv1.CommandRefused{}, inside)}
+		c.Word = &pb.InboxCommand_Refused{Refused: unopened(&pb.CommandRefused{}, inside)}
 	default: // ActivateRules, which the hall reads
 		return c.InboxCommand.UnmarshalVT(value)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -42,9 +42,9 @@ func leftUnopened(t require.TestingT, value []byte) bool {
 
 // What this binary writes is left unopened, whatever it says; and it is said as if it were not.
 func TestUnopened(t *testing.T) {
-	kind := (&parleyv1.InboxCommand{}).ProtoReflect().Type()
+	kind := (&pb.InboxCommand{}).ProtoReflect().Type()
 	rapid.Check(t, func(t *rapid.T) {
-		word := message(t, kind).(*parleyv1.InboxCommand)
+		word := message(t, kind).(*pb.InboxCommand)
 		value := encode(word)
 		if !inboxWords.wrote(value) {
 			t.Fatalf("%x is written by this binary", value)
@@ -58,15 +58,15 @@ func TestUnopened(t *testing.T) {
 
 // Bytes that are altered are left unopened only where opening them gives the same bytes again.
 func TestAlteredBytesAreOpened(t *testing.T) {
-	kind := (&parleyv1.InboxCommand{}).ProtoReflect().Type()
+	kind := (&pb.InboxCommand{}).ProtoReflect().Type()
 	rapid.Check(t, func(t *rapid.T) {
-		value := encode(message(t, kind).(*parleyv1.InboxCommand))
+		value := encode(message(t, kind).(*pb.InboxCommand))
 		for range rapid.IntRange(1, 3).Draw(t, "alterations") {
 			at := rapid.IntRange(0, len(value)).Draw(t, "at")
 			end := rapid.IntRange(at, min(at+4, len(value))).Draw(t, "end")
 			value = slices.Replace(value, at, end, rapid.SliceOfN(rapid.Byte(), 0, 4).Draw(t, "bytes")...)
 		}
-		var word parleyv1.InboxCommand
+		var word pb.InboxCommand
 		if inboxWords.wrote(value) && (word.UnmarshalVT(value) != nil || !bytes.Equal(encode(&word), value)) {
 			t.Fatalf("%x is not what this binary writes", value)
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1/queryservice"
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // asker asks the query service and expects an answer.
@@ -17,49 +17,49 @@ type asker struct {
 	stub queryservice.Client
 }
 
-func (c asker) difference(user string, after, epoch uint64, limit uint32) *v1.DifferenceAnswer {
+func (c asker) difference(user string, after, epoch uint64, limit uint32) *pb.DifferenceAnswer {
 	c.t.Helper()
-	answer, err := c.stub.Difference(c.t.Context(), &v1.DifferenceQuery{
-		User: user, Cursor: &v1.Cursor{InboxSeq: after, Epoch: epoch}, Limit: limit,
+	answer, err := c.stub.Difference(c.t.Context(), &pb.DifferenceQuery{
+		User: user, Cursor: &pb.Cursor{InboxSeq: after, Epoch: epoch}, Limit: limit,
 	})
 	require.NoError(c.t, err)
 	return answer
 }
 
-func (c asker) heads(users ...string) []*v1.Cursor {
+func (c asker) heads(users ...string) []*pb.Cursor {
 	c.t.Helper()
-	answer, err := c.stub.Head(c.t.Context(), &v1.HeadQuery{Users: users})
+	answer, err := c.stub.Head(c.t.Context(), &pb.HeadQuery{Users: users})
 	require.NoError(c.t, err)
 	require.Len(c.t, answer.Heads, len(users))
 	return answer.Heads
 }
 
-func (c asker) conversations(user string) *v1.ConversationsAnswer {
+func (c asker) conversations(user string) *pb.ConversationsAnswer {
 	c.t.Helper()
-	answer, err := c.stub.Conversations(c.t.Context(), &v1.ConversationsQuery{User: user, Limit: 50})
+	answer, err := c.stub.Conversations(c.t.Context(), &pb.ConversationsQuery{User: user, Limit: 50})
 	require.NoError(c.t, err)
 	return answer
 }
 
-func (c asker) history(user, conversation string, before uint64, limit uint32) *v1.HistoryAnswer {
+func (c asker) history(user, conversation string, before uint64, limit uint32) *pb.HistoryAnswer {
 	c.t.Helper()
-	answer, err := c.stub.History(c.t.Context(), &v1.HistoryQuery{
+	answer, err := c.stub.History(c.t.Context(), &pb.HistoryQuery{
 		User: user, Conversation: conversation, BeforeNumber: before, Limit: limit,
 	})
 	require.NoError(c.t, err)
 	return answer
 }
 
-func (c asker) members(user, conversation string) *v1.MembersAnswer {
+func (c asker) members(user, conversation string) *pb.MembersAnswer {
 	c.t.Helper()
-	answer, err := c.stub.Members(c.t.Context(), &v1.MembersQuery{User: user, Conversation: conversation})
+	answer, err := c.stub.Members(c.t.Context(), &pb.MembersQuery{User: user, Conversation: conversation})
 	require.NoError(c.t, err)
 	return answer
 }
 
-func (c asker) people(users ...string) []*v1.Person {
+func (c asker) people(users ...string) []*pb.Person {
 	c.t.Helper()
-	answer, err := c.stub.People(c.t.Context(), &v1.PeopleQuery{Users: users})
+	answer, err := c.stub.People(c.t.Context(), &pb.PeopleQuery{Users: users})
 	require.NoError(c.t, err)
 	require.Len(c.t, answer.People, len(users))
 	return answer.People

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/views/mongo"
 )
@@ -57,11 +57,11 @@ func TestDocumentsKeepTheNewest(t *testing.T) {
 	eachDocuments(t, func(t *testing.T, documents Documents) {
 		ctx := t.Context()
 		for _, seq := range []uint64{3, 2, 3, 11, 9} {
-			require.NoError(t, documents.PutConversations(ctx, []*v1.ConversationDocument{
+			require.NoError(t, documents.PutConversations(ctx, []*pb.ConversationDocument{
 				{Conversation: "g-1/main", Seq: seq, Number: seq},
 				{Conversation: "ann/bob", Seq: seq + 1, Number: seq + 1},
 				{Conversation: "g-1/main", Seq: seq - 1, Number: seq - 1}}))
-			require.NoError(t, documents.PutPeople(ctx, []*v1.Person{{User: "ann", Exists: true, Version: seq}}))
+			require.NoError(t, documents.PutPeople(ctx, []*pb.Person{{User: "ann", Exists: true, Version: seq}}))
 		}
 		found, err := documents.Conversations(ctx, []string{"none/none", "ann/bob", "g-1/main", "ann/bob"})
 		require.NoError(t, err)
@@ -82,17 +82,17 @@ func TestDocumentsKeepTheNewest(t *testing.T) {
 func TestDocumentsKeepMessagesByNumber(t *testing.T) {
 	eachDocuments(t, func(t *testing.T, documents Documents) {
 		ctx := t.Context()
-		put := func(conversation string, from, to uint64) *v1.ConversationMessages {
-			c := &v1.ConversationMessages{Conversation: conversation}
+		put := func(conversation string, from, to uint64) *pb.ConversationMessages {
+			c := &pb.ConversationMessages{Conversation: conversation}
 			for number := from; number <= to; number++ {
-				c.Messages = append(c.Messages, &v1.HistoryMessage{Number: number, Seq: number + 1, Sender: "ann", Body: sealed(conversation)})
+				c.Messages = append(c.Messages, &pb.HistoryMessage{Number: number, Seq: number + 1, Sender: "ann", Body: sealed(conversation)})
 			}
 			return c
 		}
 		require.NoError(t, documents.PutMessages(ctx, nil))
-		require.NoError(t, documents.PutMessages(ctx, []*v1.ConversationMessages{
+		require.NoError(t, documents.PutMessages(ctx, []*pb.ConversationMessages{
 			put("g-1/main", 1, mongo.PageSize*3+1), put("ann/bob", 1, 2), put("g-1/main2", 1, 9)}))
-		require.NoError(t, documents.PutMessages(ctx, []*v1.ConversationMessages{
+		require.NoError(t, documents.PutMessages(ctx, []*pb.ConversationMessages{
 			put("g-1/main", mongo.PageSize-1, mongo.PageSize+1), put("g-1/main", 80, 80)}))
 		numbers := func(conversation string, from, to uint64) (numbers []uint64) {
 			messages, err := documents.Messages(ctx, conversation, from, to)
@@ -107,7 +107,7 @@ func TestDocumentsKeepMessagesByNumber(t *testing.T) {
 		require.Equal(t, []uint64{75, 76, 80}, numbers("g-1/main", 75, 200))
 		require.Equal(t, []uint64{1, 2}, numbers("ann/bob", 1, 50))
 		require.Len(t, numbers("g-1/main", 1, 76), 76)
-		require.NoError(t, documents.PutMessages(ctx, []*v1.ConversationMessages{put("ann/bob", 1, 1), put("g-1/main2", 1, 12)}))
+		require.NoError(t, documents.PutMessages(ctx, []*pb.ConversationMessages{put("ann/bob", 1, 1), put("g-1/main2", 1, 12)}))
 		require.Equal(t, []uint64{1, 2}, numbers("ann/bob", 1, 50), "a page that begins once more keeps what it has")
 		require.Len(t, numbers("g-1/main2", 1, 50), 12, "and gets what is new")
 		require.Empty(t, numbers("none/none", 1, 50))
@@ -123,7 +123,7 @@ func TestDocumentsTakeIdsAsTheyAre(t *testing.T) {
 			found, err := documents.Conversations(ctx, []string{id})
 			require.NoError(t, err)
 			require.Nil(t, found[0], id)
-			require.NoError(t, documents.PutConversations(ctx, []*v1.ConversationDocument{{Conversation: id, Seq: 1}}))
+			require.NoError(t, documents.PutConversations(ctx, []*pb.ConversationDocument{{Conversation: id, Seq: 1}}))
 			found, err = documents.Conversations(ctx, []string{id})
 			require.NoError(t, err)
 			require.Equal(t, id, found[0].Conversation)

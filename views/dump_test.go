@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // dump is everything that the stores hold of a tale, as text.
@@ -61,7 +61,7 @@ func dump(t testing.TB, stores Stores, told *tale) string {
 	}
 	for _, conversation := range conversations {
 		for _, user := range users {
-			marks, err := stores.Lists.Marks(ctx, []*v1.MemberMarks{{User: user, Conversation: conversation}})
+			marks, err := stores.Lists.Marks(ctx, []*pb.MemberMarks{{User: user, Conversation: conversation}})
 			require.NoError(t, err)
 			show(fmt.Sprintf("marks %s %s", conversation, user), marks[0])
 		}

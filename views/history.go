@@ -5,15 +5,15 @@ package views
 import (
 	"context"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/views/history"
 )
 
 // chapter is what a batch says of one conversation.
 type chapter struct {
 	conversation string
-	before       *v1.ConversationDocument
-	events       []*v1.ConversationEvent
+	before       *pb.ConversationDocument
+	events       []*pb.ConversationEvent
 }
 
 // foldHistory reads the conversations that the batch touches and nobody remembers, folds, and writes them before their
@@ -25,8 +25,8 @@ func foldHistory(documents Documents, skip skip) fold {
 		if err != nil || place < b.span.FromOffset {
 			return place, err
 		}
-		var changed []*v1.ConversationDocument
-		var messages []*v1.ConversationMessages
+		var changed []*pb.ConversationDocument
+		var messages []*pb.ConversationMessages
 		for _, c := range chapters {
 			document, whole := history.Fold(c.before, c.conversation, c.events...), history.Whole(c.before, c.events...)
 			if !whole && !b.whole {
@@ -40,7 +40,7 @@ func foldHistory(documents Documents, skip skip) fold {
 				changed = append(changed, document)
 			}
 			if said := c.messages(); len(said) > 0 {
-				messages = append(messages, &v1.ConversationMessages{Conversation: c.conversation, Messages: said})
+				messages = append(messages, &pb.ConversationMessages{Conversation: c.conversation, Messages: said})
 			}
 		}
 		if err := documents.PutConversations(ctx, changed); err != nil {
@@ -62,7 +62,7 @@ func readChapters(b batch, skip skip) []*chapter {
 	byKey := map[string]*chapter{}
 	for i := range b.records {
 		record := &b.records[i]
-		event := decode[v1.ConversationEvent](record, skip)
+		event := decode[pb.ConversationEvent](record, skip)
 		if event == nil {
 			continue
 		}
@@ -112,8 +112,8 @@ func readDocuments(ctx context.Context, documents Documents, b batch, chapters [
 
 // messages are what the chapter says, each number once. Also those that the document has already: a crash may have come
 // between the document and its messages. A number below one that was met is a repeat by a stale owner of the partition.
-func (c *chapter) messages() []*v1.HistoryMessage {
-	var said []*v1.HistoryMessage
+func (c *chapter) messages() []*pb.HistoryMessage {
+	var said []*pb.HistoryMessage
 	highest := uint64(0)
 	for _, event := range c.events {
 		if message := history.Message(event); message != nil && message.Number > highest {

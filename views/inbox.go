@@ -5,7 +5,7 @@ package views
 import (
 	"context"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/views/inbox"
 )
 
@@ -29,14 +29,14 @@ func foldInbox(lists Lists, skip skip) fold {
 }
 
 // readLines answers lines, nil where there is none, and the place that the store has if it was asked.
-func readLines(ctx context.Context, lists Lists, b batch, touched []*touch) (int64, []*v1.ConversationSummary, error) {
-	lines := make([]*v1.ConversationSummary, len(touched))
-	var unknown []*v1.InboxLine
+func readLines(ctx context.Context, lists Lists, b batch, touched []*touch) (int64, []*pb.ConversationSummary, error) {
+	lines := make([]*pb.ConversationSummary, len(touched))
+	var unknown []*pb.InboxLine
 	var at []int
 	for i, line := range touched {
 		known := false
 		if lines[i], known = b.memory.lines.Get(line.lineKey); !known {
-			unknown = append(unknown, &v1.InboxLine{User: line.user, Summary: &v1.ConversationSummary{Conversation: line.conversation}})
+			unknown = append(unknown, &pb.InboxLine{User: line.user, Summary: &pb.ConversationSummary{Conversation: line.conversation}})
 			at = append(at, i)
 		}
 	}
@@ -55,11 +55,11 @@ func readLines(ctx context.Context, lists Lists, b batch, touched []*touch) (int
 }
 
 // readInbox opens the records, and tells each line that they touch once with what is said in it.
-func readInbox(b batch, skip skip) (entries []*v1.InboxEntry, touched []*touch) {
+func readInbox(b batch, skip skip) (entries []*pb.InboxEntry, touched []*touch) {
 	lines := map[lineKey]*touch{}
 	for i := range b.records {
 		record := &b.records[i]
-		event := decode[v1.InboxEvent](record, skip)
+		event := decode[pb.InboxEvent](record, skip)
 		if event == nil {
 			continue
 		}
@@ -67,7 +67,7 @@ func readInbox(b batch, skip skip) (entries []*v1.InboxEntry, touched []*touch) 
 			skip(record, "no inbox has such a key or event")
 			continue
 		}
-		entries = append(entries, &v1.InboxEntry{User: record.Key, Event: event})
+		entries = append(entries, &pb.InboxEntry{User: record.Key, Event: event})
 		key := lineKey{record.Key, inbox.Conversation(event)}
 		if key.conversation == "" {
 			continue
@@ -84,20 +84,20 @@ func readInbox(b batch, skip skip) (entries []*v1.InboxEntry, touched []*touch) 
 
 type lineKey struct{ user, conversation string }
 
-func keyOf(line *v1.InboxLine) lineKey { return lineKey{line.User, line.Summary.Conversation} }
+func keyOf(line *pb.InboxLine) lineKey { return lineKey{line.User, line.Summary.Conversation} }
 
 // touch is what a batch says in one line.
 type touch struct {
 	lineKey
-	events []*v1.InboxEvent
+	events []*pb.InboxEvent
 }
 
 // foldLines folds what was said into the lines that were read, and answers those that changed.
-func foldLines(touched []*touch, lines []*v1.ConversationSummary) []*v1.InboxLine {
-	var changed []*v1.InboxLine
+func foldLines(touched []*touch, lines []*pb.ConversationSummary) []*pb.InboxLine {
+	var changed []*pb.InboxLine
 	for i, line := range touched {
 		if summary := inbox.Fold(line.user, lines[i], line.events...); summary != lines[i] {
-			changed = append(changed, &v1.InboxLine{User: line.user, Summary: summary})
+			changed = append(changed, &pb.InboxLine{User: line.user, Summary: summary})
 		}
 	}
 	return changed

@@ -17,7 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/views/query"
 )
@@ -28,13 +28,13 @@ type meanwhile struct {
 	happens func()
 }
 
-func (m *meanwhile) Messages(ctx context.Context, conversation string, from, to uint64) ([]*v1.HistoryMessage, error) {
+func (m *meanwhile) Messages(ctx context.Context, conversation string, from, to uint64) ([]*pb.HistoryMessage, error) {
 	messages, err := m.Documents.Messages(ctx, conversation, from, to)
 	m.happens()
 	return messages, err
 }
 
-func (m *meanwhile) People(ctx context.Context, users []string) ([]*v1.Person, error) {
+func (m *meanwhile) People(ctx context.Context, users []string) ([]*pb.Person, error) {
 	people, err := m.Documents.People(ctx, users)
 	m.happens()
 	return people, err
@@ -43,12 +43,12 @@ func (m *meanwhile) People(ctx context.Context, users []string) ([]*v1.Person, e
 func TestWhoIsRemovedWhileReadingSeesNothing(t *testing.T) {
 	for _, read := range []func(s *query.Service) int{
 		func(s *query.Service) int {
-			answer, err := s.History(t.Context(), &v1.HistoryQuery{User: "cid", Conversation: conversationOne, Limit: 10})
+			answer, err := s.History(t.Context(), &pb.HistoryQuery{User: "cid", Conversation: conversationOne, Limit: 10})
 			require.NoError(t, err)
 			return answer.SizeVT()
 		},
 		func(s *query.Service) int {
-			answer, err := s.Members(t.Context(), &v1.MembersQuery{User: "cid", Conversation: conversationOne})
+			answer, err := s.Members(t.Context(), &pb.MembersQuery{User: "cid", Conversation: conversationOne})
 			require.NoError(t, err)
 			return answer.SizeVT()
 		},
@@ -75,7 +75,7 @@ func TestWhoComesAgainWhileReadingSeesOnlyWhatIsNew(t *testing.T) {
 		told.remove(conversationOne, "cid", "ann")
 		told.join(conversationOne, "cid", "ann")
 		h.fold(told.log, 10)
-	}}).History(t.Context(), &v1.HistoryQuery{User: "cid", Conversation: conversationOne, Limit: 10})
+	}}).History(t.Context(), &pb.HistoryQuery{User: "cid", Conversation: conversationOne, Limit: 10})
 	require.NoError(t, err)
 	require.True(t, answer.Found)
 	require.Empty(t, answer.Messages)
@@ -91,8 +91,8 @@ func TestHistoryHasNoHoles(t *testing.T) {
 	require.NoError(t, err)
 	documents[0].Seq, documents[0].Number = documents[0].Seq+4, 104
 	require.NoError(t, stores.Documents.PutConversations(t.Context(), documents))
-	require.NoError(t, stores.Documents.PutMessages(t.Context(), []*v1.ConversationMessages{{Conversation: conversationOne,
-		Messages: []*v1.HistoryMessage{{Number: 101}, {Number: 103}, {Number: 104}}}}))
+	require.NoError(t, stores.Documents.PutMessages(t.Context(), []*pb.ConversationMessages{{Conversation: conversationOne,
+		Messages: []*pb.HistoryMessage{{Number: 101}, {Number: 103}, {Number: 104}}}}))
 	answer := asker{t, serve(t, stores)}.history("ann", conversationOne, 0, 10)
 	require.EqualValues(t, 101, answer.Messages[0].Number)
 	require.Len(t, answer.Messages, 7)
@@ -142,7 +142,7 @@ func TestEveryReplicaIsUsedAndOneMayGo(t *testing.T) {
 	require.NoError(t, err)
 	for i, end := range ends {
 		for range 30 {
-			_, err := stub.Head(t.Context(), &v1.HeadQuery{Users: []string{"ann"}})
+			_, err := stub.Head(t.Context(), &pb.HeadQuery{Users: []string{"ann"}})
 			require.NoError(t, err, "with %d replicas gone", i)
 		}
 		if i < len(ends)-1 {
@@ -150,7 +150,7 @@ func TestEveryReplicaIsUsedAndOneMayGo(t *testing.T) {
 		}
 	}
 	ends[len(ends)-1]()
-	_, err = stub.Head(t.Context(), &v1.HeadQuery{Users: []string{"ann"}})
+	_, err = stub.Head(t.Context(), &pb.HeadQuery{Users: []string{"ann"}})
 	require.Error(t, err)
 }
 
@@ -173,9 +173,9 @@ func TestPartOfABulkFailsInMongo(t *testing.T) {
 	_, err = pages.InsertOne(t.Context(), bson.M{"_id": "g-1/main#000000", "m": "no place for messages"})
 	require.NoError(t, err)
 
-	batch := []*v1.ConversationMessages{
-		{Conversation: "g-1/main", Messages: []*v1.HistoryMessage{{Number: 1}}},
-		{Conversation: "g-2/main", Messages: []*v1.HistoryMessage{{Number: 1}}},
+	batch := []*pb.ConversationMessages{
+		{Conversation: "g-1/main", Messages: []*pb.HistoryMessage{{Number: 1}}},
+		{Conversation: "g-2/main", Messages: []*pb.HistoryMessage{{Number: 1}}},
 	}
 	failed := documents.PutMessages(t.Context(), batch)
 	require.ErrorAs(t, failed, &mongo.BulkWriteException{}, "what is no duplicate key is no newer document")
@@ -206,9 +206,9 @@ func TestBatchesOfOneBulkFailAlone(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range batches {
 		all.Go(func() {
-			failed[i] = documents.PutMessages(t.Context(), []*v1.ConversationMessages{
-				{Conversation: fmt.Sprintf("g-%d/main", i), Messages: []*v1.HistoryMessage{{Number: 1}}}})
-			span := &v1.Span{View: "history@1", Partition: int32(i), ToOffset: 5}
+			failed[i] = documents.PutMessages(t.Context(), []*pb.ConversationMessages{
+				{Conversation: fmt.Sprintf("g-%d/main", i), Messages: []*pb.HistoryMessage{{Number: 1}}}})
+			span := &pb.Span{View: "history@1", Partition: int32(i), ToOffset: 5}
 			_, first := documents.Advance(t.Context(), span)
 			if span.FromOffset, span.ToOffset = 5, 9; i == bad {
 				span.FromOffset = 7

@@ -10,7 +10,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views/redis"
@@ -34,15 +34,15 @@ func openLists(t *testing.T, address string) (*testing.T, Lists, func()) {
 	return t, stores.Lists, func() { require.NoError(t, direct.FlushAll(t.Context()).Err()) }
 }
 
-func span(view string, from, to int64) *v1.Span {
-	return &v1.Span{View: view, Partition: topology.PartitionOf("ann", newTale(nil).plan.Partitions), FromOffset: from, ToOffset: to}
+func span(view string, from, to int64) *pb.Span {
+	return &pb.Span{View: view, Partition: topology.PartitionOf("ann", newTale(nil).plan.Partitions), FromOffset: from, ToOffset: to}
 }
 
-func refusals(user string, epoch, from, to uint64) []*v1.InboxEntry {
-	var entries []*v1.InboxEntry
+func refusals(user string, epoch, from, to uint64) []*pb.InboxEntry {
+	var entries []*pb.InboxEntry
 	for number := from; number <= to; number++ {
-		entries = append(entries, &v1.InboxEntry{User: user, Event: &v1.InboxEvent{InboxSeq: number, Epoch: epoch,
-			Word: &v1.InboxEvent_Refused{Refused: &v1.CommandRefused{Conversation: fmt.Sprint(number)}}}})
+		entries = append(entries, &pb.InboxEntry{User: user, Event: &pb.InboxEvent{InboxSeq: number, Epoch: epoch,
+			Word: &pb.InboxEvent_Refused{Refused: &pb.CommandRefused{Conversation: fmt.Sprint(number)}}}})
 	}
 	return entries
 }
@@ -87,7 +87,7 @@ func TestListsKeepStreamsContiguousAndBounded(t *testing.T) {
 	eachLists(t, func(t *testing.T, lists Lists, _ func()) {
 		ctx := t.Context()
 		offset := int64(0)
-		put := func(epoch, first, last uint64) *v1.InboxPart {
+		put := func(epoch, first, last uint64) *pb.InboxPart {
 			_, err := lists.PutInbox(ctx, span("inbox@1", offset, offset+1), refusals("ann", epoch, first, last), nil)
 			require.NoError(t, err)
 			offset++
@@ -158,7 +158,7 @@ func TestListsKeepRuns(t *testing.T) {
 }
 
 // openedOn is what a Redis holds of Ann when it was told some events at once.
-func openedOn(t *testing.T, entries []*v1.InboxEntry) []string {
+func openedOn(t *testing.T, entries []*pb.InboxEntry) []string {
 	_, lists, _ := openLists(t, miniredis.RunT(t).Addr())
 	_, err := lists.PutInbox(t.Context(), span("inbox@1", 0, 2), entries, nil)
 	require.NoError(t, err)
@@ -171,11 +171,11 @@ func openedOn(t *testing.T, entries []*v1.InboxEntry) []string {
 func TestListsKeepTheNewestOfEachLine(t *testing.T) {
 	eachLists(t, func(t *testing.T, lists Lists, _ func()) {
 		ctx := t.Context()
-		line := func(conversation string, epoch, number uint64, at int64) *v1.InboxLine {
-			return &v1.InboxLine{User: "ann", Summary: &v1.ConversationSummary{
+		line := func(conversation string, epoch, number uint64, at int64) *pb.InboxLine {
+			return &pb.InboxLine{User: "ann", Summary: &pb.ConversationSummary{
 				Conversation: conversation, Epoch: epoch, InboxSeq: number, TimeMs: at, Number: epoch*1000 + number}}
 		}
-		put := func(lines ...*v1.InboxLine) {
+		put := func(lines ...*pb.InboxLine) {
 			_, err := lists.PutInbox(ctx, span("inbox@1", 0, 1), nil, lines)
 			require.NoError(t, err)
 		}
@@ -189,7 +189,7 @@ func TestListsKeepTheNewestOfEachLine(t *testing.T) {
 		put(line("g-1/main", 2, 1, 400))
 		require.Equal(t, []string{"g-1/main 2001", "ann/bob 1011"}, list(t, lists, "ann"), "a newer epoch wins")
 
-		place, read, err := lists.Lines(ctx, span("inbox@1", 0, 1), []*v1.InboxLine{
+		place, read, err := lists.Lines(ctx, span("inbox@1", 0, 1), []*pb.InboxLine{
 			line("none/none", 0, 0, 0), line("ann/bob", 0, 0, 0)})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, place)
@@ -212,15 +212,15 @@ func TestListsKeepTheNewestMarksAndLeases(t *testing.T) {
 	eachLists(t, func(t *testing.T, lists Lists, _ func()) {
 		ctx := t.Context()
 		for _, version := range []uint64{2, 1, 2, 12, 9} {
-			_, err := lists.PutMarks(ctx, span("bookmark@1", 0, 1), []*v1.MemberMarks{
-				{User: "ann", Conversation: "g-1/main", Version: version, Marks: &v1.Marks{Read: version}},
-				{User: "bob", Conversation: "g-1/main", Version: version + 1, Marks: &v1.Marks{Read: version + 1}}})
+			_, err := lists.PutMarks(ctx, span("bookmark@1", 0, 1), []*pb.MemberMarks{
+				{User: "ann", Conversation: "g-1/main", Version: version, Marks: &pb.Marks{Read: version}},
+				{User: "bob", Conversation: "g-1/main", Version: version + 1, Marks: &pb.Marks{Read: version + 1}}})
 			require.NoError(t, err)
-			_, err = lists.PutPresence(ctx, span("presence@1", 0, 1), []*v1.PersonPresence{
+			_, err = lists.PutPresence(ctx, span("presence@1", 0, 1), []*pb.PersonPresence{
 				{User: "ann", UntilMs: int64(version), LastSeenMs: 5, Version: version}})
 			require.NoError(t, err)
 		}
-		marks, err := lists.Marks(ctx, []*v1.MemberMarks{
+		marks, err := lists.Marks(ctx, []*pb.MemberMarks{
 			{User: "bob", Conversation: "g-1/main"}, {User: "zoe", Conversation: "g-1/main"}, {User: "ann", Conversation: "g-1/main"}, {User: "ann", Conversation: "g-2/main"}})
 		require.NoError(t, err)
 		require.EqualValues(t, 13, marks[0].Read)

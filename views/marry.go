@@ -6,7 +6,7 @@ import (
 	"context"
 	"fmt"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views/bookmark"
 	"github.com/parley-im/parley/views/people"
@@ -15,7 +15,7 @@ import (
 
 // batch is a run of records of one partition.
 type batch struct {
-	span    *v1.Span
+	span    *pb.Span
 	records []topology.Record
 	whole   bool             // folded since the log's beginning: what is missing now is missing in the log
 	hole    func(key string) // is told of a key whose events are missing in the log
@@ -73,7 +73,7 @@ func decode[E any, P event[E]](record *topology.Record, skip skip) P {
 func foldEach[E, W any, P event[E]](
 	skip skip,
 	project func(key string, opened P) *W,
-	put func(ctx context.Context, span *v1.Span, things []*W) (int64, error),
+	put func(ctx context.Context, span *pb.Span, things []*W) (int64, error),
 ) fold {
 	return func(ctx context.Context, b batch) (int64, error) {
 		var things []*W
@@ -91,9 +91,9 @@ func foldEach[E, W any, P event[E]](
 }
 
 // putPeople writes profiles, one a person, and advances the place behind them.
-func putPeople(documents Documents) func(context.Context, *v1.Span, []*v1.Person) (int64, error) {
-	return func(ctx context.Context, span *v1.Span, people []*v1.Person) (int64, error) {
-		var newest []*v1.Person
+func putPeople(documents Documents) func(context.Context, *pb.Span, []*pb.Person) (int64, error) {
+	return func(ctx context.Context, span *pb.Span, people []*pb.Person) (int64, error) {
+		var newest []*pb.Person
 		at := map[string]int{}
 		for _, person := range people {
 			i, ok := at[person.User]

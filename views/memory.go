@@ -9,7 +9,7 @@ package views
 import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // memorySize is how many lines, or conversations, are kept for each partition. What a batch has more is read again.
@@ -17,12 +17,12 @@ const memorySize = 512
 
 // memory is of one partition and one generation; nil keeps nothing.
 type memory struct {
-	lines     *simplelru.LRU[lineKey, *v1.ConversationSummary]
-	documents *simplelru.LRU[string, *v1.ConversationDocument]
+	lines     *simplelru.LRU[lineKey, *pb.ConversationSummary]
+	documents *simplelru.LRU[string, *pb.ConversationDocument]
 }
 
 func newMemory() *memory {
-	lines, _ := simplelru.NewLRU[lineKey, *v1.ConversationSummary](memorySize, nil) // only a size below 1 is an error
-	documents, _ := simplelru.NewLRU[string, *v1.ConversationDocument](memorySize, nil)
+	lines, _ := simplelru.NewLRU[lineKey, *pb.ConversationSummary](memorySize, nil) // only a size below 1 is an error
+	documents, _ := simplelru.NewLRU[string, *pb.ConversationDocument](memorySize, nil)
 	return &memory{lines, documents}
 }

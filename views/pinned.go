@@ -5,7 +5,7 @@ package views
 import (
 	"context"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/views/query"
 )
 
@@ -17,26 +17,26 @@ func (p *pinned) now(ctx context.Context) *query.Service {
 	return query.New(now.Lists, now.Documents)
 }
 
-func (p *pinned) Head(ctx context.Context, q *v1.HeadQuery) (*v1.HeadAnswer, error) {
+func (p *pinned) Head(ctx context.Context, q *pb.HeadQuery) (*pb.HeadAnswer, error) {
 	return p.now(ctx).Head(ctx, q)
 }
 
-func (p *pinned) Difference(ctx context.Context, q *v1.DifferenceQuery) (*v1.DifferenceAnswer, error) {
+func (p *pinned) Difference(ctx context.Context, q *pb.DifferenceQuery) (*pb.DifferenceAnswer, error) {
 	return p.now(ctx).Difference(ctx, q)
 }
 
-func (p *pinned) Conversations(ctx context.Context, q *v1.ConversationsQuery) (*v1.ConversationsAnswer, error) {
+func (p *pinned) Conversations(ctx context.Context, q *pb.ConversationsQuery) (*pb.ConversationsAnswer, error) {
 	return p.now(ctx).Conversations(ctx, q)
 }
 
-func (p *pinned) History(ctx context.Context, q *v1.HistoryQuery) (*v1.HistoryAnswer, error) {
+func (p *pinned) History(ctx context.Context, q *pb.HistoryQuery) (*pb.HistoryAnswer, error) {
 	return p.now(ctx).History(ctx, q)
 }
 
-func (p *pinned) Members(ctx context.Context, q *v1.MembersQuery) (*v1.MembersAnswer, error) {
+func (p *pinned) Members(ctx context.Context, q *pb.MembersQuery) (*pb.MembersAnswer, error) {
 	return p.now(ctx).Members(ctx, q)
 }
 
-func (p *pinned) People(ctx context.Context, q *v1.PeopleQuery) (*v1.PeopleAnswer, error) {
+func (p *pinned) People(ctx context.Context, q *pb.PeopleQuery) (*pb.PeopleAnswer, error) {
 	return p.now(ctx).People(ctx, q)
 }

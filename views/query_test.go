@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/views/inbox"
 )
@@ -57,7 +57,7 @@ func TestConversationsAreTrueAtLeastUpToTheirCursor(t *testing.T) {
 	bobs := ask.conversations("bob")
 	require.Equal(t, told.inboxes["bob"], bobs.Cursor.InboxSeq)
 	require.Equal(t, []string{group, direct}, []string{bobs.Conversations[0].Conversation, bobs.Conversations[1].Conversation})
-	require.Equal(t, v1.Membership_MEMBERSHIP_GONE, bobs.Conversations[0].Membership)
+	require.Equal(t, pb.Membership_MEMBERSHIP_GONE, bobs.Conversations[0].Membership)
 	require.Equal(t, uint64(90), bobs.Conversations[0].Last.Number, "nothing of what was said after bob went")
 
 	cids := ask.conversations("cid").Conversations
@@ -71,7 +71,7 @@ func TestConversationsAreTrueAtLeastUpToTheirCursor(t *testing.T) {
 	require.Equal(t, uint64(1), inbox.Unread(anns[1]))
 
 	dans := ask.conversations("dan").Conversations
-	require.Equal(t, v1.Membership_MEMBERSHIP_INVITED, dans[0].Membership)
+	require.Equal(t, pb.Membership_MEMBERSHIP_INVITED, dans[0].Membership)
 	require.Equal(t, sealed("group one").Ciphertext, dans[0].Title.Ciphertext)
 	require.Nil(t, dans[0].Last)
 }
@@ -117,10 +117,10 @@ func TestMembersComeWithWhatTheViewsKnow(t *testing.T) {
 	_, _, ask := asked(t)
 	answer := ask.members("cid", name.Group("one"))
 	require.True(t, answer.Found)
-	require.Equal(t, v1.Kind_KIND_GROUP, answer.Kind)
+	require.Equal(t, pb.Kind_KIND_GROUP, answer.Kind)
 	require.Len(t, answer.Members, 2)
 	ann, cid := answer.Members[0], answer.Members[1]
-	require.Equal(t, v1.Role_ROLE_OWNER, ann.Member.Role)
+	require.Equal(t, pb.Role_ROLE_OWNER, ann.Member.Role)
 	require.Equal(t, sealed("I am ann").Ciphertext, ann.DisplayName.Ciphertext)
 	require.Zero(t, ann.PresentUntilMs)
 	require.NotZero(t, ann.LastSeenMs)
@@ -139,11 +139,11 @@ func TestPeopleComeInTheOrderOfTheQuestion(t *testing.T) {
 func TestQuestionsOutOfBoundsAreRefused(t *testing.T) {
 	_, _, ask := asked(t)
 	for _, limit := range []uint32{0, 501, 1 << 31} {
-		_, err := ask.stub.Difference(t.Context(), &v1.DifferenceQuery{User: "ann", Limit: limit})
+		_, err := ask.stub.Difference(t.Context(), &pb.DifferenceQuery{User: "ann", Limit: limit})
 		require.ErrorContains(t, err, "is not within 1 to 500")
 	}
-	_, err := ask.stub.Head(t.Context(), &v1.HeadQuery{Users: make([]string, 1001)})
+	_, err := ask.stub.Head(t.Context(), &pb.HeadQuery{Users: make([]string, 1001)})
 	require.ErrorContains(t, err, "is not within 1 to 1000")
-	_, err = ask.stub.People(t.Context(), &v1.PeopleQuery{})
+	_, err = ask.stub.People(t.Context(), &pb.PeopleQuery{})
 	require.ErrorContains(t, err, "is not within 1 to 200")
 }

@@ -14,7 +14,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology"
 )
@@ -237,8 +237,8 @@ func TestWhatDiffersIsNotSwitchedTo(t *testing.T) {
 		direct := goredis.NewClient(&goredis.Options{Addr: redis, Protocol: 2})
 		defer direct.Close()
 		require.NoError(t, direct.Del(t.Context(), "presence:"+"{"+partitionWord(told, "ann")+"}:ann").Err())
-		require.NoError(t, stores.Documents.PutMessages(t.Context(), []*v1.ConversationMessages{{Conversation: conversationOne,
-			Messages: []*v1.HistoryMessage{{Number: 3, Seq: 900, Sender: "mallory"}}}}))
+		require.NoError(t, stores.Documents.PutMessages(t.Context(), []*pb.ConversationMessages{{Conversation: conversationOne,
+			Messages: []*pb.HistoryMessage{{Number: 3, Seq: 900, Sender: "mallory"}}}}))
 		g := &growing{tale: told}
 		g.said.Store(int64(len(told.everything)))
 		for _, name := range []string{"presence", "history"} {

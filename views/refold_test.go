@@ -12,7 +12,7 @@ import (
 	"gotest.tools/v3/golden"
 	"pgregory.net/rapid"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology"
@@ -125,7 +125,7 @@ func TestAHoleInTheDocumentsIsFoldedAgain(t *testing.T) {
 	for _, r := range h.runners {
 		for partition, p := range r.partitions { // only the places are in the other store
 			if r.view.Store == "documents" && p.next > 0 {
-				_, err := other.Advance(t.Context(), &v1.Span{View: r.name, Partition: partition, ToOffset: p.next})
+				_, err := other.Advance(t.Context(), &pb.Span{View: r.name, Partition: partition, ToOffset: p.next})
 				require.NoError(t, err)
 			}
 		}
@@ -158,15 +158,15 @@ func (b *breaking) take() error {
 	return nil
 }
 
-func (b *breaking) PutConversations(ctx context.Context, documents []*v1.ConversationDocument) error {
+func (b *breaking) PutConversations(ctx context.Context, documents []*pb.ConversationDocument) error {
 	return errors.Join(b.Documents.PutConversations(ctx, documents), b.take())
 }
 
-func (b *breaking) PutMessages(ctx context.Context, messages []*v1.ConversationMessages) error {
+func (b *breaking) PutMessages(ctx context.Context, messages []*pb.ConversationMessages) error {
 	return errors.Join(b.Documents.PutMessages(ctx, messages[:len(messages)/2]), b.take(), b.Documents.PutMessages(ctx, messages))
 }
 
-func (b *breaking) Advance(ctx context.Context, span *v1.Span) (int64, error) {
+func (b *breaking) Advance(ctx context.Context, span *pb.Span) (int64, error) {
 	if err := b.take(); err != nil {
 		return 0, err
 	}

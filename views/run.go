@@ -14,7 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -157,7 +157,7 @@ func (r *runner) handle(ctx context.Context, partition int32, records []topology
 	if len(records) == 0 {
 		return r.look(ctx, partition, p, m)
 	}
-	b := batch{records: records, whole: p.whole, hole: r.hole, memory: p.memory, span: &v1.Span{
+	b := batch{records: records, whole: p.whole, hole: r.hole, memory: p.memory, span: &pb.Span{
 		View: r.name, Partition: partition, FromOffset: p.next, ToOffset: records[len(records)-1].Offset + 1,
 	}}
 	if p.next > 0 && records[0].Offset > p.next {

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views/redis"
 )
@@ -50,19 +50,19 @@ func numberOf(view topology.View, r *topology.Record) (number uint64, ok bool) {
 	var opened interface{ UnmarshalVT([]byte) error }
 	switch view.Name {
 	case "inbox":
-		e := &v1.InboxEvent{}
+		e := &pb.InboxEvent{}
 		opened, ok = e, e.UnmarshalVT(r.Value) == nil
 		number = e.InboxSeq
 	case "bookmark":
-		e := &v1.BookmarkEvent{}
+		e := &pb.BookmarkEvent{}
 		opened, ok = e, e.UnmarshalVT(r.Value) == nil
 		number = e.Version
 	case "presence", "people":
-		e := &v1.AccountEvent{}
+		e := &pb.AccountEvent{}
 		opened, ok = e, e.UnmarshalVT(r.Value) == nil
 		number = e.Version
 	case "history":
-		e := &v1.ConversationEvent{}
+		e := &pb.ConversationEvent{}
 		opened, ok = e, e.UnmarshalVT(r.Value) == nil
 		number = e.Seq
 	}
@@ -273,7 +273,7 @@ func (s *sample) conversation(ctx context.Context) error {
 // messagesBelow is the number of the last message below a place.
 func messagesBelow(records []topology.Record, place int64) (number uint64) {
 	for i := range records {
-		e := &v1.ConversationEvent{}
+		e := &pb.ConversationEvent{}
 		if records[i].Offset < place && e.UnmarshalVT(records[i].Value) == nil {
 			number = max(number, e.Number)
 		}

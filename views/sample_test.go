@@ -13,7 +13,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -92,14 +92,14 @@ func TestASampleTellsWhatDiffers(t *testing.T) {
 		"a mark too many":   {"bookmark", conversationOne, do("HSET", "marks:"+tag("cid")+conversationOne, "nobody", "x")},
 		"a lease is gone":   {"presence", "ann", do("DEL", "presence:"+tag("ann")+"ann")},
 		"a message is another": {"history", conversationOne, func(t *testing.T, s Stores, _ *goredis.Client) {
-			require.NoError(t, s.Documents.PutMessages(t.Context(), []*v1.ConversationMessages{{Conversation: conversationOne,
-				Messages: []*v1.HistoryMessage{{Number: 3, Seq: 900, Sender: "mallory"}}}}))
+			require.NoError(t, s.Documents.PutMessages(t.Context(), []*pb.ConversationMessages{{Conversation: conversationOne,
+				Messages: []*pb.HistoryMessage{{Number: 3, Seq: 900, Sender: "mallory"}}}}))
 		}},
 		"a conversation ahead of the log": {"history", conversationOne, func(t *testing.T, s Stores, _ *goredis.Client) {
-			require.NoError(t, s.Documents.PutConversations(t.Context(), []*v1.ConversationDocument{{Conversation: conversationOne, Seq: 5000}}))
+			require.NoError(t, s.Documents.PutConversations(t.Context(), []*pb.ConversationDocument{{Conversation: conversationOne, Seq: 5000}}))
 		}},
 		"a profile is another": {"people", "ann", func(t *testing.T, s Stores, _ *goredis.Client) {
-			require.NoError(t, s.Documents.PutPeople(t.Context(), []*v1.Person{{User: "ann", Exists: true, Version: 5000}}))
+			require.NoError(t, s.Documents.PutPeople(t.Context(), []*pb.Person{{User: "ann", Exists: true, Version: 5000}}))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

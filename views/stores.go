@@ -8,7 +8,7 @@ import (
 	"errors"
 	"fmt"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views/mongo"
 	"github.com/parley-im/parley/views/pebble"
@@ -31,10 +31,10 @@ type Lists interface {
 	query.Lists
 	Places
 	// Lines reads lines together with the place that they are true at.
-	Lines(ctx context.Context, span *v1.Span, wanted []*v1.InboxLine) (int64, []*v1.ConversationSummary, error)
-	PutInbox(ctx context.Context, span *v1.Span, entries []*v1.InboxEntry, lines []*v1.InboxLine) (int64, error)
-	PutMarks(ctx context.Context, span *v1.Span, marks []*v1.MemberMarks) (int64, error)
-	PutPresence(ctx context.Context, span *v1.Span, people []*v1.PersonPresence) (int64, error)
+	Lines(ctx context.Context, span *pb.Span, wanted []*pb.InboxLine) (int64, []*pb.ConversationSummary, error)
+	PutInbox(ctx context.Context, span *pb.Span, entries []*pb.InboxEntry, lines []*pb.InboxLine) (int64, error)
+	PutMarks(ctx context.Context, span *pb.Span, marks []*pb.MemberMarks) (int64, error)
+	PutPresence(ctx context.Context, span *pb.Span, people []*pb.PersonPresence) (int64, error)
 	Close() error
 }
 
@@ -43,10 +43,10 @@ type Lists interface {
 type Documents interface {
 	query.Documents
 	Places
-	PutConversations(ctx context.Context, documents []*v1.ConversationDocument) error
-	PutMessages(ctx context.Context, messages []*v1.ConversationMessages) error
-	PutPeople(ctx context.Context, people []*v1.Person) error
-	Advance(ctx context.Context, span *v1.Span) (int64, error)
+	PutConversations(ctx context.Context, documents []*pb.ConversationDocument) error
+	PutMessages(ctx context.Context, messages []*pb.ConversationMessages) error
+	PutPeople(ctx context.Context, people []*pb.Person) error
+	Advance(ctx context.Context, span *pb.Span) (int64, error)
 	Close() error
 }
 

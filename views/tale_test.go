@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/topology"
 )
@@ -28,9 +28,9 @@ type tale struct {
 
 // talk is a conversation as the tale knows it.
 type talk struct {
-	kind    v1.Kind
-	title   *v1.Sealed
-	members []*v1.Member
+	kind    pb.Kind
+	title   *pb.Sealed
+	members []*pb.Member
 	seq     uint64
 	number  uint64
 }
@@ -44,8 +44,8 @@ func newTale(t testing.TB) *tale {
 	}
 }
 
-func sealed(text string) *v1.Sealed {
-	return &v1.Sealed{KeyId: "k", Nonce: []byte("123456789012"), Ciphertext: []byte("sealed:" + text)}
+func sealed(text string) *pb.Sealed {
+	return &pb.Sealed{KeyId: "k", Nonce: []byte("123456789012"), Ciphertext: []byte("sealed:" + text)}
 }
 
 func (s *tale) produce(topic, key string, event interface{ MarshalVT() ([]byte, error) }) {
@@ -65,26 +65,26 @@ func (s *tale) produce(topic, key string, event interface{ MarshalVT() ([]byte, 
 func (s *tale) now() int64 { return int64(1_700_000_000_000 + len(s.everything)) }
 
 // say makes a conversation say something, to all who are members before or after it, and to those named besides.
-func (s *tale) say(conversation, by string, event *v1.ConversationEvent, besides ...string) {
+func (s *tale) say(conversation, by string, event *pb.ConversationEvent, besides ...string) {
 	c := s.talks[conversation]
 	c.seq++
 	if event.GetMessageSent() != nil {
 		c.number++
 	}
 	event.Seq, event.Number, event.TimeMs = c.seq, c.number, s.now()
-	event.Origin = &v1.Origin{User: by, DeviceId: "phone", ClientSeq: c.seq}
+	event.Origin = &pb.Origin{User: by, DeviceId: "phone", ClientSeq: c.seq}
 	s.produce("conversation.events", conversation, event)
 	heard := map[string]bool{}
 	for _, user := range append(s.members(conversation), besides...) {
 		if !heard[user] {
 			heard[user] = true
-			s.tell(user, &v1.InboxEvent{Word: &v1.InboxEvent_Conversation{
-				Conversation: &v1.ConversationSaid{Conversation: conversation, Event: event}}})
+			s.tell(user, &pb.InboxEvent{Word: &pb.InboxEvent_Conversation{
+				Conversation: &pb.ConversationSaid{Conversation: conversation, Event: event}}})
 		}
 	}
 }
 
-func (s *tale) tell(user string, event *v1.InboxEvent) {
+func (s *tale) tell(user string, event *pb.InboxEvent) {
 	s.inboxes[user]++
 	event.InboxSeq, event.Epoch, event.TimeMs = s.inboxes[user], taleEpoch, s.now()
 	s.produce("inbox.events", user, event)
@@ -100,40 +100,40 @@ func (s *tale) members(conversation string) []string {
 
 func (s *tale) account(user string) {
 	s.versions[user]++
-	s.produce("account.events", user, &v1.AccountEvent{Version: s.versions[user], TimeMs: s.now(),
-		Word: &v1.AccountEvent_AccountCreated{AccountCreated: &v1.AccountCreated{DisplayName: sealed("I am " + user)}}})
+	s.produce("account.events", user, &pb.AccountEvent{Version: s.versions[user], TimeMs: s.now(),
+		Word: &pb.AccountEvent_AccountCreated{AccountCreated: &pb.AccountCreated{DisplayName: sealed("I am " + user)}}})
 }
 
 func (s *tale) present(user string, until int64) {
 	s.versions[user]++
-	s.produce("account.events", user, &v1.AccountEvent{Version: s.versions[user], TimeMs: s.now(),
-		Word: &v1.AccountEvent_PresenceChanged{PresenceChanged: &v1.PresenceChanged{UntilMs: until, LastSeenMs: s.now()}}})
+	s.produce("account.events", user, &pb.AccountEvent{Version: s.versions[user], TimeMs: s.now(),
+		Word: &pb.AccountEvent_PresenceChanged{PresenceChanged: &pb.PresenceChanged{UntilMs: until, LastSeenMs: s.now()}}})
 }
 
 func (s *tale) direct(a, b string) string {
 	conversation := name.Direct(a, b)
-	members := []*v1.Member{{User: min(a, b), Role: v1.Role_ROLE_MEMBER, SinceSeq: 1}, {User: max(a, b), Role: v1.Role_ROLE_MEMBER, SinceSeq: 1}}
-	s.talks[conversation] = &talk{kind: v1.Kind_KIND_DIRECT, members: members}
-	s.say(conversation, a, &v1.ConversationEvent{Word: &v1.ConversationEvent_ConversationCreated{
-		ConversationCreated: &v1.ConversationCreated{Kind: v1.Kind_KIND_DIRECT, Members: members}}})
+	members := []*pb.Member{{User: min(a, b), Role: pb.Role_ROLE_MEMBER, SinceSeq: 1}, {User: max(a, b), Role: pb.Role_ROLE_MEMBER, SinceSeq: 1}}
+	s.talks[conversation] = &talk{kind: pb.Kind_KIND_DIRECT, members: members}
+	s.say(conversation, a, &pb.ConversationEvent{Word: &pb.ConversationEvent_ConversationCreated{
+		ConversationCreated: &pb.ConversationCreated{Kind: pb.Kind_KIND_DIRECT, Members: members}}})
 	return conversation
 }
 
 func (s *tale) group(id, owner string) string {
 	conversation := name.Group(id)
-	members := []*v1.Member{{User: owner, Role: v1.Role_ROLE_OWNER, SinceSeq: 1}}
-	s.talks[conversation] = &talk{kind: v1.Kind_KIND_GROUP, title: sealed("group " + id), members: members}
-	s.say(conversation, owner, &v1.ConversationEvent{Word: &v1.ConversationEvent_ConversationCreated{
-		ConversationCreated: &v1.ConversationCreated{Kind: v1.Kind_KIND_GROUP, Title: sealed("group " + id), Members: members}}})
+	members := []*pb.Member{{User: owner, Role: pb.Role_ROLE_OWNER, SinceSeq: 1}}
+	s.talks[conversation] = &talk{kind: pb.Kind_KIND_GROUP, title: sealed("group " + id), members: members}
+	s.say(conversation, owner, &pb.ConversationEvent{Word: &pb.ConversationEvent_ConversationCreated{
+		ConversationCreated: &pb.ConversationCreated{Kind: pb.Kind_KIND_GROUP, Title: sealed("group " + id), Members: members}}})
 	return conversation
 }
 
 func (s *tale) join(conversation, user, by string) {
 	c := s.talks[conversation]
-	member := &v1.Member{User: user, Role: v1.Role_ROLE_MEMBER, SinceSeq: c.seq + 1, SinceNumber: c.number}
+	member := &pb.Member{User: user, Role: pb.Role_ROLE_MEMBER, SinceSeq: c.seq + 1, SinceNumber: c.number}
 	c.members = append(c.members, member)
-	s.say(conversation, by, &v1.ConversationEvent{Word: &v1.ConversationEvent_MemberJoined{
-		MemberJoined: &v1.MemberJoined{Member: member, Title: c.title}}})
+	s.say(conversation, by, &pb.ConversationEvent{Word: &pb.ConversationEvent_MemberJoined{
+		MemberJoined: &pb.MemberJoined{Member: member, Title: c.title}}})
 }
 
 func (s *tale) remove(conversation, user, by string) {
@@ -144,18 +144,18 @@ func (s *tale) remove(conversation, user, by string) {
 			break
 		}
 	}
-	s.say(conversation, by, &v1.ConversationEvent{Word: &v1.ConversationEvent_MemberRemoved{
-		MemberRemoved: &v1.MemberRemoved{User: user}}}, user)
+	s.say(conversation, by, &pb.ConversationEvent{Word: &pb.ConversationEvent_MemberRemoved{
+		MemberRemoved: &pb.MemberRemoved{User: user}}}, user)
 }
 
 func (s *tale) invite(conversation, user, by string) {
-	s.say(conversation, by, &v1.ConversationEvent{Word: &v1.ConversationEvent_MemberInvited{
-		MemberInvited: &v1.MemberInvited{User: user, Title: s.talks[conversation].title}}}, user)
+	s.say(conversation, by, &pb.ConversationEvent{Word: &pb.ConversationEvent_MemberInvited{
+		MemberInvited: &pb.MemberInvited{User: user, Title: s.talks[conversation].title}}}, user)
 }
 
 func (s *tale) message(conversation, by, text string) {
-	s.say(conversation, by, &v1.ConversationEvent{Word: &v1.ConversationEvent_MessageSent{
-		MessageSent: &v1.MessageSent{Body: sealed(text)}}})
+	s.say(conversation, by, &pb.ConversationEvent{Word: &pb.ConversationEvent_MessageSent{
+		MessageSent: &pb.MessageSent{Body: sealed(text)}}})
 }
 
 func (s *tale) messages(conversation, by string, count int) {
@@ -168,12 +168,12 @@ func (s *tale) messages(conversation, by string, count int) {
 func (s *tale) seen(conversation, user string, number uint64) {
 	key := name.Bookmark(user, conversation)
 	s.versions[key]++
-	marks := &v1.Marks{Delivered: number, Read: number}
-	s.produce("bookmark.events", key, &v1.BookmarkEvent{Version: s.versions[key], TimeMs: s.now(),
-		Word: &v1.BookmarkEvent_MarksRaised{MarksRaised: &v1.MarksRaised{Marks: marks}}})
+	marks := &pb.Marks{Delivered: number, Read: number}
+	s.produce("bookmark.events", key, &pb.BookmarkEvent{Version: s.versions[key], TimeMs: s.now(),
+		Word: &pb.BookmarkEvent_MarksRaised{MarksRaised: &pb.MarksRaised{Marks: marks}}})
 	for _, member := range s.members(conversation) {
-		s.tell(member, &v1.InboxEvent{Word: &v1.InboxEvent_Receipt{
-			Receipt: &v1.ReceiptSaid{Conversation: conversation, User: user, Marks: marks}}})
+		s.tell(member, &pb.InboxEvent{Word: &pb.InboxEvent_Receipt{
+			Receipt: &pb.ReceiptSaid{Conversation: conversation, User: user, Marks: marks}}})
 	}
 }
 
@@ -197,7 +197,7 @@ func everyday(t testing.TB) *tale {
 	s.remove(group, "bob", "ann")
 	s.messages(group, "ann", 10)
 	s.invite(group, "dan", "ann")
-	s.tell("dan", &v1.InboxEvent{Word: &v1.InboxEvent_Refused{Refused: &v1.CommandRefused{Reason: v1.Reason_REASON_NOT_A_MEMBER}}})
+	s.tell("dan", &pb.InboxEvent{Word: &pb.InboxEvent_Refused{Refused: &pb.CommandRefused{Reason: pb.Reason_REASON_NOT_A_MEMBER}}})
 	s.present("ann", 0)
 	return s
 }

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1/queryservice"
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views/query"
 )
@@ -90,11 +90,11 @@ func same[A proto.Message](ctx context.Context, a *answers, view, key, what stri
 }
 
 func (a *answers) person(ctx context.Context, user string) error {
-	q := &v1.PeopleQuery{Users: []string{user}}
+	q := &pb.PeopleQuery{Users: []string{user}}
 	return same(ctx, a, "people", user, "the profile",
-		func() (*v1.PeopleAnswer, error) { return a.live.People(ctx, q) },
-		func() (*v1.PeopleAnswer, error) { return a.fold.People(ctx, q) },
-		func(live, fold *v1.PeopleAnswer) bool {
+		func() (*pb.PeopleAnswer, error) { return a.live.People(ctx, q) },
+		func() (*pb.PeopleAnswer, error) { return a.fold.People(ctx, q) },
+		func(live, fold *pb.PeopleAnswer) bool {
 			return live.People[0].GetVersion() > fold.People[0].GetVersion()
 		})
 }
@@ -106,7 +106,7 @@ func (a *answers) conversation(ctx context.Context, key string) error {
 		return err
 	}
 	document := documents[0]
-	var first *v1.Member
+	var first *pb.Member
 	for _, m := range document.Members {
 		if first == nil || m.SinceNumber < first.SinceNumber {
 			first = m
@@ -116,11 +116,11 @@ func (a *answers) conversation(ctx context.Context, key string) error {
 		return nil // nobody is in it, so nobody may ask
 	}
 	for before := document.Number + 1; before > first.SinceNumber+1; before -= min(before-1, query.MaxMessages) {
-		q := &v1.HistoryQuery{User: first.User, Conversation: key, BeforeNumber: before, Limit: query.MaxMessages}
+		q := &pb.HistoryQuery{User: first.User, Conversation: key, BeforeNumber: before, Limit: query.MaxMessages}
 		err := same(ctx, a, "history", key, fmt.Sprintf("the history before message %d", before),
-			func() (*v1.HistoryAnswer, error) { return a.live.History(ctx, q) },
-			func() (*v1.HistoryAnswer, error) { return a.fold.History(ctx, q) },
-			func(_, _ *v1.HistoryAnswer) bool { return false })
+			func() (*pb.HistoryAnswer, error) { return a.live.History(ctx, q) },
+			func() (*pb.HistoryAnswer, error) { return a.fold.History(ctx, q) },
+			func(_, _ *pb.HistoryAnswer) bool { return false })
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"time"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -120,8 +120,8 @@ func compareDocument[D document](
 }
 
 func (c *comparison) comparePerson(ctx context.Context, live, fresh Documents, user string) error {
-	read := func(from Documents) func() (*v1.Person, error) {
-		return func() (*v1.Person, error) {
+	read := func(from Documents) func() (*pb.Person, error) {
+		return func() (*pb.Person, error) {
 			found, err := from.People(ctx, []string{user})
 			if err != nil {
 				return nil, err
@@ -129,13 +129,13 @@ func (c *comparison) comparePerson(ctx context.Context, live, fresh Documents, u
 			return found[0], nil
 		}
 	}
-	_, err := compareDocument(ctx, c, user, read(live), read(fresh), (*v1.Person).GetVersion, (*v1.Person).EqualVT)
+	_, err := compareDocument(ctx, c, user, read(live), read(fresh), (*pb.Person).GetVersion, (*pb.Person).EqualVT)
 	return err
 }
 
 func (c *comparison) compareConversation(ctx context.Context, live, fresh Documents, key string) error {
-	read := func(from Documents) func() (*v1.ConversationDocument, error) {
-		return func() (*v1.ConversationDocument, error) {
+	read := func(from Documents) func() (*pb.ConversationDocument, error) {
+		return func() (*pb.ConversationDocument, error) {
 			found, err := from.Conversations(ctx, []string{key})
 			if err != nil {
 				return nil, err
@@ -143,7 +143,7 @@ func (c *comparison) compareConversation(ctx context.Context, live, fresh Docume
 			return found[0], nil
 		}
 	}
-	document, err := compareDocument(ctx, c, key, read(live), read(fresh), (*v1.ConversationDocument).GetSeq, (*v1.ConversationDocument).EqualVT)
+	document, err := compareDocument(ctx, c, key, read(live), read(fresh), (*pb.ConversationDocument).GetSeq, (*pb.ConversationDocument).EqualVT)
 	if err != nil || document == nil {
 		return err
 	}
@@ -160,8 +160,8 @@ func (c *comparison) compareConversation(ctx context.Context, live, fresh Docume
 	return c.noneBehind(ctx, live, key, document.Number, place)
 }
 
-func (c *comparison) compareMessages(key string, place int64, have, want []*v1.HistoryMessage) {
-	byNumber := map[uint64]*v1.HistoryMessage{}
+func (c *comparison) compareMessages(key string, place int64, have, want []*pb.HistoryMessage) {
+	byNumber := map[uint64]*pb.HistoryMessage{}
 	for _, m := range have {
 		byNumber[m.Number] = m
 	}

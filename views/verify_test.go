@@ -10,7 +10,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology"
 )
@@ -49,11 +49,11 @@ func TestAnswersAreWhatTheLogSays(t *testing.T) {
 	}{
 		"": {"", func(Documents) error { return nil }},
 		"a message is another": {"history", func(d Documents) error {
-			return d.PutMessages(t.Context(), []*v1.ConversationMessages{{Conversation: conversationOne,
-				Messages: []*v1.HistoryMessage{{Number: 90, Seq: 900, Sender: "mallory"}}}})
+			return d.PutMessages(t.Context(), []*pb.ConversationMessages{{Conversation: conversationOne,
+				Messages: []*pb.HistoryMessage{{Number: 90, Seq: 900, Sender: "mallory"}}}})
 		}},
 		"a conversation is another": {"history", func(d Documents) error {
-			return d.PutConversations(t.Context(), []*v1.ConversationDocument{{Conversation: conversationOne, Seq: 5000}})
+			return d.PutConversations(t.Context(), []*pb.ConversationDocument{{Conversation: conversationOne, Seq: 5000}})
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestRealStoresAreCompared(t *testing.T) {
 	newHouse(t, told.plan, stores).fold(told.log, 50)
 	report := compare(t, told, stores)
 	require.Zero(t, report.Total, "%v", report.Differences)
-	require.NoError(t, stores.Documents.PutPeople(t.Context(), []*v1.Person{{User: "nobody", Exists: true, Version: 1}}))
+	require.NoError(t, stores.Documents.PutPeople(t.Context(), []*pb.Person{{User: "nobody", Exists: true, Version: 1}}))
 	require.Equal(t, 1, compare(t, told, stores).Total)
 }
 
@@ -135,8 +135,8 @@ func TestEveryDifferenceIsTold(t *testing.T) {
 	}
 	say := func(number uint64) func(*testing.T, Stores, *goredis.Client) {
 		return func(t *testing.T, s Stores, _ *goredis.Client) {
-			require.NoError(t, s.Documents.PutMessages(t.Context(), []*v1.ConversationMessages{{Conversation: conversationOne,
-				Messages: []*v1.HistoryMessage{{Number: number, Seq: 900, Sender: "mallory"}}}}))
+			require.NoError(t, s.Documents.PutMessages(t.Context(), []*pb.ConversationMessages{{Conversation: conversationOne,
+				Messages: []*pb.HistoryMessage{{Number: number, Seq: 900, Sender: "mallory"}}}}))
 		}
 	}
 	for name, c := range map[string]struct {
@@ -153,10 +153,10 @@ func TestEveryDifferenceIsTold(t *testing.T) {
 		"a message is another":     {"history", say(3)},
 		"a message too many":       {"history", say(101)},
 		"a person too many": {"people", func(t *testing.T, s Stores, _ *goredis.Client) {
-			require.NoError(t, s.Documents.PutPeople(t.Context(), []*v1.Person{{User: "nobody", Exists: true, Version: 1}}))
+			require.NoError(t, s.Documents.PutPeople(t.Context(), []*pb.Person{{User: "nobody", Exists: true, Version: 1}}))
 		}},
 		"a conversation ahead of the log": {"history", func(t *testing.T, s Stores, _ *goredis.Client) {
-			require.NoError(t, s.Documents.PutConversations(t.Context(), []*v1.ConversationDocument{{Conversation: conversationOne, Seq: 5000}}))
+			require.NoError(t, s.Documents.PutConversations(t.Context(), []*pb.ConversationDocument{{Conversation: conversationOne, Seq: 5000}}))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/walk"
 	"github.com/parley-im/parley/topology"
@@ -43,8 +43,8 @@ func walked(plan topology.Plan) (w *walk.House, direct, group string) {
 	device["dan"].Seen(group, 1000, 1000) // a stranger may claim anything
 	device["dan"].SendText(group, "let me in")
 	w.Run()
-	device["ann"].Ask(group, &v1.ConversationRequest{Word: &v1.ConversationRequest_RemoveMember{RemoveMember: &v1.RemoveMember{User: "bob"}}})
-	device["ann"].Ask(group, &v1.ConversationRequest{Word: &v1.ConversationRequest_InviteMember{InviteMember: &v1.InviteMember{User: "dan"}}})
+	device["ann"].Ask(group, &pb.ConversationRequest{Word: &pb.ConversationRequest_RemoveMember{RemoveMember: &pb.RemoveMember{User: "bob"}}})
+	device["ann"].Ask(group, &pb.ConversationRequest{Word: &pb.ConversationRequest_InviteMember{InviteMember: &pb.InviteMember{User: "dan"}}})
 	w.Run()
 	device["ann"].SendText(group, "bob is gone")
 	w.Run()
@@ -79,7 +79,7 @@ func TestViewsEqualTheRows(t *testing.T) {
 	require.NoError(t, err)
 	for _, document := range documents {
 		row := w.Row("conversation", document.Conversation).GetConversation()
-		want := &v1.ConversationDocument{Conversation: document.Conversation, Kind: row.Kind, Title: row.Title,
+		want := &pb.ConversationDocument{Conversation: document.Conversation, Kind: row.Kind, Title: row.Title,
 			Members: row.Members, Seq: row.Seq, Number: row.Number}
 		require.True(t, proto.Equal(want, document), "want %v\ngot  %v", want, document)
 		require.Len(t, ask.history("ann", document.Conversation, 0, 100).Messages, int(row.Number))
@@ -90,7 +90,7 @@ func TestViewsEqualTheRows(t *testing.T) {
 			member := row.Members[0]
 			require.Equal(t, row.Kind, line.Kind)
 			require.True(t, proto.Equal(row.Title, line.Title))
-			if line.Membership == v1.Membership_MEMBERSHIP_MEMBER {
+			if line.Membership == pb.Membership_MEMBERSHIP_MEMBER {
 				require.Equal(t, []uint64{row.Seq, row.Number}, []uint64{line.Seq, line.Number}, "%s %s", user, line.Conversation)
 				require.Equal(t, member.SinceNumber, line.SinceNumber)
 			}
@@ -99,7 +99,7 @@ func TestViewsEqualTheRows(t *testing.T) {
 			}
 		}
 	}
-	lines := map[string]*v1.ConversationSummary{}
+	lines := map[string]*pb.ConversationSummary{}
 	for _, user := range walkers {
 		for _, line := range ask.conversations(user).Conversations {
 			lines[user+" "+line.Conversation] = line
@@ -110,7 +110,7 @@ func TestViewsEqualTheRows(t *testing.T) {
 	require.EqualValues(t, 0, inbox.Unread(lines["ann "+group]))
 	require.EqualValues(t, 0, inbox.Unread(lines["bob "+direct]))
 	require.EqualValues(t, 21, inbox.Unread(lines["cid "+group]))
-	require.Equal(t, v1.Membership_MEMBERSHIP_GONE, lines["bob "+group].Membership)
+	require.Equal(t, pb.Membership_MEMBERSHIP_GONE, lines["bob "+group].Membership)
 	require.EqualValues(t, 30, lines["bob "+group].Number)
-	require.Equal(t, v1.Membership_MEMBERSHIP_INVITED, lines["dan "+group].Membership)
+	require.Equal(t, pb.Membership_MEMBERSHIP_INVITED, lines["dan "+group].Membership)
 }

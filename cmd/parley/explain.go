@@ -16,7 +16,7 @@ import (
 
 	"github.com/parley-im/parley/processors"
 	"github.com/parley-im/parley/processors/audit"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -107,7 +107,7 @@ func (e *explaining) findCommand(ctx context.Context, user, device string, seq u
 	at := audit.Place{Topic: m.Group.Input, Partition: topology.PartitionOf(user, e.plan.Partitions)}
 	highest := uint64(0)
 	err := e.read(ctx, at, -1, -1, func(r *topology.Record) error {
-		c := &parleyv1.OutboxCommand{}
+		c := &pb.OutboxCommand{}
 		if r.Key != user || c.UnmarshalVT(r.Value) != nil || c.DeviceId != device {
 			return nil
 		}
@@ -167,13 +167,13 @@ func decided(f folded) string {
 	}
 	for _, o := range f.outputs {
 		if o.Topic == topology.DeadLetters {
-			l := &parleyv1.DeadLetter{}
+			l := &pb.DeadLetter{}
 			if l.UnmarshalVT(o.Value) == nil {
 				return fmt.Sprintf("could not be taken, %s: %s", l.Failing, l.Detail)
 			}
 		}
 		if m, err := processors.Decode(o.Topic, o.Value); err == nil {
-			if in, ok := m.(*parleyv1.InboxCommand); ok && in.GetRefused() != nil {
+			if in, ok := m.(*pb.InboxCommand); ok && in.GetRefused() != nil {
 				return "refused: " + in.GetRefused().Reason.String()
 			}
 		}

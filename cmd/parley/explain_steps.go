@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/parley-im/parley/processors/audit"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views"
 )
@@ -227,23 +227,23 @@ func byPlace(level []*step) map[audit.Place][]*step {
 
 // deliveryOf is what a person was told by a step.
 func deliveryOf(s *step, first *topology.Record) (delivery, bool) {
-	event := &parleyv1.InboxEvent{}
+	event := &pb.InboxEvent{}
 	if s.record == nil || !isInboxEvent(s.record, event) {
 		return delivery{}, false
 	}
 	word := "account"
 	switch w := event.Word.(type) {
-	case *parleyv1.InboxEvent_Conversation:
+	case *pb.InboxEvent_Conversation:
 		word = fmt.Sprintf("event %d of %s", w.Conversation.GetEvent().GetSeq(), w.Conversation.GetConversation())
-	case *parleyv1.InboxEvent_Receipt:
+	case *pb.InboxEvent_Receipt:
 		word = "receipt of " + w.Receipt.GetUser()
-	case *parleyv1.InboxEvent_Refused:
+	case *pb.InboxEvent_Refused:
 		word = "refusal: " + w.Refused.GetReason().String()
 	}
 	return delivery{s.record.Key, event.InboxSeq, word, s.At, "+" + s.record.Time.Sub(first.Time).String()}, true
 }
 
-func isInboxEvent(r *topology.Record, into *parleyv1.InboxEvent) bool {
+func isInboxEvent(r *topology.Record, into *pb.InboxEvent) bool {
 	t, _ := topology.House().Topic(r.Topic)
 	return t.Envelope == "InboxEvent" && into.UnmarshalVT(r.Value) == nil
 }
@@ -275,7 +275,7 @@ func (e *explaining) lookAtViews(ctx context.Context, steps []*step) {
 }
 
 func inboxHolds(ctx context.Context, lists views.Lists, r *topology.Record) string {
-	event := &parleyv1.InboxEvent{}
+	event := &pb.InboxEvent{}
 	if event.UnmarshalVT(r.Value) != nil {
 		return "inbox: it is no event of an inbox"
 	}
@@ -294,7 +294,7 @@ func inboxHolds(ctx context.Context, lists views.Lists, r *topology.Record) stri
 }
 
 func historyHolds(ctx context.Context, documents views.Documents, r *topology.Record) []string {
-	event := &parleyv1.ConversationEvent{}
+	event := &pb.ConversationEvent{}
 	if documents == nil {
 		return []string{"history: the documents are in a folder of another process, which alone can read it"}
 	}

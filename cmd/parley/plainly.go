@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-im/parley/processors"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -30,7 +30,7 @@ func plainRow(value []byte) any {
 	if value == nil {
 		return nil
 	}
-	row := &parleyv1.Row{}
+	row := &pb.Row{}
 	if err := row.UnmarshalVT(value); err != nil {
 		return fmt.Sprintf("<%d bytes that are no row>", len(value))
 	}

@@ -6,7 +6,7 @@ package main
 import (
 	"context"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
 )
@@ -19,8 +19,8 @@ func skipping(ctx context.Context, cluster wire.Cluster, m topology.Machine) (to
 	}
 	panics := map[place]string{}
 	err := wire.Read(ctx, cluster, topology.DeadLetters, func(r *topology.Record) error {
-		var l parleyv1.DeadLetter
-		if l.UnmarshalVT(r.Value) == nil && l.Group == m.Group.Name && l.Failing == parleyv1.Failing_FAILING_PANIC {
+		var l pb.DeadLetter
+		if l.UnmarshalVT(r.Value) == nil && l.Group == m.Group.Name && l.Failing == pb.Failing_FAILING_PANIC {
 			panics[place{l.Partition, l.Offset}] = l.Detail
 		}
 		return nil

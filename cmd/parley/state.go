@@ -15,7 +15,7 @@ import (
 
 	"github.com/parley-im/parley/processors"
 	"github.com/parley-im/parley/processors/audit"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -143,7 +143,7 @@ func momentWords(at string) string {
 }
 
 func throughOf(row []byte) int64 {
-	r := &parleyv1.Row{}
+	r := &pb.Row{}
 	if r.UnmarshalVT(row) != nil {
 		return 0
 	}

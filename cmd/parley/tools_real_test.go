@@ -18,7 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology"
@@ -85,7 +85,7 @@ func (h *realHouse) ran(t *testing.T, code int, args ...string) (printed, said s
 }
 
 // speak lets everybody make an account, or say things to the next one.
-func (h *realHouse) speak(t *testing.T, from, to uint64, what func(i int, seq uint64) *parleyv1.OutboxCommand) {
+func (h *realHouse) speak(t *testing.T, from, to uint64, what func(i int, seq uint64) *pb.OutboxCommand) {
 	for seq := from; seq < to; seq++ {
 		for i := range realPeople {
 			c := what(i, seq)
@@ -102,14 +102,14 @@ func (h *realHouse) speak(t *testing.T, from, to uint64, what func(i int, seq ui
 
 func person(i int) string { return fmt.Sprintf("p%d", i%realPeople) }
 
-func say(i int, _ uint64) *parleyv1.OutboxCommand {
-	return request(name.Direct(person(i), person(i^1)), &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_SendMessage{
-		SendMessage: &parleyv1.SendMessage{Body: &parleyv1.Sealed{KeyId: "k", Nonce: make([]byte, 12), Ciphertext: make([]byte, 120)}}}})
+func say(i int, _ uint64) *pb.OutboxCommand {
+	return request(name.Direct(person(i), person(i^1)), &pb.ConversationRequest{Word: &pb.ConversationRequest_SendMessage{
+		SendMessage: &pb.SendMessage{Body: &pb.Sealed{KeyId: "k", Nonce: make([]byte, 12), Ciphertext: make([]byte, 120)}}}})
 }
 
-func request(conversation string, r *parleyv1.ConversationRequest) *parleyv1.OutboxCommand {
+func request(conversation string, r *pb.ConversationRequest) *pb.OutboxCommand {
 	r.Conversation = conversation
-	return &parleyv1.OutboxCommand{Word: &parleyv1.OutboxCommand_Conversation{Conversation: r}}
+	return &pb.OutboxCommand{Word: &pb.OutboxCommand_Conversation{Conversation: r}}
 }
 
 // quiet waits until every command has its outcome, and nothing is violated.
@@ -133,15 +133,15 @@ func TestToolsOnRealServers(t *testing.T) {
 		messages = more
 	}
 	state := t.TempDir()
-	h.speak(t, 1, 2, func(int, uint64) *parleyv1.OutboxCommand {
-		return &parleyv1.OutboxCommand{Word: &parleyv1.OutboxCommand_Account{Account: &parleyv1.AccountRequest{
-			Word: &parleyv1.AccountRequest_CreateAccount{CreateAccount: &parleyv1.CreateAccount{DisplayName: &parleyv1.Sealed{
+	h.speak(t, 1, 2, func(int, uint64) *pb.OutboxCommand {
+		return &pb.OutboxCommand{Word: &pb.OutboxCommand_Account{Account: &pb.AccountRequest{
+			Word: &pb.AccountRequest_CreateAccount{CreateAccount: &pb.CreateAccount{DisplayName: &pb.Sealed{
 				KeyId: "k", Nonce: make([]byte, 12), Ciphertext: make([]byte, 20)}}}}}}
 	})
 	h.quiet(t, state)
-	h.speak(t, 2, 3, func(i int, _ uint64) *parleyv1.OutboxCommand {
-		return request(name.Direct(person(i), person(i^1)), &parleyv1.ConversationRequest{
-			Word: &parleyv1.ConversationRequest_OpenDirect{OpenDirect: &parleyv1.OpenDirect{Peer: person(i ^ 1)}}})
+	h.speak(t, 2, 3, func(i int, _ uint64) *pb.OutboxCommand {
+		return request(name.Direct(person(i), person(i^1)), &pb.ConversationRequest{
+			Word: &pb.ConversationRequest_OpenDirect{OpenDirect: &pb.OpenDirect{Peer: person(i ^ 1)}}})
 	})
 	h.quiet(t, state)
 	last := uint64(3 + messages/realPeople)
@@ -239,7 +239,7 @@ func cutShort(t *testing.T, h *realHouse, state string, seq uint64) {
 
 // forgeIn writes an event into an inbox that nobody said.
 func (h *realHouse) forgeIn(t *testing.T, victim string) {
-	value, err := (&parleyv1.InboxEvent{InboxSeq: 1 << 40, Epoch: 1}).MarshalVT()
+	value, err := (&pb.InboxEvent{InboxSeq: 1 << 40, Epoch: 1}).MarshalVT()
 	require.NoError(t, err)
 	require.NoError(t, h.client.ProduceSync(t.Context(), &kgo.Record{Topic: "inbox.events", Key: []byte(victim), Value: value,
 		Partition: topology.PartitionOf(victim, h.plan.Partitions)}).FirstErr())

@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -304,7 +304,7 @@ func (h *house) forge(t *testing.T, victim string) int64 {
 	client, err := kgo.NewClient(kgo.SeedBrokers(h.Kafka), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
 	defer client.Close()
-	value, err := (&parleyv1.InboxEvent{InboxSeq: 4711, Epoch: 1}).MarshalVT()
+	value, err := (&pb.InboxEvent{InboxSeq: 4711, Epoch: 1}).MarshalVT()
 	require.NoError(t, err)
 	written := client.ProduceSync(t.Context(), &kgo.Record{Topic: "inbox.events", Key: []byte(victim), Value: value,
 		Partition: topology.PartitionOf(victim, devPartitions)})

@@ -19,7 +19,7 @@ import (
 
 	"github.com/parley-im/parley/processors"
 	"github.com/parley-im/parley/processors/audit"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
 	"github.com/parley-im/parley/views"
@@ -223,7 +223,7 @@ func (r *replay) written(ctx context.Context, m topology.Machine, rows *auditMem
 			return nil
 		}
 		at := rowAt(kindWrittenRow, row.Partition, row.Key)
-		if len(row.Value) == 0 || (&parleyv1.Row{}).UnmarshalVT(row.Value) != nil {
+		if len(row.Value) == 0 || (&pb.Row{}).UnmarshalVT(row.Value) != nil {
 			t.differs(at, "the changelog's record at offset %d is no row", row.Offset)
 			return nil
 		}
@@ -303,7 +303,7 @@ func partitionAt(key []byte) int32 {
 
 // verifiedTo is a row that says that it was verified further, as a rewrite makes it.
 func verifiedTo(row []byte, through int64) []byte {
-	r := &parleyv1.Row{}
+	r := &pb.Row{}
 	if r.UnmarshalVT(row) != nil {
 		return row
 	}

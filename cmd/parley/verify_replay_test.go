@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
 )
@@ -67,8 +67,8 @@ func forgedRows(t *testing.T, h *house) {
 		last[r.Key] = r.Value
 		return nil
 	}))
-	row := func(change func(*parleyv1.Row)) []byte {
-		forged := &parleyv1.Row{}
+	row := func(change func(*pb.Row)) []byte {
+		forged := &pb.Row{}
 		require.NoError(t, forged.UnmarshalVT(last["ann"]))
 		change(forged)
 		value, err := forged.MarshalVT()
@@ -85,9 +85,9 @@ func forgedRows(t *testing.T, h *house) {
 	}{
 		{"ann", []byte{0xff, 0xff}, "is no row"},
 		{"bob", nil, "is no row"},
-		{"nobody", row(func(*parleyv1.Row) {}), "is of that key"},
-		{"ann", row(func(r *parleyv1.Row) { r.TimeMs++ }), "has another row"},
-		{"ann", row(func(r *parleyv1.Row) { r.Through += 1_000_000 }), "the input ends before"},
+		{"nobody", row(func(*pb.Row) {}), "is of that key"},
+		{"ann", row(func(r *pb.Row) { r.TimeMs++ }), "has another row"},
+		{"ann", row(func(r *pb.Row) { r.Through += 1_000_000 }), "the input ends before"},
 	} {
 		require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Topic: table, Key: []byte(forged.key), Value: forged.value,
 			Partition: topology.PartitionOf(forged.key, plan.Partitions)}).FirstErr())
@@ -112,7 +112,7 @@ func skippedInput(t *testing.T, h *house) {
 	}
 	before, _ := h.replay(t)
 	require.Zero(t, account(before))
-	letter := &parleyv1.DeadLetter{Group: "account", Topic: "account.commands", Failing: parleyv1.Failing_FAILING_PANIC, Detail: "the machine panicked"}
+	letter := &pb.DeadLetter{Group: "account", Topic: "account.commands", Failing: pb.Failing_FAILING_PANIC, Detail: "the machine panicked"}
 	require.NoError(t, wire.Read(t.Context(), wire.Cluster{Brokers: []string{h.Kafka}}, letter.Topic, func(r *topology.Record) error {
 		if r.Key == "ann" && letter.Key == nil {
 			letter.Key, letter.Partition, letter.Offset = []byte(r.Key), r.Partition, r.Offset

@@ -8,7 +8,7 @@ package account
 import (
 	"google.golang.org/protobuf/proto"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // Limits of one account.
@@ -43,11 +43,11 @@ type Decision struct {
 
 // Event is what changes the row; exactly one field is set.
 type Event struct {
-	Said   *parleyv1.AccountEvent
+	Said   *pb.AccountEvent
 	Leases *Leases
 }
 
 // Leases are the sessions that are there now. They stay inside: what the world needs of them is PresenceChanged.
 type Leases struct {
-	Held []*parleyv1.PresenceLease // sorted by session
+	Held []*pb.PresenceLease // sorted by session
 }

@@ -9,41 +9,41 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/processors/transcript"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-var origin = &parleyv1.Origin{User: "ann", DeviceId: "phone", ClientSeq: 3}
+var origin = &pb.Origin{User: "ann", DeviceId: "phone", ClientSeq: 3}
 
-func request(r *parleyv1.AccountRequest) *parleyv1.AccountCommand {
-	return &parleyv1.AccountCommand{Origin: origin, Word: &parleyv1.AccountCommand_Request{Request: r}}
+func request(r *pb.AccountRequest) *pb.AccountCommand {
+	return &pb.AccountCommand{Origin: origin, Word: &pb.AccountCommand_Request{Request: r}}
 }
 
-func create() *parleyv1.AccountCommand {
-	return request(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_CreateAccount{CreateAccount: &parleyv1.CreateAccount{}}})
+func create() *pb.AccountCommand {
+	return request(&pb.AccountRequest{Word: &pb.AccountRequest_CreateAccount{CreateAccount: &pb.CreateAccount{}}})
 }
 
-func change() *parleyv1.AccountCommand {
-	return request(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_ChangeProfile{ChangeProfile: &parleyv1.ChangeProfile{}}})
+func change() *pb.AccountCommand {
+	return request(&pb.AccountRequest{Word: &pb.AccountRequest_ChangeProfile{ChangeProfile: &pb.ChangeProfile{}}})
 }
 
-func block(user string) *parleyv1.AccountCommand {
-	return request(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_BlockPerson{BlockPerson: &parleyv1.BlockPerson{User: user}}})
+func block(user string) *pb.AccountCommand {
+	return request(&pb.AccountRequest{Word: &pb.AccountRequest_BlockPerson{BlockPerson: &pb.BlockPerson{User: user}}})
 }
 
-func unblock(user string) *parleyv1.AccountCommand {
-	return request(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_UnblockPerson{UnblockPerson: &parleyv1.UnblockPerson{User: user}}})
+func unblock(user string) *pb.AccountCommand {
+	return request(&pb.AccountRequest{Word: &pb.AccountRequest_UnblockPerson{UnblockPerson: &pb.UnblockPerson{User: user}}})
 }
 
-func askJoin(conversation, by string) *parleyv1.AccountCommand {
-	return &parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_AskJoin{AskJoin: &parleyv1.AskJoin{Conversation: conversation, By: by}}}
+func askJoin(conversation, by string) *pb.AccountCommand {
+	return &pb.AccountCommand{Word: &pb.AccountCommand_AskJoin{AskJoin: &pb.AskJoin{Conversation: conversation, By: by}}}
 }
 
-func standing(s parleyv1.Standing) *parleyv1.AccountCommand {
-	return &parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetStanding{SetStanding: &parleyv1.SetAccountStanding{Standing: s}}}
+func standing(s pb.Standing) *pb.AccountCommand {
+	return &pb.AccountCommand{Word: &pb.AccountCommand_SetStanding{SetStanding: &pb.SetAccountStanding{Standing: s}}}
 }
 
-func present(session string, until int64) *parleyv1.AccountCommand {
-	return &parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetPresence{SetPresence: &parleyv1.SetPresence{SessionId: session, UntilMs: until}}}
+func present(session string, until int64) *pb.AccountCommand {
+	return &pb.AccountCommand{Word: &pb.AccountCommand_SetPresence{SetPresence: &pb.SetPresence{SessionId: session, UntilMs: until}}}
 }
 
 // words are the outputs as lines; what the inbox is told is named only.
@@ -54,7 +54,7 @@ func words(d Decision) (lines []string) {
 	return lines
 }
 
-func fold(row *parleyv1.AccountRow, in *parleyv1.AccountCommand, at int64) (*parleyv1.AccountRow, Decision) {
+func fold(row *pb.AccountRow, in *pb.AccountCommand, at int64) (*pb.AccountRow, Decision) {
 	d := Decide(row, in, Stamp{Key: "ann", TimeMs: at})
 	for _, e := range d.Events {
 		row = Apply(row, e)
@@ -63,9 +63,9 @@ func fold(row *parleyv1.AccountRow, in *parleyv1.AccountCommand, at int64) (*par
 }
 
 func TestDecide(t *testing.T) {
-	ann := &parleyv1.AccountRow{Exists: true, Version: 1, Blocked: []string{"eve"}}
+	ann := &pb.AccountRow{Exists: true, Version: 1, Blocked: []string{"eve"}}
 	gone, full := ann.CloneVT(), ann.CloneVT()
-	gone.Standing = parleyv1.Standing_STANDING_SUSPENDED
+	gone.Standing = pb.Standing_STANDING_SUSPENDED
 	for i := range MaxBlocked {
 		full.Blocked = append(full.Blocked, fmt.Sprintf("f%02d", i))
 	}
@@ -75,8 +75,8 @@ func TestDecide(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		row  *parleyv1.AccountRow
-		in   *parleyv1.AccountCommand
+		row  *pb.AccountRow
+		in   *pb.AccountCommand
 		want []string
 	}{
 		{"create", nil, create(), []string{
@@ -97,17 +97,17 @@ func TestDecide(t *testing.T) {
 			"ann PersonUnblocked{user eve} (version 2, origin ann/phone#3)", "ann own account said PersonUnblocked (version 2)",
 			"eve/ann SetBlock{user ann}"}},
 		{"unblock who is not blocked", ann, unblock("bob"), refused("NOT_FOUND")},
-		{"a word that this binary does not know", ann, request(&parleyv1.AccountRequest{}), refused("INVALID")},
+		{"a word that this binary does not know", ann, request(&pb.AccountRequest{}), refused("INVALID")},
 
 		{"may bob add her?", ann, askJoin("g-hike/main", "bob"), []string{"g-hike/main AnswerJoin{user ann, allowed true}"}},
 		{"may eve, whom she blocks?", ann, askJoin("g-hike/main", "eve"), []string{"g-hike/main AnswerJoin{user ann}"}},
 		{"when she is suspended?", gone, askJoin("g-hike/main", "bob"), []string{"g-hike/main AnswerJoin{user ann}"}},
 		{"when she is not there?", nil, askJoin("g-hike/main", "bob"), []string{"g-hike/main AnswerJoin{user ann}"}},
 
-		{"suspend", ann, standing(parleyv1.Standing_STANDING_SUSPENDED), []string{
+		{"suspend", ann, standing(pb.Standing_STANDING_SUSPENDED), []string{
 			"ann StandingChanged{standing SUSPENDED} (version 2)", "ann own account said StandingChanged (version 2)",
 			"ann SetStanding{standing SUSPENDED}"}},
-		{"suspend twice", gone, standing(parleyv1.Standing_STANDING_SUSPENDED), nil},
+		{"suspend twice", gone, standing(pb.Standing_STANDING_SUSPENDED), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := c.row.CloneVT()
@@ -120,8 +120,8 @@ func TestDecide(t *testing.T) {
 }
 
 func TestMalformed(t *testing.T) {
-	for name, in := range map[string]*parleyv1.AccountCommand{
-		"somebody else's request":     {Origin: &parleyv1.Origin{User: "bob", DeviceId: "d", ClientSeq: 1}, Word: create().Word},
+	for name, in := range map[string]*pb.AccountCommand{
+		"somebody else's request":     {Origin: &pb.Origin{User: "bob", DeviceId: "d", ClientSeq: 1}, Word: create().Word},
 		"nobody's request":            {Word: create().Word},
 		"no session":                  present("", 1),
 		"a session of 65 bytes":       present(string(make([]byte, MaxSession+1)), 1),
@@ -138,7 +138,7 @@ func TestMalformed(t *testing.T) {
 }
 
 func TestBlocksStaySorted(t *testing.T) {
-	row := &parleyv1.AccountRow{Exists: true}
+	row := &pb.AccountRow{Exists: true}
 	for _, user := range []string{"m", "a", "z", "b", "y"} {
 		row, _ = fold(row, block(user), 0)
 	}
@@ -149,7 +149,7 @@ func TestBlocksStaySorted(t *testing.T) {
 
 // At most 16 leases, sorted; the one that ends first gives its place; what has ended is pruned; a lease ends within the hour.
 func TestLeases(t *testing.T) {
-	var row *parleyv1.AccountRow
+	var row *pb.AccountRow
 	var d Decision
 	for i := range MaxLeases {
 		row, d = fold(row, present(fmt.Sprintf("s%02d", (i*5)%MaxLeases), 1000+int64(i)), 1)
@@ -176,7 +176,7 @@ func TestLeases(t *testing.T) {
 	require.False(t, row.Exists, "presence makes no account")
 }
 
-func sessions(row *parleyv1.AccountRow) (ids []string) {
+func sessions(row *pb.AccountRow) (ids []string) {
 	for _, l := range row.Leases {
 		ids = append(ids, l.SessionId)
 	}

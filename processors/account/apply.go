@@ -5,13 +5,13 @@ package account
 import (
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // Apply is the row (nil = never met) after one event. The row before stays as it is.
-func Apply(row *parleyv1.AccountRow, event Event) *parleyv1.AccountRow {
+func Apply(row *pb.AccountRow, event Event) *pb.AccountRow {
 	if row = row.CloneVT(); row == nil {
-		row = &parleyv1.AccountRow{}
+		row = &pb.AccountRow{}
 	}
 	if event.Leases != nil {
 		row.Leases = event.Leases.Held
@@ -19,21 +19,21 @@ func Apply(row *parleyv1.AccountRow, event Event) *parleyv1.AccountRow {
 	}
 	row.Version = event.Said.Version
 	switch word := event.Said.Word.(type) {
-	case *parleyv1.AccountEvent_AccountCreated:
+	case *pb.AccountEvent_AccountCreated:
 		row.Exists, row.DisplayName = true, word.AccountCreated.DisplayName
-	case *parleyv1.AccountEvent_ProfileChanged:
+	case *pb.AccountEvent_ProfileChanged:
 		row.DisplayName = word.ProfileChanged.DisplayName
-	case *parleyv1.AccountEvent_PersonBlocked:
+	case *pb.AccountEvent_PersonBlocked:
 		if i, ok := slices.BinarySearch(row.Blocked, word.PersonBlocked.User); !ok {
 			row.Blocked = slices.Insert(row.Blocked, i, word.PersonBlocked.User)
 		}
-	case *parleyv1.AccountEvent_PersonUnblocked:
+	case *pb.AccountEvent_PersonUnblocked:
 		if i, ok := slices.BinarySearch(row.Blocked, word.PersonUnblocked.User); ok {
 			row.Blocked = slices.Delete(row.Blocked, i, i+1)
 		}
-	case *parleyv1.AccountEvent_StandingChanged:
+	case *pb.AccountEvent_StandingChanged:
 		row.Standing = word.StandingChanged.Standing
-	case *parleyv1.AccountEvent_PresenceChanged: // the leases say it
+	case *pb.AccountEvent_PresenceChanged: // the leases say it
 	}
 	return row
 }

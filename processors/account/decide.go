@@ -3,36 +3,36 @@
 package account
 
 import (
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
 // judge is one decision in the making.
 type judge struct {
-	row    *parleyv1.AccountRow
+	row    *pb.AccountRow
 	stamp  Stamp
-	origin *parleyv1.Origin // who asked; nil for words that come from the house
+	origin *pb.Origin // who asked; nil for words that come from the house
 	made   Decision
 }
 
 // Decide judges one command.
-func Decide(row *parleyv1.AccountRow, in *parleyv1.AccountCommand, stamp Stamp) Decision {
+func Decide(row *pb.AccountRow, in *pb.AccountCommand, stamp Stamp) Decision {
 	if !name.ValidPerson(stamp.Key) {
 		return Decision{Malformed: "the key is not the id of a person"}
 	}
 	j := &judge{row: row, stamp: stamp}
 	switch word := in.Word.(type) {
-	case *parleyv1.AccountCommand_Request:
+	case *pb.AccountCommand_Request:
 		if in.Origin.GetUser() != stamp.Key || !name.ValidID(in.Origin.DeviceId) || in.Origin.ClientSeq == 0 {
 			return Decision{Malformed: "the request does not come from the person whose account it is"}
 		}
 		j.origin = in.Origin
 		j.request(word.Request)
-	case *parleyv1.AccountCommand_AskJoin:
+	case *pb.AccountCommand_AskJoin:
 		j.askJoin(word.AskJoin)
-	case *parleyv1.AccountCommand_SetPresence:
+	case *pb.AccountCommand_SetPresence:
 		j.setPresence(word.SetPresence)
-	case *parleyv1.AccountCommand_SetStanding:
+	case *pb.AccountCommand_SetStanding:
 		j.setStanding(word.SetStanding.Standing)
 	default:
 		j.made.Malformed = "the word is not for an account"
@@ -41,7 +41,7 @@ func Decide(row *parleyv1.AccountRow, in *parleyv1.AccountCommand, stamp Stamp) 
 }
 
 // say numbers an event and tells account.events.
-func (j *judge) say(event *parleyv1.AccountEvent) {
+func (j *judge) say(event *pb.AccountEvent) {
 	event.Version = j.row.GetVersion() + 1
 	event.TimeMs = j.stamp.TimeMs
 	event.Origin = j.origin
@@ -50,28 +50,28 @@ func (j *judge) say(event *parleyv1.AccountEvent) {
 }
 
 // sayAndTell says an event that the person's own devices must hear too. For a request it is the outcome.
-func (j *judge) sayAndTell(event *parleyv1.AccountEvent) {
+func (j *judge) sayAndTell(event *pb.AccountEvent) {
 	j.say(event)
-	j.tell(j.stamp.Key, &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_Account{
-		Account: &parleyv1.AccountSaid{Event: event},
+	j.tell(j.stamp.Key, &pb.InboxCommand{Word: &pb.InboxCommand_Account{
+		Account: &pb.AccountSaid{Event: event},
 	}})
 }
 
 // tell tells an inbox.
-func (j *judge) tell(user string, word *parleyv1.InboxCommand) {
+func (j *judge) tell(user string, word *pb.InboxCommand) {
 	j.made.Outputs = append(j.made.Outputs, Output{user, word})
 }
 
 // refuse tells the one who asked, and nobody else.
-func (j *judge) refuse(reason parleyv1.Reason) {
-	j.tell(j.stamp.Key, &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_Refused{
-		Refused: &parleyv1.CommandRefused{Origin: j.origin, Reason: reason},
+func (j *judge) refuse(reason pb.Reason) {
+	j.tell(j.stamp.Key, &pb.InboxCommand{Word: &pb.InboxCommand_Refused{
+		Refused: &pb.CommandRefused{Origin: j.origin, Reason: reason},
 	}})
 }
 
 // setStanding follows a moderator. The outbox must hear of it: there the sending is stopped.
-func (j *judge) setStanding(standing parleyv1.Standing) {
-	known := standing == parleyv1.Standing_STANDING_ACTIVE || standing == parleyv1.Standing_STANDING_SUSPENDED
+func (j *judge) setStanding(standing pb.Standing) {
+	known := standing == pb.Standing_STANDING_ACTIVE || standing == pb.Standing_STANDING_SUSPENDED
 	if !known {
 		j.made.Malformed = "the standing is unknown"
 		return
@@ -79,10 +79,10 @@ func (j *judge) setStanding(standing parleyv1.Standing) {
 	if standing == j.row.GetStanding() {
 		return
 	}
-	j.sayAndTell(&parleyv1.AccountEvent{Word: &parleyv1.AccountEvent_StandingChanged{
-		StandingChanged: &parleyv1.StandingChanged{Standing: standing},
+	j.sayAndTell(&pb.AccountEvent{Word: &pb.AccountEvent_StandingChanged{
+		StandingChanged: &pb.StandingChanged{Standing: standing},
 	}})
-	j.made.Outputs = append(j.made.Outputs, Output{j.stamp.Key, &parleyv1.OutboxCommand{
-		Word: &parleyv1.OutboxCommand_SetStanding{SetStanding: &parleyv1.SetStanding{Standing: standing}},
+	j.made.Outputs = append(j.made.Outputs, Output{j.stamp.Key, &pb.OutboxCommand{
+		Word: &pb.OutboxCommand_SetStanding{SetStanding: &pb.SetStanding{Standing: standing}},
 	}})
 }

@@ -5,41 +5,41 @@ package account
 import (
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
 // request judges what the person asks. Nothing but making the account works without one.
-func (j *judge) request(r *parleyv1.AccountRequest) {
+func (j *judge) request(r *pb.AccountRequest) {
 	if word := r.GetCreateAccount(); word != nil {
 		j.create(word)
 		return
 	}
 	if !j.row.GetExists() {
-		j.refuse(parleyv1.Reason_REASON_NOT_FOUND)
+		j.refuse(pb.Reason_REASON_NOT_FOUND)
 		return
 	}
 	switch word := r.Word.(type) {
-	case *parleyv1.AccountRequest_ChangeProfile:
-		j.sayAndTell(&parleyv1.AccountEvent{Word: &parleyv1.AccountEvent_ProfileChanged{
-			ProfileChanged: &parleyv1.ProfileChanged{DisplayName: word.ChangeProfile.DisplayName},
+	case *pb.AccountRequest_ChangeProfile:
+		j.sayAndTell(&pb.AccountEvent{Word: &pb.AccountEvent_ProfileChanged{
+			ProfileChanged: &pb.ProfileChanged{DisplayName: word.ChangeProfile.DisplayName},
 		}})
-	case *parleyv1.AccountRequest_BlockPerson:
+	case *pb.AccountRequest_BlockPerson:
 		j.block(word.BlockPerson.User)
-	case *parleyv1.AccountRequest_UnblockPerson:
+	case *pb.AccountRequest_UnblockPerson:
 		j.unblock(word.UnblockPerson.User)
 	default:
-		j.refuse(parleyv1.Reason_REASON_INVALID)
+		j.refuse(pb.Reason_REASON_INVALID)
 	}
 }
 
-func (j *judge) create(word *parleyv1.CreateAccount) {
+func (j *judge) create(word *pb.CreateAccount) {
 	if j.row.GetExists() {
-		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
 		return
 	}
-	j.sayAndTell(&parleyv1.AccountEvent{Word: &parleyv1.AccountEvent_AccountCreated{
-		AccountCreated: &parleyv1.AccountCreated{DisplayName: word.DisplayName},
+	j.sayAndTell(&pb.AccountEvent{Word: &pb.AccountEvent_AccountCreated{
+		AccountCreated: &pb.AccountCreated{DisplayName: word.DisplayName},
 	}})
 }
 
@@ -47,14 +47,14 @@ func (j *judge) block(user string) {
 	_, blocked := slices.BinarySearch(j.row.GetBlocked(), user)
 	switch {
 	case !name.ValidPerson(user) || user == j.stamp.Key:
-		j.refuse(parleyv1.Reason_REASON_INVALID)
+		j.refuse(pb.Reason_REASON_INVALID)
 	case blocked:
-		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
 	case len(j.row.GetBlocked()) >= MaxBlocked:
-		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
+		j.refuse(pb.Reason_REASON_LIMIT_REACHED)
 	default:
-		j.sayAndTell(&parleyv1.AccountEvent{Word: &parleyv1.AccountEvent_PersonBlocked{
-			PersonBlocked: &parleyv1.PersonBlocked{User: user},
+		j.sayAndTell(&pb.AccountEvent{Word: &pb.AccountEvent_PersonBlocked{
+			PersonBlocked: &pb.PersonBlocked{User: user},
 		}})
 		j.setBlock(user, true)
 	}
@@ -62,34 +62,34 @@ func (j *judge) block(user string) {
 
 func (j *judge) unblock(user string) {
 	if _, blocked := slices.BinarySearch(j.row.GetBlocked(), user); !blocked {
-		j.refuse(parleyv1.Reason_REASON_NOT_FOUND)
+		j.refuse(pb.Reason_REASON_NOT_FOUND)
 		return
 	}
-	j.sayAndTell(&parleyv1.AccountEvent{Word: &parleyv1.AccountEvent_PersonUnblocked{
-		PersonUnblocked: &parleyv1.PersonUnblocked{User: user},
+	j.sayAndTell(&pb.AccountEvent{Word: &pb.AccountEvent_PersonUnblocked{
+		PersonUnblocked: &pb.PersonUnblocked{User: user},
 	}})
 	j.setBlock(user, false)
 }
 
 // setBlock tells the direct conversation of the two, whether it exists or not: there the sending is stopped.
 func (j *judge) setBlock(user string, blocked bool) {
-	j.made.Outputs = append(j.made.Outputs, Output{name.Direct(j.stamp.Key, user), &parleyv1.ConversationCommand{
-		Word: &parleyv1.ConversationCommand_SetBlock{
-			SetBlock: &parleyv1.SetBlock{User: j.stamp.Key, Blocked: blocked},
+	j.made.Outputs = append(j.made.Outputs, Output{name.Direct(j.stamp.Key, user), &pb.ConversationCommand{
+		Word: &pb.ConversationCommand_SetBlock{
+			SetBlock: &pb.SetBlock{User: j.stamp.Key, Blocked: blocked},
 		},
 	}})
 }
 
 // askJoin answers a conversation. The answer does not tell a block from a person who is not there.
-func (j *judge) askJoin(ask *parleyv1.AskJoin) {
+func (j *judge) askJoin(ask *pb.AskJoin) {
 	if !name.ValidConversation(ask.Conversation) {
 		j.made.Malformed = "the one who asks is not a conversation: nobody could be answered"
 		return
 	}
 	_, blocked := slices.BinarySearch(j.row.GetBlocked(), ask.By)
-	suspended := j.row.GetStanding() == parleyv1.Standing_STANDING_SUSPENDED
-	j.made.Outputs = append(j.made.Outputs, Output{ask.Conversation, &parleyv1.ConversationCommand{
-		Word: &parleyv1.ConversationCommand_AnswerJoin{AnswerJoin: &parleyv1.AnswerJoin{
+	suspended := j.row.GetStanding() == pb.Standing_STANDING_SUSPENDED
+	j.made.Outputs = append(j.made.Outputs, Output{ask.Conversation, &pb.ConversationCommand{
+		Word: &pb.ConversationCommand_AnswerJoin{AnswerJoin: &pb.AnswerJoin{
 			User: j.stamp.Key, Allowed: j.row.GetExists() && !suspended && !blocked,
 		}},
 	}})

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // setPresence renews or ends the lease of one session. A person is there until the last lease ends, so only a change of
 // that end is said; a view that heard it needs no further word when everybody falls silent.
-func (j *judge) setPresence(word *parleyv1.SetPresence) {
+func (j *judge) setPresence(word *pb.SetPresence) {
 	if n := len(word.SessionId); n == 0 || n > MaxSession || !utf8.ValidString(word.SessionId) {
 		j.made.Malformed = "the session has no valid id"
 		return
@@ -32,25 +32,25 @@ func (j *judge) setPresence(word *parleyv1.SetPresence) {
 	if after == presenceEnd { // who has gone was last there when the last lease ended, if that was earlier
 		seen = min(now, before)
 	}
-	j.say(&parleyv1.AccountEvent{Word: &parleyv1.AccountEvent_PresenceChanged{
-		PresenceChanged: &parleyv1.PresenceChanged{UntilMs: after, LastSeenMs: seen},
+	j.say(&pb.AccountEvent{Word: &pb.AccountEvent_PresenceChanged{
+		PresenceChanged: &pb.PresenceChanged{UntilMs: after, LastSeenMs: seen},
 	}})
 }
 
 // renew is the leases that are held after a word, sorted by session, without those that have ended. Beyond the limit the
 // one that would end first goes.
-func renew(leases []*parleyv1.PresenceLease, word *parleyv1.SetPresence, now int64) []*parleyv1.PresenceLease {
-	held := make([]*parleyv1.PresenceLease, 0, MaxLeases+1)
+func renew(leases []*pb.PresenceLease, word *pb.SetPresence, now int64) []*pb.PresenceLease {
+	held := make([]*pb.PresenceLease, 0, MaxLeases+1)
 	for _, l := range leases {
 		if l.UntilMs > now && l.SessionId != word.SessionId {
 			held = append(held, l)
 		}
 	}
 	if until := min(word.UntilMs, now+LeaseMaxMs); until > now {
-		i, _ := slices.BinarySearchFunc(held, word.SessionId, func(l *parleyv1.PresenceLease, id string) int {
+		i, _ := slices.BinarySearchFunc(held, word.SessionId, func(l *pb.PresenceLease, id string) int {
 			return strings.Compare(l.SessionId, id)
 		})
-		held = slices.Insert(held, i, &parleyv1.PresenceLease{SessionId: word.SessionId, UntilMs: until})
+		held = slices.Insert(held, i, &pb.PresenceLease{SessionId: word.SessionId, UntilMs: until})
 	}
 	if len(held) > MaxLeases {
 		first := 0
@@ -65,7 +65,7 @@ func renew(leases []*parleyv1.PresenceLease, word *parleyv1.SetPresence, now int
 }
 
 // latest is when the last lease ends; presenceEnd when there is none.
-func latest(leases []*parleyv1.PresenceLease) int64 {
+func latest(leases []*pb.PresenceLease) int64 {
 	until := int64(presenceEnd)
 	for _, l := range leases {
 		until = max(until, l.UntilMs)

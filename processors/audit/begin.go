@@ -5,7 +5,7 @@
 package audit
 
 import (
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -42,7 +42,7 @@ func (a *Auditor) Beginnings() map[Place]Beginning { return a.beginnings }
 // others the oldest is taken: what the key's inputs made of it before cannot be told.
 func (a *Auditor) Adopt(r *topology.Record) {
 	t := a.topics[r.Topic]
-	row := &parleyv1.Row{}
+	row := &pb.Row{}
 	if t == nil || t.table == nil || len(r.Value) == 0 || row.UnmarshalVT(r.Value) != nil {
 		return // the changelog is looked at again, as all topics are
 	}
@@ -72,7 +72,7 @@ func adoptable(known, through, begin int64, key string) bool {
 }
 
 func throughOf(row []byte) int64 {
-	r := &parleyv1.Row{}
+	r := &pb.Row{}
 	if r.UnmarshalVT(row) != nil {
 		return 0
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // delivery is what one person is to hear of one conversation. Either side may be read first.
@@ -35,7 +35,7 @@ func (d *delivery) pack() []byte {
 }
 
 // owe notes whom an event of a conversation must reach.
-func (a *Auditor) owe(conversation string, e *parleyv1.ConversationEvent) {
+func (a *Auditor) owe(conversation string, e *pb.ConversationEvent) {
 	key := nameKey(kindMembers, conversation)
 	var members []string
 	if known := string(a.memory.Get(key)); known != "" {
@@ -51,21 +51,21 @@ func (a *Auditor) owe(conversation string, e *parleyv1.ConversationEvent) {
 }
 
 // after is who is in a conversation after an event, sorted, and whom else the event is about.
-func after(members []string, e *parleyv1.ConversationEvent) (now, about []string) {
+func after(members []string, e *pb.ConversationEvent) (now, about []string) {
 	switch word := e.Word.(type) {
-	case *parleyv1.ConversationEvent_ConversationCreated:
+	case *pb.ConversationEvent_ConversationCreated:
 		for _, m := range word.ConversationCreated.Members {
 			members = append(members, m.User)
 		}
-	case *parleyv1.ConversationEvent_MemberInvited:
+	case *pb.ConversationEvent_MemberInvited:
 		about = []string{word.MemberInvited.User}
-	case *parleyv1.ConversationEvent_InvitationDeclined:
+	case *pb.ConversationEvent_InvitationDeclined:
 		about = []string{word.InvitationDeclined.User}
-	case *parleyv1.ConversationEvent_MemberJoined:
+	case *pb.ConversationEvent_MemberJoined:
 		members = append(members, word.MemberJoined.Member.GetUser())
-	case *parleyv1.ConversationEvent_MemberLeft:
+	case *pb.ConversationEvent_MemberLeft:
 		about = []string{word.MemberLeft.User}
-	case *parleyv1.ConversationEvent_MemberRemoved:
+	case *pb.ConversationEvent_MemberRemoved:
 		about = []string{word.MemberRemoved.User}
 	}
 	left := e.GetMemberLeft() != nil || e.GetMemberRemoved() != nil
@@ -76,7 +76,7 @@ func after(members []string, e *parleyv1.ConversationEvent) (now, about []string
 
 // meet brings what is said and what is heard together. Either side may be gone with the beginning of its topic; who was in
 // a conversation whose first events are gone is not known.
-func (a *Auditor) meet(user, conversation string, e *parleyv1.ConversationEvent, heard bool) {
+func (a *Auditor) meet(user, conversation string, e *pb.ConversationEvent, heard bool) {
 	if a.begun(a.placeOf(a.talks, conversation)) || a.mayBeGone(a.placeOf(a.inboxes, user), e.GetTimeMs()) {
 		if heard {
 			a.unproved(unprovedDelivery)

@@ -5,7 +5,7 @@ package audit
 import (
 	"fmt"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -45,27 +45,27 @@ func (a *Auditor) fold(m *machine, in *topology.Record) (err error) {
 func (a *Auditor) hear(t *topic, r *topology.Record) {
 	switch t.word {
 	case talkWord:
-		e := &parleyv1.ConversationEvent{}
+		e := &pb.ConversationEvent{}
 		if a.opened(r, e) && a.isNextOfConversation(r, e) {
 			a.owe(r.Key, e)
 		}
 	case inboxWord:
-		e := &parleyv1.InboxEvent{}
+		e := &pb.InboxEvent{}
 		if a.opened(r, e) && a.isNext(r, "inbox_seq", e.Epoch, e.InboxSeq) {
 			a.told(r, e)
 		}
 	case "AccountEvent":
-		e := &parleyv1.AccountEvent{}
+		e := &pb.AccountEvent{}
 		if a.opened(r, e) {
 			a.isNext(r, "version", 0, e.Version)
 		}
 	case "BookmarkEvent":
-		e := &parleyv1.BookmarkEvent{}
+		e := &pb.BookmarkEvent{}
 		if a.opened(r, e) {
 			a.isNext(r, "version", 0, e.Version)
 		}
 	case "DeadLetter":
-		e := &parleyv1.DeadLetter{}
+		e := &pb.DeadLetter{}
 		if a.opened(r, e) {
 			a.counts.DeadLetters[e.Group+" "+e.Failing.String()]++
 		}

@@ -7,7 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // Horizon is what was known of a log at a moment. It is asked for in this order: commits, then ends, then ends once more.
@@ -127,10 +127,10 @@ func (a *Auditor) judgeRows(h Horizon) {
 
 // judgeOutcomes finds commands that will never have an outcome, and outcomes of what nobody asked.
 func (a *Auditor) judgeOutcomes() {
-	var unsettled []*parleyv1.Origin
+	var unsettled []*pb.Origin
 	a.each(kindOpen, func(key, _ []byte) {
 		user, id := cut(key)
-		unsettled = append(unsettled, &parleyv1.Origin{User: user, DeviceId: id})
+		unsettled = append(unsettled, &pb.Origin{User: user, DeviceId: id})
 	})
 	for _, o := range unsettled {
 		d := a.device(o.User, o.DeviceId)

@@ -5,7 +5,7 @@ package audit
 import (
 	"fmt"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -35,7 +35,7 @@ func (a *Auditor) isNext(r *topology.Record, what string, epoch, got uint64) boo
 }
 
 // isNextOfConversation is isNext for a conversation, which numbers its events and among them its messages.
-func (a *Auditor) isNextOfConversation(r *topology.Record, e *parleyv1.ConversationEvent) bool {
+func (a *Auditor) isNextOfConversation(r *topology.Record, e *pb.ConversationEvent) bool {
 	var seq, messages uint64
 	if n := unpack(a.memory.Get(a.numberKey(r))); len(n) == 2 {
 		seq, messages = n[0], n[1]

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -99,8 +99,8 @@ func (d *device) answer(seq uint64) bool {
 
 // asked notes that the outbox took a number: then the row's highest number of the device is another than before.
 func (a *Auditor) asked(before, after []byte, in *topology.Record) {
-	var was, is parleyv1.Row
-	command := &parleyv1.OutboxCommand{}
+	var was, is pb.Row
+	command := &pb.OutboxCommand{}
 	if command.UnmarshalVT(in.Value) != nil || command.ClientSeq == 0 || was.UnmarshalVT(before) != nil || is.UnmarshalVT(after) != nil {
 		return
 	}
@@ -130,7 +130,7 @@ func (d *device) forgive(through uint64) {
 	d.told = d.told.above(d.low)
 }
 
-func highest(row *parleyv1.Row, device string) uint64 {
+func highest(row *pb.Row, device string) uint64 {
 	for _, d := range row.GetOutbox().GetDevices() {
 		if d.DeviceId == device {
 			return d.ClientSeq
@@ -140,17 +140,17 @@ func highest(row *parleyv1.Row, device string) uint64 {
 }
 
 // told notes what a person hears: an outcome of an own command, or an event of a conversation.
-func (a *Auditor) told(r *topology.Record, e *parleyv1.InboxEvent) {
-	var origin *parleyv1.Origin
+func (a *Auditor) told(r *topology.Record, e *pb.InboxEvent) {
+	var origin *pb.Origin
 	switch word := e.Word.(type) {
-	case *parleyv1.InboxEvent_Conversation:
+	case *pb.InboxEvent_Conversation:
 		origin = word.Conversation.GetEvent().GetOrigin()
 		a.meet(r.Key, word.Conversation.GetConversation(), word.Conversation.GetEvent(), true)
-	case *parleyv1.InboxEvent_Account:
+	case *pb.InboxEvent_Account:
 		origin = word.Account.GetEvent().GetOrigin()
-	case *parleyv1.InboxEvent_Refused:
+	case *pb.InboxEvent_Refused:
 		switch word.Refused.Reason {
-		case parleyv1.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ, parleyv1.Reason_REASON_TOO_MANY_DEVICES:
+		case pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ, pb.Reason_REASON_TOO_MANY_DEVICES:
 			return // the number was not taken
 		}
 		origin = word.Refused.GetOrigin()

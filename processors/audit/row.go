@@ -7,13 +7,13 @@ import (
 	"bytes"
 	"fmt"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
 // rowThrough is the position of a row.
 func rowThrough(r *topology.Record) (int64, bool) {
-	row := &parleyv1.Row{}
+	row := &pb.Row{}
 	if err := row.UnmarshalVT(r.Value); err != nil {
 		return 0, false
 	}
@@ -35,7 +35,7 @@ func (a *Auditor) takeRow(m *machine, r *topology.Record) {
 		wrong("the fold never met the key up to %d", a.positions[Place{m.Group.Input, r.Partition}])
 		return
 	}
-	mine := &parleyv1.Row{}
+	mine := &pb.Row{}
 	if err := mine.UnmarshalVT(known); err != nil {
 		wrong("the auditor's own row is damaged: begin anew (--from-start)")
 		return

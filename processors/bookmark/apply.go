@@ -2,12 +2,12 @@
 
 package bookmark
 
-import parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+import pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 
 // Apply is the row (nil = never met) after one event. The row before stays as it is.
-func Apply(row *parleyv1.BookmarkRow, event Event) *parleyv1.BookmarkRow {
+func Apply(row *pb.BookmarkRow, event Event) *pb.BookmarkRow {
 	if row = row.CloneVT(); row == nil {
-		row = &parleyv1.BookmarkRow{}
+		row = &pb.BookmarkRow{}
 	}
 	row.Version = event.Said.Version
 	row.Marks = event.Said.GetMarksRaised().GetMarks()

@@ -12,7 +12,7 @@ package bookmark
 import (
 	"google.golang.org/protobuf/proto"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // Stamp is what the hall knows of a record besides its word.
@@ -38,5 +38,5 @@ type Decision struct {
 
 // Event is what changes the row; exactly one field is set.
 type Event struct {
-	Said *parleyv1.BookmarkEvent
+	Said *pb.BookmarkEvent
 }

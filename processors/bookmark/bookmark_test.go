@@ -9,13 +9,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/parley-im/parley/processors/transcript"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
-func seen(delivered, read uint64) *parleyv1.BookmarkCommand {
-	return &parleyv1.BookmarkCommand{Word: &parleyv1.BookmarkCommand_Seen{
-		Seen: &parleyv1.Seen{Marks: &parleyv1.Marks{Delivered: delivered, Read: read}},
+func seen(delivered, read uint64) *pb.BookmarkCommand {
+	return &pb.BookmarkCommand{Word: &pb.BookmarkCommand_Seen{
+		Seen: &pb.Seen{Marks: &pb.Marks{Delivered: delivered, Read: read}},
 	}}
 }
 
@@ -29,12 +29,12 @@ func words(d Decision) (lines []string) {
 func TestDecide(t *testing.T) {
 	direct := name.Bookmark("ann", name.Direct("ann", "bob"))
 	group := "ann/g-hike/main"
-	row := &parleyv1.BookmarkRow{Version: 4, Marks: &parleyv1.Marks{Delivered: 9, Read: 5}}
+	row := &pb.BookmarkRow{Version: 4, Marks: &pb.Marks{Delivered: 9, Read: 5}}
 	for _, c := range []struct {
 		name string
-		row  *parleyv1.BookmarkRow
+		row  *pb.BookmarkRow
 		key  string
-		in   *parleyv1.BookmarkCommand
+		in   *pb.BookmarkCommand
 		want []string
 	}{
 		{"the first marks of a direct conversation are told to both", nil, direct, seen(2, 0), []string{
@@ -52,7 +52,7 @@ func TestDecide(t *testing.T) {
 		}},
 		{"the same again", row, group, seen(9, 5), nil},
 		{"a late one", row, group, seen(3, 1), nil},
-		{"no marks at all", row, group, &parleyv1.BookmarkCommand{Word: &parleyv1.BookmarkCommand_Seen{Seen: &parleyv1.Seen{}}}, nil},
+		{"no marks at all", row, group, &pb.BookmarkCommand{Word: &pb.BookmarkCommand_Seen{Seen: &pb.Seen{}}}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := c.row.CloneVT()
@@ -69,13 +69,13 @@ func TestMalformed(t *testing.T) {
 	for _, key := range []string{"ann", "ann/bob", "eve/ann/bob", "ann/ann/ann", "g-hike/g-hike/main", "ann/bob/ann", "bob/bob/ann/x"} {
 		require.NotEmpty(t, Decide(nil, seen(1, 1), Stamp{Key: key}).Malformed, key)
 	}
-	require.NotEmpty(t, Decide(nil, &parleyv1.BookmarkCommand{}, Stamp{Key: "ann/ann/bob"}).Malformed)
+	require.NotEmpty(t, Decide(nil, &pb.BookmarkCommand{}, Stamp{Key: "ann/ann/bob"}).Malformed)
 }
 
 // Whatever comes in whatever order, how often it may be: the marks are the maximum, and read <= delivered.
 func TestMarksAreMaximaInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var row *parleyv1.BookmarkRow
+		var row *pb.BookmarkRow
 		var delivered, read uint64
 		for range rapid.IntRange(0, 20).Draw(t, "words") {
 			d, r := rapid.Uint64Range(0, 9).Draw(t, "delivered"), rapid.Uint64Range(0, 9).Draw(t, "read")

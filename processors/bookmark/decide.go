@@ -3,12 +3,12 @@
 package bookmark
 
 import (
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
 // Decide raises the marks. What raises nothing is taken without a word.
-func Decide(row *parleyv1.BookmarkRow, in *parleyv1.BookmarkCommand, stamp Stamp) Decision {
+func Decide(row *pb.BookmarkRow, in *pb.BookmarkCommand, stamp Stamp) Decision {
 	user, conversation, ok := name.SplitBookmark(stamp.Key)
 	if !ok || !name.ValidPerson(user) {
 		return Decision{Malformed: "the key is not user/home/conversation"}
@@ -26,14 +26,14 @@ func Decide(row *parleyv1.BookmarkRow, in *parleyv1.BookmarkCommand, stamp Stamp
 	if read == had.GetRead() && delivered == had.GetDelivered() {
 		return Decision{}
 	}
-	marks := &parleyv1.Marks{Delivered: delivered, Read: read}
-	event := &parleyv1.BookmarkEvent{
+	marks := &pb.Marks{Delivered: delivered, Read: read}
+	event := &pb.BookmarkEvent{
 		Version: row.GetVersion() + 1,
 		TimeMs:  stamp.TimeMs,
-		Word:    &parleyv1.BookmarkEvent_MarksRaised{MarksRaised: &parleyv1.MarksRaised{Marks: marks}},
+		Word:    &pb.BookmarkEvent_MarksRaised{MarksRaised: &pb.MarksRaised{Marks: marks}},
 	}
-	receipt := &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_Receipt{
-		Receipt: &parleyv1.ReceiptSaid{Conversation: conversation, User: user, Marks: marks},
+	receipt := &pb.InboxCommand{Word: &pb.InboxCommand_Receipt{
+		Receipt: &pb.ReceiptSaid{Conversation: conversation, User: user, Marks: marks},
 	}}
 	outputs := []Output{{stamp.Key, event}, {user, receipt}} // the person's other devices hear of it too
 	if peer != "" {

@@ -5,11 +5,11 @@ package conversation
 import (
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // Apply is the row (nil = never met) after one event. The row before stays as it is.
-func Apply(row *parleyv1.ConversationRow, event Event) *parleyv1.ConversationRow {
+func Apply(row *pb.ConversationRow, event Event) *pb.ConversationRow {
 	row = copied(row)
 	switch {
 	case event.Said != nil:
@@ -30,8 +30,8 @@ func Apply(row *parleyv1.ConversationRow, event Event) *parleyv1.ConversationRow
 }
 
 // copied is the row with its lists shared: a message changes none of them, and whoever does makes another list.
-func copied(row *parleyv1.ConversationRow) *parleyv1.ConversationRow {
-	next := &parleyv1.ConversationRow{
+func copied(row *pb.ConversationRow) *pb.ConversationRow {
+	next := &pb.ConversationRow{
 		Kind: row.GetKind(), Title: row.GetTitle(), Members: row.GetMembers(), Invitations: row.GetInvitations(),
 		Asks: row.GetAsks(), Blocks: row.GetBlocks(), Seq: row.GetSeq(), Number: row.GetNumber(),
 	}
@@ -45,39 +45,39 @@ func inserted[T any](list []T, at int, one T) []T { return slices.Insert(slices.
 // deleted is a new list with one less.
 func deleted[T any](list []T, at int) []T { return slices.Delete(slices.Clone(list), at, at+1) }
 
-func applySaid(row *parleyv1.ConversationRow, event *parleyv1.ConversationEvent) {
+func applySaid(row *pb.ConversationRow, event *pb.ConversationEvent) {
 	switch word := event.Word.(type) {
-	case *parleyv1.ConversationEvent_ConversationCreated:
+	case *pb.ConversationEvent_ConversationCreated:
 		row.Kind, row.Title = word.ConversationCreated.Kind, word.ConversationCreated.Title
 		for _, m := range word.ConversationCreated.Members {
 			putMember(row, m)
 		}
-	case *parleyv1.ConversationEvent_MemberInvited:
+	case *pb.ConversationEvent_MemberInvited:
 		user := word.MemberInvited.User
 		if i, ok := findInvitation(row.Invitations, user); !ok {
-			row.Invitations = inserted(row.Invitations, i, &parleyv1.Invitation{User: user, By: event.Origin.GetUser()})
+			row.Invitations = inserted(row.Invitations, i, &pb.Invitation{User: user, By: event.Origin.GetUser()})
 		}
-	case *parleyv1.ConversationEvent_InvitationDeclined:
+	case *pb.ConversationEvent_InvitationDeclined:
 		dropInvitation(row, word.InvitationDeclined.User)
-	case *parleyv1.ConversationEvent_MemberJoined:
+	case *pb.ConversationEvent_MemberJoined:
 		putMember(row, word.MemberJoined.Member)
 		dropInvitation(row, word.MemberJoined.Member.User)
-	case *parleyv1.ConversationEvent_MemberLeft:
-		setRole(row, word.MemberLeft.NewOwner, parleyv1.Role_ROLE_OWNER)
+	case *pb.ConversationEvent_MemberLeft:
+		setRole(row, word.MemberLeft.NewOwner, pb.Role_ROLE_OWNER)
 		dropMember(row, word.MemberLeft.User)
-	case *parleyv1.ConversationEvent_MemberRemoved:
+	case *pb.ConversationEvent_MemberRemoved:
 		dropMember(row, word.MemberRemoved.User)
-	case *parleyv1.ConversationEvent_ConversationRenamed:
+	case *pb.ConversationEvent_ConversationRenamed:
 		row.Title = word.ConversationRenamed.Title
-	case *parleyv1.ConversationEvent_RoleChanged:
-		setRole(row, word.RoleChanged.FormerOwner, parleyv1.Role_ROLE_ADMIN)
+	case *pb.ConversationEvent_RoleChanged:
+		setRole(row, word.RoleChanged.FormerOwner, pb.Role_ROLE_ADMIN)
 		setRole(row, word.RoleChanged.User, word.RoleChanged.Role)
-	case *parleyv1.ConversationEvent_MessageSent: // the numbers say it
+	case *pb.ConversationEvent_MessageSent: // the numbers say it
 	}
 }
 
 // putMember adds a member.
-func putMember(row *parleyv1.ConversationRow, m *parleyv1.Member) {
+func putMember(row *pb.ConversationRow, m *pb.Member) {
 	if i, ok := findMember(row.Members, m.User); !ok {
 		row.Members = inserted(row.Members, i, m)
 	}
@@ -85,7 +85,7 @@ func putMember(row *parleyv1.ConversationRow, m *parleyv1.Member) {
 
 // dropMember takes a member away. With the last one the invitations end: nobody is left who invites, and whoever came
 // would find a group without an owner.
-func dropMember(row *parleyv1.ConversationRow, user string) {
+func dropMember(row *pb.ConversationRow, user string) {
 	if i, ok := findMember(row.Members, user); ok {
 		row.Members = deleted(row.Members, i)
 	}
@@ -94,14 +94,14 @@ func dropMember(row *parleyv1.ConversationRow, user string) {
 	}
 }
 
-func dropInvitation(row *parleyv1.ConversationRow, user string) {
+func dropInvitation(row *pb.ConversationRow, user string) {
 	if i, ok := findInvitation(row.Invitations, user); ok {
 		row.Invitations = deleted(row.Invitations, i)
 	}
 }
 
 // setRole gives a member a role; "" is nobody.
-func setRole(row *parleyv1.ConversationRow, user string, role parleyv1.Role) {
+func setRole(row *pb.ConversationRow, user string, role pb.Role) {
 	if i, ok := findMember(row.Members, user); ok {
 		changed := row.Members[i].CloneVT()
 		changed.Role = role
@@ -111,7 +111,7 @@ func setRole(row *parleyv1.ConversationRow, user string, role parleyv1.Role) {
 }
 
 // applyBlock keeps the sorted people who block the other.
-func applyBlock(row *parleyv1.ConversationRow, word *parleyv1.SetBlock) {
+func applyBlock(row *pb.ConversationRow, word *pb.SetBlock) {
 	i, there := slices.BinarySearch(row.Blocks, word.User)
 	switch {
 	case word.Blocked && !there:

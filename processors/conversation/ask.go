@@ -4,22 +4,22 @@
 package conversation
 
 import (
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
 // ask asks an account on behalf of a command; client_seq 0 = the command had its outcome already.
-func (j *judge) ask(ask *parleyv1.Ask) {
+func (j *judge) ask(ask *pb.Ask) {
 	j.made.Events = append(j.made.Events, Event{Asked: ask})
-	j.made.Outputs = append(j.made.Outputs, Output{ask.User, &parleyv1.AccountCommand{
-		Word: &parleyv1.AccountCommand_AskJoin{AskJoin: &parleyv1.AskJoin{
+	j.made.Outputs = append(j.made.Outputs, Output{ask.User, &pb.AccountCommand{
+		Word: &pb.AccountCommand_AskJoin{AskJoin: &pb.AskJoin{
 			Conversation: j.stamp.Key, By: ask.Origin.User,
 		}},
 	}})
 }
 
 // answer ends what waited for it. An answer that nobody asked for is taken without a word.
-func (j *judge) answer(answer *parleyv1.AnswerJoin) {
+func (j *judge) answer(answer *pb.AnswerJoin) {
 	asks := j.row.GetAsks()
 	i, waiting := findAsk(asks, answer.User)
 	if !waiting {
@@ -36,40 +36,40 @@ func (j *judge) answer(answer *parleyv1.AnswerJoin) {
 }
 
 // answerDirect opens a direct conversation.
-func (j *judge) answerDirect(ask *parleyv1.Ask, allowed bool) {
+func (j *judge) answerDirect(ask *pb.Ask, allowed bool) {
 	if !allowed {
-		j.refuse(parleyv1.Reason_REASON_PERSON_UNAVAILABLE)
+		j.refuse(pb.Reason_REASON_PERSON_UNAVAILABLE)
 		return
 	}
 	first, second := ask.Origin.User, ask.User
 	if first > second {
 		first, second = second, first
 	}
-	j.say(&parleyv1.ConversationEvent{Word: &parleyv1.ConversationEvent_ConversationCreated{
-		ConversationCreated: &parleyv1.ConversationCreated{
-			Kind:    parleyv1.Kind_KIND_DIRECT,
-			Members: []*parleyv1.Member{j.newMember(first), j.newMember(second)},
+	j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_ConversationCreated{
+		ConversationCreated: &pb.ConversationCreated{
+			Kind:    pb.Kind_KIND_DIRECT,
+			Members: []*pb.Member{j.newMember(first), j.newMember(second)},
 		},
 	}}, first, second)
 }
 
 // answerGroup makes a member or an invitation, unless the group has changed since it asked: the one who asked may have
 // gone or fallen in rank, the person may have come by invitation, the last place may be taken.
-func (j *judge) answerGroup(ask *parleyv1.Ask, allowed bool) {
+func (j *judge) answerGroup(ask *pb.Ask, allowed bool) {
 	asker := j.member(ask.Origin.User)
 	switch {
 	case !allowed:
-		j.refuse(parleyv1.Reason_REASON_PERSON_UNAVAILABLE)
+		j.refuse(pb.Reason_REASON_PERSON_UNAVAILABLE)
 	case asker == nil:
-		j.refuse(parleyv1.Reason_REASON_NOT_A_MEMBER)
+		j.refuse(pb.Reason_REASON_NOT_A_MEMBER)
 	case !leads(asker):
-		j.refuse(parleyv1.Reason_REASON_NOT_ALLOWED)
+		j.refuse(pb.Reason_REASON_NOT_ALLOWED)
 	case ask.Invite: // no other way in, and no other invitation, while this one was asked
 		j.invite(ask.User)
 	case j.member(ask.User) != nil:
-		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
 	case len(j.row.Members) >= j.stamp.FanOut:
-		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
+		j.refuse(pb.Reason_REASON_LIMIT_REACHED)
 	default:
 		j.join(ask.User)
 	}
@@ -80,28 +80,28 @@ func (j *judge) openDirect(peer string) {
 	me := j.origin.User
 	switch {
 	case !name.ValidPerson(peer) || peer == me || name.Direct(me, peer) != j.stamp.Key:
-		j.refuse(parleyv1.Reason_REASON_INVALID)
+		j.refuse(pb.Reason_REASON_INVALID)
 	case j.exists() || len(j.row.GetAsks()) > 0:
-		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
 	default:
-		j.ask(&parleyv1.Ask{User: peer, Origin: j.origin})
+		j.ask(&pb.Ask{User: peer, Origin: j.origin})
 	}
 }
 
 // addMember asks a person's account on behalf of a member.
-func (j *judge) addMember(me *parleyv1.Member, user string) {
+func (j *judge) addMember(me *pb.Member, user string) {
 	_, waiting := findAsk(j.row.Asks, user)
 	switch {
 	case !leads(me):
-		j.refuse(parleyv1.Reason_REASON_NOT_ALLOWED)
+		j.refuse(pb.Reason_REASON_NOT_ALLOWED)
 	case !name.ValidPerson(user):
-		j.refuse(parleyv1.Reason_REASON_INVALID)
+		j.refuse(pb.Reason_REASON_INVALID)
 	case j.member(user) != nil || waiting:
-		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
 	case len(j.row.Asks) >= MaxAsks || len(j.row.Members)+j.asked(false) >= j.stamp.FanOut: // who is asked has a place kept
-		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
+		j.refuse(pb.Reason_REASON_LIMIT_REACHED)
 	default:
-		j.ask(&parleyv1.Ask{User: user, Origin: j.origin})
+		j.ask(&pb.Ask{User: user, Origin: j.origin})
 	}
 }
 

@@ -12,7 +12,7 @@ package conversation
 import (
 	"google.golang.org/protobuf/proto"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // Limits of one conversation. The limit of members is the plan's fan-out: see Stamp.
@@ -45,8 +45,8 @@ type Decision struct {
 
 // Event is what changes the row; exactly one field is set.
 type Event struct {
-	Said     *parleyv1.ConversationEvent
-	Asked    *parleyv1.Ask        // an account is being asked
-	Answered *parleyv1.AnswerJoin // it answered
-	Block    *parleyv1.SetBlock   // one of the two blocks the other, or no longer
+	Said     *pb.ConversationEvent
+	Asked    *pb.Ask        // an account is being asked
+	Answered *pb.AnswerJoin // it answered
+	Block    *pb.SetBlock   // one of the two blocks the other, or no longer
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/processors/transcript"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
@@ -17,88 +17,88 @@ const group = "g-hike/main"
 
 var (
 	direct  = name.Direct("ann", "bob")
-	title   = &parleyv1.Sealed{Ciphertext: append([]byte("Hike"), make([]byte, 16)...)}
-	member  = parleyv1.Role_ROLE_MEMBER
-	admin   = parleyv1.Role_ROLE_ADMIN
-	owner   = parleyv1.Role_ROLE_OWNER
+	title   = &pb.Sealed{Ciphertext: append([]byte("Hike"), make([]byte, 16)...)}
+	member  = pb.Role_ROLE_MEMBER
+	admin   = pb.Role_ROLE_ADMIN
+	owner   = pb.Role_ROLE_OWNER
 	hiking  = groupRow(m("ann", owner, 1), m("bob", admin, 4), m("carl", member, 3), m("dora", member, 2))
-	chatted = &parleyv1.ConversationRow{Kind: parleyv1.Kind_KIND_DIRECT, Seq: 3, Number: 2,
-		Members: []*parleyv1.Member{m("ann", member, 1), m("bob", member, 1)}}
+	chatted = &pb.ConversationRow{Kind: pb.Kind_KIND_DIRECT, Seq: 3, Number: 2,
+		Members: []*pb.Member{m("ann", member, 1), m("bob", member, 1)}}
 )
 
-func m(user string, role parleyv1.Role, since uint64) *parleyv1.Member {
-	return &parleyv1.Member{User: user, Role: role, SinceSeq: since}
+func m(user string, role pb.Role, since uint64) *pb.Member {
+	return &pb.Member{User: user, Role: role, SinceSeq: since}
 }
 
-func groupRow(members ...*parleyv1.Member) *parleyv1.ConversationRow {
-	return &parleyv1.ConversationRow{Kind: parleyv1.Kind_KIND_GROUP, Title: title, Members: members, Seq: 10, Number: 5}
+func groupRow(members ...*pb.Member) *pb.ConversationRow {
+	return &pb.ConversationRow{Kind: pb.Kind_KIND_GROUP, Title: title, Members: members, Seq: 10, Number: 5}
 }
 
 // with is a changed copy of a row.
-func with(row *parleyv1.ConversationRow, change func(*parleyv1.ConversationRow)) *parleyv1.ConversationRow {
+func with(row *pb.ConversationRow, change func(*pb.ConversationRow)) *pb.ConversationRow {
 	row = row.CloneVT()
 	change(row)
 	return row
 }
 
-func from(user string) *parleyv1.Origin {
-	return &parleyv1.Origin{User: user, DeviceId: "d", ClientSeq: 1}
+func from(user string) *pb.Origin {
+	return &pb.Origin{User: user, DeviceId: "d", ClientSeq: 1}
 }
 
-func asks(user string, r *parleyv1.ConversationRequest) *parleyv1.ConversationCommand {
-	return &parleyv1.ConversationCommand{Origin: from(user), Word: &parleyv1.ConversationCommand_Request{Request: r}}
+func asks(user string, r *pb.ConversationRequest) *pb.ConversationCommand {
+	return &pb.ConversationCommand{Origin: from(user), Word: &pb.ConversationCommand_Request{Request: r}}
 }
 
-func say(user string, replyTo uint64) *parleyv1.ConversationCommand {
-	return asks(user, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_SendMessage{SendMessage: &parleyv1.SendMessage{Body: title, ReplyTo: replyTo}}})
+func say(user string, replyTo uint64) *pb.ConversationCommand {
+	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_SendMessage{SendMessage: &pb.SendMessage{Body: title, ReplyTo: replyTo}}})
 }
 
-func open(user, peer string) *parleyv1.ConversationCommand {
-	return asks(user, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_OpenDirect{OpenDirect: &parleyv1.OpenDirect{Peer: peer}}})
+func open(user, peer string) *pb.ConversationCommand {
+	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_OpenDirect{OpenDirect: &pb.OpenDirect{Peer: peer}}})
 }
 
-func create(user string, members ...string) *parleyv1.ConversationCommand {
-	return asks(user, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_CreateGroup{CreateGroup: &parleyv1.CreateGroup{Title: title, Members: members}}})
+func create(user string, members ...string) *pb.ConversationCommand {
+	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_CreateGroup{CreateGroup: &pb.CreateGroup{Title: title, Members: members}}})
 }
 
-func add(user, other string) *parleyv1.ConversationCommand {
-	return asks(user, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_AddMember{AddMember: &parleyv1.AddMember{User: other}}})
+func add(user, other string) *pb.ConversationCommand {
+	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_AddMember{AddMember: &pb.AddMember{User: other}}})
 }
 
-func invite(user, other string) *parleyv1.ConversationCommand {
-	return asks(user, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_InviteMember{InviteMember: &parleyv1.InviteMember{User: other}}})
+func invite(user, other string) *pb.ConversationCommand {
+	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_InviteMember{InviteMember: &pb.InviteMember{User: other}}})
 }
 
-func accept(user string) *parleyv1.ConversationCommand {
-	return asks(user, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_AcceptInvitation{AcceptInvitation: &parleyv1.AcceptInvitation{}}})
+func accept(user string) *pb.ConversationCommand {
+	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_AcceptInvitation{AcceptInvitation: &pb.AcceptInvitation{}}})
 }
 
-func decline(user string) *parleyv1.ConversationCommand {
-	return asks(user, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_DeclineInvitation{DeclineInvitation: &parleyv1.DeclineInvitation{}}})
+func decline(user string) *pb.ConversationCommand {
+	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_DeclineInvitation{DeclineInvitation: &pb.DeclineInvitation{}}})
 }
 
-func remove(user, other string) *parleyv1.ConversationCommand {
-	return asks(user, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_RemoveMember{RemoveMember: &parleyv1.RemoveMember{User: other}}})
+func remove(user, other string) *pb.ConversationCommand {
+	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_RemoveMember{RemoveMember: &pb.RemoveMember{User: other}}})
 }
 
-func leave(user string) *parleyv1.ConversationCommand {
-	return asks(user, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_LeaveConversation{LeaveConversation: &parleyv1.LeaveConversation{}}})
+func leave(user string) *pb.ConversationCommand {
+	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_LeaveConversation{LeaveConversation: &pb.LeaveConversation{}}})
 }
 
-func rename(user string) *parleyv1.ConversationCommand {
-	return asks(user, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_RenameConversation{RenameConversation: &parleyv1.RenameConversation{Title: title}}})
+func rename(user string) *pb.ConversationCommand {
+	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_RenameConversation{RenameConversation: &pb.RenameConversation{Title: title}}})
 }
 
-func promote(user, other string, role parleyv1.Role) *parleyv1.ConversationCommand {
-	return asks(user, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_ChangeRole{ChangeRole: &parleyv1.ChangeRole{User: other, Role: role}}})
+func promote(user, other string, role pb.Role) *pb.ConversationCommand {
+	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_ChangeRole{ChangeRole: &pb.ChangeRole{User: other, Role: role}}})
 }
 
-func answer(user string, allowed bool) *parleyv1.ConversationCommand {
-	return &parleyv1.ConversationCommand{Word: &parleyv1.ConversationCommand_AnswerJoin{AnswerJoin: &parleyv1.AnswerJoin{User: user, Allowed: allowed}}}
+func answer(user string, allowed bool) *pb.ConversationCommand {
+	return &pb.ConversationCommand{Word: &pb.ConversationCommand_AnswerJoin{AnswerJoin: &pb.AnswerJoin{User: user, Allowed: allowed}}}
 }
 
-func block(user string, blocked bool) *parleyv1.ConversationCommand {
-	return &parleyv1.ConversationCommand{Word: &parleyv1.ConversationCommand_SetBlock{SetBlock: &parleyv1.SetBlock{User: user, Blocked: blocked}}}
+func block(user string, blocked bool) *pb.ConversationCommand {
+	return &pb.ConversationCommand{Word: &pb.ConversationCommand_SetBlock{SetBlock: &pb.SetBlock{User: user, Blocked: blocked}}}
 }
 
 // outcome words what is said: the event or question first, then "to" with everybody who is told; or the refusal.
@@ -107,11 +107,11 @@ func outcome(d Decision) string {
 	p := transcript.Printer{Hide: []string{"ConversationEvent.origin", "ConversationEvent.time_ms", "ConversationEvent.seq", "ConversationEvent.number"}}
 	for _, o := range d.Outputs {
 		switch word := o.Message.(type) {
-		case *parleyv1.ConversationEvent:
+		case *pb.ConversationEvent:
 			line += p.Line(word)
-		case *parleyv1.AccountCommand:
+		case *pb.AccountCommand:
 			line += fmt.Sprintf("asks %s for %s;", o.Key, word.GetAskJoin().By)
-		case *parleyv1.InboxCommand:
+		case *pb.InboxCommand:
 			if refused := word.GetRefused(); refused != nil {
 				return fmt.Sprintf("%s: %s", o.Key, refused.Reason.String()[len("REASON_"):])
 			}
@@ -124,16 +124,16 @@ func outcome(d Decision) string {
 	return line
 }
 
-func decide(row *parleyv1.ConversationRow, key string, in *parleyv1.ConversationCommand) Decision {
+func decide(row *pb.ConversationRow, key string, in *pb.ConversationCommand) Decision {
 	return Decide(row, in, Stamp{Key: key, TimeMs: 9, FanOut: 64})
 }
 
 // saying is a word, what it finds, and what is said to it.
 type saying struct {
 	name string
-	row  *parleyv1.ConversationRow
+	row  *pb.ConversationRow
 	key  string
-	in   *parleyv1.ConversationCommand
+	in   *pb.ConversationCommand
 	want string
 }
 
@@ -150,7 +150,7 @@ func check(t *testing.T, sayings []saying) {
 }
 
 func TestMessages(t *testing.T) {
-	blocked := with(chatted, func(r *parleyv1.ConversationRow) { r.Blocks = []string{"ann"} })
+	blocked := with(chatted, func(r *pb.ConversationRow) { r.Blocks = []string{"ann"} })
 	check(t, []saying{
 		{"say", hiking, group, say("carl", 0), `MessageSent{body "Hike"} to ann bob carl dora`},
 		{"reply to the last one", hiking, group, say("carl", 5), `MessageSent{body "Hike", reply_to 5} to ann bob carl dora`},
@@ -158,14 +158,14 @@ func TestMessages(t *testing.T) {
 		{"say in a direct conversation", chatted, direct, say("bob", 2), `MessageSent{body "Hike", reply_to 2} to ann bob`},
 		{"say against a block", blocked, direct, say("bob", 0), "bob: BLOCKED"},
 		{"say behind one's own block", blocked, direct, say("ann", 0), "ann: BLOCKED"},
-		{"no body", hiking, group, asks("ann", &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_SendMessage{SendMessage: &parleyv1.SendMessage{}}}), "ann: INVALID"},
-		{"an unknown word", hiking, group, asks("ann", &parleyv1.ConversationRequest{}), "ann: INVALID"},
+		{"no body", hiking, group, asks("ann", &pb.ConversationRequest{Word: &pb.ConversationRequest_SendMessage{SendMessage: &pb.SendMessage{}}}), "ann: INVALID"},
+		{"an unknown word", hiking, group, asks("ann", &pb.ConversationRequest{}), "ann: INVALID"},
 	})
 }
 
 func TestBeginnings(t *testing.T) {
-	opening := &parleyv1.ConversationRow{Asks: []*parleyv1.Ask{{User: "bob", Origin: from("ann")}}}
-	empty := with(hiking, func(r *parleyv1.ConversationRow) { r.Members = nil })
+	opening := &pb.ConversationRow{Asks: []*pb.Ask{{User: "bob", Origin: from("ann")}}}
+	empty := with(hiking, func(r *pb.ConversationRow) { r.Members = nil })
 	check(t, []saying{
 		{"create", nil, group, create("ann", "carl", "bob", "ann", "bob"), `ConversationCreated{kind GROUP, title "Hike", members [ann(OWNER since 1/0)]}asks bob for ann;asks carl for ann; to ann`},
 		{"create what is there", hiking, group, create("ann"), "ann: ALREADY_EXISTS"},
@@ -189,21 +189,21 @@ func TestBeginnings(t *testing.T) {
 }
 
 func TestComing(t *testing.T) {
-	invited := with(hiking, func(r *parleyv1.ConversationRow) { r.Invitations = []*parleyv1.Invitation{{User: "emil", By: "ann"}} })
-	asked := with(hiking, func(r *parleyv1.ConversationRow) { r.Asks = []*parleyv1.Ask{{User: "emil", Origin: from("bob")}} })
-	askedByCarl := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = from("carl") })
-	askedByZoe := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = from("zoe") })
-	askedQuietly := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Origin = &parleyv1.Origin{User: "ann"} })
-	inviting := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].Invite = true })
-	invitingByZoe := with(askedByZoe, func(r *parleyv1.ConversationRow) { r.Asks[0].Invite = true })
-	full := with(hiking, func(r *parleyv1.ConversationRow) {
+	invited := with(hiking, func(r *pb.ConversationRow) { r.Invitations = []*pb.Invitation{{User: "emil", By: "ann"}} })
+	asked := with(hiking, func(r *pb.ConversationRow) { r.Asks = []*pb.Ask{{User: "emil", Origin: from("bob")}} })
+	askedByCarl := with(asked, func(r *pb.ConversationRow) { r.Asks[0].Origin = from("carl") })
+	askedByZoe := with(asked, func(r *pb.ConversationRow) { r.Asks[0].Origin = from("zoe") })
+	askedQuietly := with(asked, func(r *pb.ConversationRow) { r.Asks[0].Origin = &pb.Origin{User: "ann"} })
+	inviting := with(asked, func(r *pb.ConversationRow) { r.Asks[0].Invite = true })
+	invitingByZoe := with(askedByZoe, func(r *pb.ConversationRow) { r.Asks[0].Invite = true })
+	full := with(hiking, func(r *pb.ConversationRow) {
 		for _, user := range people(MaxInvitations - 1) {
-			r.Invitations = append(r.Invitations, &parleyv1.Invitation{User: user, By: "ann"})
+			r.Invitations = append(r.Invitations, &pb.Invitation{User: user, By: "ann"})
 		}
-		r.Asks = []*parleyv1.Ask{{User: "zoe", Origin: from("ann"), Invite: true}}
+		r.Asks = []*pb.Ask{{User: "zoe", Origin: from("ann"), Invite: true}}
 	})
-	almost := with(full, func(r *parleyv1.ConversationRow) { r.Asks[0].Invite = false })
-	askedMember := with(asked, func(r *parleyv1.ConversationRow) { r.Asks[0].User = "carl" })
+	almost := with(full, func(r *pb.ConversationRow) { r.Asks[0].Invite = false })
+	askedMember := with(asked, func(r *pb.ConversationRow) { r.Asks[0].User = "carl" })
 	check(t, []saying{
 		{"add", hiking, group, add("bob", "emil"), "asks emil for bob;"},
 		{"add as a member", hiking, group, add("carl", "emil"), "carl: NOT_ALLOWED"},
@@ -271,15 +271,15 @@ func TestGoingAndRanks(t *testing.T) {
 
 // A stranger hears the same words, byte for byte, of what exists and of what does not.
 func TestStrangersLearnNothing(t *testing.T) {
-	for _, in := range []*parleyv1.ConversationCommand{
+	for _, in := range []*pb.ConversationCommand{
 		say("eve", 0), say("eve", 9), add("eve", "bob"), invite("eve", "bob"), accept("eve"), decline("eve"), remove("eve", "ann"),
-		leave("eve"), rename("eve"), promote("eve", "ann", admin), asks("eve", &parleyv1.ConversationRequest{}),
+		leave("eve"), rename("eve"), promote("eve", "ann", admin), asks("eve", &pb.ConversationRequest{}),
 	} {
 		for _, key := range []string{group, direct} {
-			row := map[string]*parleyv1.ConversationRow{group: hiking, direct: chatted}[key]
+			row := map[string]*pb.ConversationRow{group: hiking, direct: chatted}[key]
 			there, not := decide(row, key, in), decide(nil, key, in)
 			require.Equal(t, "eve: NOT_A_MEMBER", outcome(there))
-			require.True(t, not.Outputs[0].Message.(*parleyv1.InboxCommand).EqualVT(there.Outputs[0].Message.(*parleyv1.InboxCommand)))
+			require.True(t, not.Outputs[0].Message.(*pb.InboxCommand).EqualVT(there.Outputs[0].Message.(*pb.InboxCommand)))
 			require.Len(t, there.Outputs, 1)
 			require.Empty(t, there.Events)
 		}
@@ -293,7 +293,7 @@ func TestMalformed(t *testing.T) {
 	quiet.Origin.ClientSeq = 0
 	for _, c := range []struct {
 		name, key string
-		in        *parleyv1.ConversationCommand
+		in        *pb.ConversationCommand
 	}{
 		{"no conversation", "ann", say("ann", 0)},
 		{"the home is the other one", "bob/ann", say("ann", 0)},
@@ -301,7 +301,7 @@ func TestMalformed(t *testing.T) {
 		{"without a number", direct, quiet},
 		{"a block between others", direct, block("eve", true)},
 		{"a block in a group", group, block("g-hike", true)},
-		{"no word", direct, &parleyv1.ConversationCommand{}},
+		{"no word", direct, &pb.ConversationCommand{}},
 	} {
 		d := decide(nil, c.key, c.in)
 		require.NotEmpty(t, d.Malformed, c.name)
@@ -319,7 +319,7 @@ func people(n int) (users []string) {
 
 // Limits: each is reached exactly, and one more is refused.
 func TestLimits(t *testing.T) {
-	apply := func(row *parleyv1.ConversationRow, d Decision) *parleyv1.ConversationRow {
+	apply := func(row *pb.ConversationRow, d Decision) *pb.ConversationRow {
 		for _, e := range d.Events {
 			row = Apply(row, e)
 		}
@@ -360,15 +360,15 @@ func TestEventsKeepWhatTheySay(t *testing.T) {
 	created := decide(nil, group, create("ann"))
 	row := Apply(nil, created.Events[0])
 	said := created.Events[0].Said.CloneVT()
-	row = Apply(row, Event{Said: &parleyv1.ConversationEvent{Word: &parleyv1.ConversationEvent_RoleChanged{
-		RoleChanged: &parleyv1.RoleChanged{User: "ann", Role: member},
+	row = Apply(row, Event{Said: &pb.ConversationEvent{Word: &pb.ConversationEvent_RoleChanged{
+		RoleChanged: &pb.RoleChanged{User: "ann", Role: member},
 	}}})
 	require.Equal(t, member, row.Members[0].Role)
 	require.True(t, said.EqualVT(created.Events[0].Said))
 }
 
 func TestBlocks(t *testing.T) {
-	var row *parleyv1.ConversationRow
+	var row *pb.ConversationRow
 	for _, c := range []struct {
 		user    string
 		blocked bool
@@ -386,9 +386,9 @@ func TestBlocks(t *testing.T) {
 
 // Apply begins with a copy of the row that lacks nothing, whatever a schema or a newer binary adds.
 func TestACopyHasEverything(t *testing.T) {
-	row := with(hiking, func(row *parleyv1.ConversationRow) {
-		row.Invitations = []*parleyv1.Invitation{{User: "eve", By: "ann"}}
-		row.Asks = []*parleyv1.Ask{{User: "fred", Origin: from("ann")}}
+	row := with(hiking, func(row *pb.ConversationRow) {
+		row.Invitations = []*pb.Invitation{{User: "eve", By: "ann"}}
+		row.Asks = []*pb.Ask{{User: "fred", Origin: from("ann")}}
 		row.Blocks = []string{"ann"}
 		row.ProtoReflect().SetUnknown([]byte{0x98, 6, 1})
 	})
@@ -397,5 +397,5 @@ func TestACopyHasEverything(t *testing.T) {
 		require.True(t, row.ProtoReflect().Has(fields.Get(i)), "give the row of this test a %s", fields.Get(i).Name())
 	}
 	require.True(t, copied(row).EqualVT(row))
-	require.True(t, copied(nil).EqualVT(&parleyv1.ConversationRow{}))
+	require.True(t, copied(nil).EqualVT(&pb.ConversationRow{}))
 }

@@ -5,69 +5,69 @@ package conversation
 import (
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
 // createGroup makes a group with its creator as only member. The others come one by one, as their accounts allow, so one
 // who cannot be reached keeps nobody waiting; the creator's command has its outcome at once.
-func (j *judge) createGroup(word *parleyv1.CreateGroup) {
+func (j *judge) createGroup(word *pb.CreateGroup) {
 	me := j.origin.User
 	others := slices.DeleteFunc(slices.Clone(word.Members), func(user string) bool { return user == me })
 	slices.Sort(others)
 	others = slices.Compact(others)
 	switch {
 	case !name.IsGroup(j.stamp.Key) || word.Title == nil:
-		j.refuse(parleyv1.Reason_REASON_INVALID)
+		j.refuse(pb.Reason_REASON_INVALID)
 		return
 	case j.exists() && j.member(me) == nil:
-		j.refuse(parleyv1.Reason_REASON_NOT_A_MEMBER)
+		j.refuse(pb.Reason_REASON_NOT_A_MEMBER)
 		return
 	case j.exists():
-		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
 		return
 	case slices.ContainsFunc(others, func(user string) bool { return !name.ValidPerson(user) }):
-		j.refuse(parleyv1.Reason_REASON_INVALID)
+		j.refuse(pb.Reason_REASON_INVALID)
 		return
 	case len(others) > MaxAsks || len(others)+1 > j.stamp.FanOut:
-		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
+		j.refuse(pb.Reason_REASON_LIMIT_REACHED)
 		return
 	}
 	owner := j.newMember(me)
-	owner.Role = parleyv1.Role_ROLE_OWNER
-	j.say(&parleyv1.ConversationEvent{Word: &parleyv1.ConversationEvent_ConversationCreated{
-		ConversationCreated: &parleyv1.ConversationCreated{
-			Kind: parleyv1.Kind_KIND_GROUP, Title: word.Title, Members: []*parleyv1.Member{owner},
+	owner.Role = pb.Role_ROLE_OWNER
+	j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_ConversationCreated{
+		ConversationCreated: &pb.ConversationCreated{
+			Kind: pb.Kind_KIND_GROUP, Title: word.Title, Members: []*pb.Member{owner},
 		},
 	}}, me)
 	for _, user := range others {
-		j.ask(&parleyv1.Ask{User: user, Origin: &parleyv1.Origin{User: me}})
+		j.ask(&pb.Ask{User: user, Origin: &pb.Origin{User: me}})
 	}
 }
 
 // inviteMember asks a person's account on behalf of a member: whoever is blocked cannot invite, and nobody is told of the
 // try. The one who invites hears PERSON_UNAVAILABLE, as of a person who is not there.
-func (j *judge) inviteMember(me *parleyv1.Member, user string) {
+func (j *judge) inviteMember(me *pb.Member, user string) {
 	_, invited := findInvitation(j.row.Invitations, user)
 	_, waiting := findAsk(j.row.Asks, user)
 	switch {
 	case !leads(me):
-		j.refuse(parleyv1.Reason_REASON_NOT_ALLOWED)
+		j.refuse(pb.Reason_REASON_NOT_ALLOWED)
 	case !name.ValidPerson(user):
-		j.refuse(parleyv1.Reason_REASON_INVALID)
+		j.refuse(pb.Reason_REASON_INVALID)
 	case j.member(user) != nil || invited || waiting:
-		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
 	case len(j.row.Asks) >= MaxAsks || len(j.row.Invitations)+j.asked(true) >= MaxInvitations: // who is asked has a place kept
-		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
+		j.refuse(pb.Reason_REASON_LIMIT_REACHED)
 	default:
-		j.ask(&parleyv1.Ask{User: user, Origin: j.origin, Invite: true})
+		j.ask(&pb.Ask{User: user, Origin: j.origin, Invite: true})
 	}
 }
 
 // invite invites a person, who may accept. The members hear of it, and so does the invited person.
 func (j *judge) invite(user string) {
-	j.say(&parleyv1.ConversationEvent{Word: &parleyv1.ConversationEvent_MemberInvited{
-		MemberInvited: &parleyv1.MemberInvited{User: user, Title: j.row.Title},
+	j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_MemberInvited{
+		MemberInvited: &pb.MemberInvited{User: user, Title: j.row.Title},
 	}}, user)
 }
 
@@ -77,11 +77,11 @@ func (j *judge) acceptInvitation() {
 	_, invited := findInvitation(j.row.GetInvitations(), me)
 	switch {
 	case j.member(me) != nil:
-		j.refuse(parleyv1.Reason_REASON_ALREADY_EXISTS)
+		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
 	case !invited:
-		j.refuse(parleyv1.Reason_REASON_NOT_A_MEMBER)
+		j.refuse(pb.Reason_REASON_NOT_A_MEMBER)
 	case len(j.row.Members) >= j.stamp.FanOut:
-		j.refuse(parleyv1.Reason_REASON_LIMIT_REACHED)
+		j.refuse(pb.Reason_REASON_LIMIT_REACHED)
 	default:
 		j.join(me)
 	}
@@ -93,12 +93,12 @@ func (j *judge) declineInvitation() {
 	_, invited := findInvitation(j.row.GetInvitations(), me)
 	switch {
 	case j.member(me) != nil:
-		j.refuse(parleyv1.Reason_REASON_NOT_FOUND)
+		j.refuse(pb.Reason_REASON_NOT_FOUND)
 	case !invited:
-		j.refuse(parleyv1.Reason_REASON_NOT_A_MEMBER)
+		j.refuse(pb.Reason_REASON_NOT_A_MEMBER)
 	default:
-		j.say(&parleyv1.ConversationEvent{Word: &parleyv1.ConversationEvent_InvitationDeclined{
-			InvitationDeclined: &parleyv1.InvitationDeclined{User: me},
+		j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_InvitationDeclined{
+			InvitationDeclined: &pb.InvitationDeclined{User: me},
 		}}, me)
 	}
 }

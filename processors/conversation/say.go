@@ -5,12 +5,12 @@ package conversation
 import (
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // say numbers an event and tells it to the members before it and to the people it is about: so whoever joins hears of
 // it, and whoever is removed hears of that too, and of nothing later.
-func (j *judge) say(event *parleyv1.ConversationEvent, about ...string) {
+func (j *judge) say(event *pb.ConversationEvent, about ...string) {
 	event.Seq = j.row.GetSeq() + 1
 	event.Number = j.row.GetNumber()
 	if event.GetMessageSent() != nil {
@@ -22,8 +22,8 @@ func (j *judge) say(event *parleyv1.ConversationEvent, about ...string) {
 
 	audience := j.audience(about)
 	j.made.Outputs = append(slices.Grow(j.made.Outputs, 1+len(audience)), Output{j.stamp.Key, event})
-	said := &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_Conversation{
-		Conversation: &parleyv1.ConversationSaid{Conversation: j.stamp.Key, Event: event},
+	said := &pb.InboxCommand{Word: &pb.InboxCommand_Conversation{
+		Conversation: &pb.ConversationSaid{Conversation: j.stamp.Key, Event: event},
 	}}
 	for _, user := range audience {
 		j.made.Outputs = append(j.made.Outputs, Output{user, said})
@@ -42,12 +42,12 @@ func (j *judge) audience(about []string) []string {
 }
 
 // refuse tells the one who asked. What the house itself asked (a group's first members) had its outcome before.
-func (j *judge) refuse(reason parleyv1.Reason) {
+func (j *judge) refuse(reason pb.Reason) {
 	if j.origin.GetClientSeq() == 0 {
 		return
 	}
-	j.made.Outputs = append(j.made.Outputs, Output{j.origin.User, &parleyv1.InboxCommand{
-		Word: &parleyv1.InboxCommand_Refused{Refused: &parleyv1.CommandRefused{
+	j.made.Outputs = append(j.made.Outputs, Output{j.origin.User, &pb.InboxCommand{
+		Word: &pb.InboxCommand_Refused{Refused: &pb.CommandRefused{
 			Origin: j.origin, Conversation: j.stamp.Key, Reason: reason,
 		}},
 	}})

@@ -2,12 +2,12 @@
 
 package inbox
 
-import parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+import pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 
 // Apply is the row (nil = never met) after one event. The row before stays as it is.
-func Apply(row *parleyv1.InboxRow, event Event) *parleyv1.InboxRow {
+func Apply(row *pb.InboxRow, event Event) *pb.InboxRow {
 	if row = row.CloneVT(); row == nil {
-		row = &parleyv1.InboxRow{}
+		row = &pb.InboxRow{}
 	}
 	row.InboxSeq, row.Epoch = event.Said.InboxSeq, event.Said.Epoch
 	return row

@@ -5,11 +5,11 @@ package outbox
 import (
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // Apply is the row (nil = never met) after one event. The row before stays as it is.
-func Apply(row *parleyv1.OutboxRow, event Event) *parleyv1.OutboxRow {
+func Apply(row *pb.OutboxRow, event Event) *pb.OutboxRow {
 	row = copied(row)
 	switch {
 	case event.Standing != nil:
@@ -21,8 +21,8 @@ func Apply(row *parleyv1.OutboxRow, event Event) *parleyv1.OutboxRow {
 }
 
 // copied is the row with a list of its own, of the same devices: whoever changes one puts another in its place.
-func copied(row *parleyv1.OutboxRow) *parleyv1.OutboxRow {
-	next := &parleyv1.OutboxRow{
+func copied(row *pb.OutboxRow) *pb.OutboxRow {
+	next := &pb.OutboxRow{
 		Devices: slices.Clone(row.GetDevices()), RateMillitokens: row.GetRateMillitokens(), RateAtMs: row.GetRateAtMs(), Standing: row.GetStanding(),
 	}
 	next.ProtoReflect().SetUnknown(row.ProtoReflect().GetUnknown()) // what a newer binary wrote
@@ -30,11 +30,11 @@ func copied(row *parleyv1.OutboxRow) *parleyv1.OutboxRow {
 }
 
 // take writes down a consumed number; devices stay sorted by id.
-func take(row *parleyv1.OutboxRow, t *Taken) {
+func take(row *pb.OutboxRow, t *Taken) {
 	if i, ok := find(row, t.Evicted); ok && t.Evicted != "" {
 		row.Devices = slices.Delete(row.Devices, i, i+1)
 	}
-	device := &parleyv1.OutboxDevice{DeviceId: t.DeviceID, ClientSeq: t.ClientSeq, UsedAtMs: t.TimeMs}
+	device := &pb.OutboxDevice{DeviceId: t.DeviceID, ClientSeq: t.ClientSeq, UsedAtMs: t.TimeMs}
 	if i, ok := find(row, t.DeviceID); ok {
 		row.Devices[i] = device
 	} else {

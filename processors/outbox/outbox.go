@@ -9,7 +9,7 @@ package outbox
 import (
 	"google.golang.org/protobuf/proto"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // Limits of one person.
@@ -44,7 +44,7 @@ type Decision struct {
 // Event is what changes the row; exactly one field is set. An outbox has no event topic: its events stay inside.
 type Event struct {
 	Taken    *Taken
-	Standing *parleyv1.SetStanding
+	Standing *pb.SetStanding
 }
 
 // Taken says that a number of a device is consumed, whatever became of the command.

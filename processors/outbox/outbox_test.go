@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/processors/transcript"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
@@ -19,20 +19,20 @@ const (
 	burst = 200               // commands at once
 )
 
-func seal(n int) *parleyv1.Sealed {
-	return &parleyv1.Sealed{KeyId: "key", Nonce: make([]byte, MaxNonce), Ciphertext: make([]byte, n)}
+func seal(n int) *pb.Sealed {
+	return &pb.Sealed{KeyId: "key", Nonce: make([]byte, MaxNonce), Ciphertext: make([]byte, n)}
 }
 
-func say(device string, seq uint64, conversation string) *parleyv1.OutboxCommand {
-	return &parleyv1.OutboxCommand{DeviceId: device, ClientSeq: seq, Word: &parleyv1.OutboxCommand_Conversation{
-		Conversation: &parleyv1.ConversationRequest{Conversation: conversation, Word: &parleyv1.ConversationRequest_SendMessage{
-			SendMessage: &parleyv1.SendMessage{Body: seal(16)},
+func say(device string, seq uint64, conversation string) *pb.OutboxCommand {
+	return &pb.OutboxCommand{DeviceId: device, ClientSeq: seq, Word: &pb.OutboxCommand_Conversation{
+		Conversation: &pb.ConversationRequest{Conversation: conversation, Word: &pb.ConversationRequest_SendMessage{
+			SendMessage: &pb.SendMessage{Body: seal(16)},
 		}},
 	}}
 }
 
-func account(seq uint64, word *parleyv1.AccountRequest) *parleyv1.OutboxCommand {
-	return &parleyv1.OutboxCommand{DeviceId: "phone", ClientSeq: seq, Word: &parleyv1.OutboxCommand_Account{Account: word}}
+func account(seq uint64, word *pb.AccountRequest) *pb.OutboxCommand {
+	return &pb.OutboxCommand{DeviceId: "phone", ClientSeq: seq, Word: &pb.OutboxCommand_Account{Account: word}}
 }
 
 // words are the outputs as lines.
@@ -45,7 +45,7 @@ func words(d Decision) []string {
 }
 
 // fold decides and applies, as the hall does.
-func fold(row *parleyv1.OutboxRow, in *parleyv1.OutboxCommand, stamp Stamp) (*parleyv1.OutboxRow, Decision) {
+func fold(row *pb.OutboxRow, in *pb.OutboxCommand, stamp Stamp) (*pb.OutboxRow, Decision) {
 	d := Decide(row, in, stamp)
 	for _, e := range d.Events {
 		row = Apply(row, e)
@@ -55,12 +55,12 @@ func fold(row *parleyv1.OutboxRow, in *parleyv1.OutboxCommand, stamp Stamp) (*pa
 
 func TestDecide(t *testing.T) {
 	chat := name.Direct("ann", "bob")
-	row := &parleyv1.OutboxRow{
-		Devices:         []*parleyv1.OutboxDevice{{DeviceId: "phone", ClientSeq: 7, UsedAtMs: begin}},
+	row := &pb.OutboxRow{
+		Devices:         []*pb.OutboxDevice{{DeviceId: "phone", ClientSeq: 7, UsedAtMs: begin}},
 		RateMillitokens: burst * milli, RateAtMs: begin,
 	}
 	suspended, poor := row.CloneVT(), row.CloneVT()
-	suspended.Standing = parleyv1.Standing_STANDING_SUSPENDED
+	suspended.Standing = pb.Standing_STANDING_SUSPENDED
 	poor.RateMillitokens = milli - 1
 	huge := say("phone", 8, chat)
 	huge.GetConversation().GetSendMessage().Body = seal(MaxBody + 1)
@@ -75,8 +75,8 @@ func TestDecide(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		row  *parleyv1.OutboxRow
-		in   *parleyv1.OutboxCommand
+		row  *pb.OutboxRow
+		in   *pb.OutboxCommand
 		key  string
 		want []string
 		took bool // the number is consumed
@@ -97,12 +97,12 @@ func TestDecide(t *testing.T) {
 		{"a word that this binary does not know", row, noWord, "ann", refused("INVALID"), true},
 		{"a forged name is not repeated", row, say("phone", 8, "bob/carl/ann"), "ann",
 			[]string{"ann CommandRefused{origin ann/phone#8, reason INVALID}"}, true},
-		{"an account's request", row, account(8, &parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_UnblockPerson{
-			UnblockPerson: &parleyv1.UnblockPerson{User: "bob"}}}), "ann", []string{"ann UnblockPerson{user bob} (origin ann/phone#8)"}, true},
-		{"a display name that is too long", row, account(8, &parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_ChangeProfile{
-			ChangeProfile: &parleyv1.ChangeProfile{DisplayName: seal(MaxLine + 1)}}}), "ann",
+		{"an account's request", row, account(8, &pb.AccountRequest{Word: &pb.AccountRequest_UnblockPerson{
+			UnblockPerson: &pb.UnblockPerson{User: "bob"}}}), "ann", []string{"ann UnblockPerson{user bob} (origin ann/phone#8)"}, true},
+		{"a display name that is too long", row, account(8, &pb.AccountRequest{Word: &pb.AccountRequest_ChangeProfile{
+			ChangeProfile: &pb.ChangeProfile{DisplayName: seal(MaxLine + 1)}}}), "ann",
 			[]string{"ann CommandRefused{origin ann/phone#8, reason INVALID}"}, true},
-		{"an account's word that this binary does not know", row, account(8, &parleyv1.AccountRequest{}), "ann",
+		{"an account's word that this binary does not know", row, account(8, &pb.AccountRequest{}), "ann",
 			[]string{"ann CommandRefused{origin ann/phone#8, reason INVALID}"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -120,7 +120,7 @@ func TestDecide(t *testing.T) {
 func TestMalformed(t *testing.T) {
 	for _, c := range []struct {
 		name, key string
-		in        *parleyv1.OutboxCommand
+		in        *pb.OutboxCommand
 	}{
 		{"a group is no person", "g-hike", say("phone", 1, "ann/bob")},
 		{"a key with a slash", "ann/bob", say("phone", 1, "ann/bob")},
@@ -139,7 +139,7 @@ func TestMalformed(t *testing.T) {
 
 // The bucket holds a burst and fills at the sustained rate; a refusal consumes the number, so that the client goes on.
 func TestRate(t *testing.T) {
-	var row *parleyv1.OutboxRow
+	var row *pb.OutboxRow
 	var d Decision
 	seq := uint64(0)
 	next := func(at int64) string {
@@ -166,7 +166,7 @@ func TestRate(t *testing.T) {
 
 // 32 devices, sorted; another one takes the place of the longest unused one once that is idle for a day, and not before.
 func TestDevices(t *testing.T) {
-	var row *parleyv1.OutboxRow
+	var row *pb.OutboxRow
 	for i := range MaxDevices {
 		id := fmt.Sprintf("device-%02d", (i*7)%MaxDevices)
 		row, _ = fold(row, say(id, 1, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + int64(i), Rate: rate, Burst: burst})
@@ -188,7 +188,7 @@ func TestDevices(t *testing.T) {
 	require.NotContains(t, ids(full), "device-00", "the first one was unused for the longest time")
 }
 
-func ids(row *parleyv1.OutboxRow) (ids []string) {
+func ids(row *pb.OutboxRow) (ids []string) {
 	for _, d := range row.Devices {
 		ids = append(ids, d.DeviceId)
 	}
@@ -197,9 +197,9 @@ func ids(row *parleyv1.OutboxRow) (ids []string) {
 
 // Apply begins with a copy of the row that lacks nothing, whatever a schema or a newer binary adds.
 func TestACopyHasEverything(t *testing.T) {
-	row := &parleyv1.OutboxRow{
-		Devices:         []*parleyv1.OutboxDevice{{DeviceId: "phone", ClientSeq: 7, UsedAtMs: begin}},
-		RateMillitokens: burst, RateAtMs: begin, Standing: parleyv1.Standing_STANDING_SUSPENDED,
+	row := &pb.OutboxRow{
+		Devices:         []*pb.OutboxDevice{{DeviceId: "phone", ClientSeq: 7, UsedAtMs: begin}},
+		RateMillitokens: burst, RateAtMs: begin, Standing: pb.Standing_STANDING_SUSPENDED,
 	}
 	row.ProtoReflect().SetUnknown([]byte{0x98, 6, 1})
 	fields := row.ProtoReflect().Descriptor().Fields()
@@ -207,5 +207,5 @@ func TestACopyHasEverything(t *testing.T) {
 		require.True(t, row.ProtoReflect().Has(fields.Get(i)), "give the row of this test a %s", fields.Get(i).Name())
 	}
 	require.True(t, copied(row).EqualVT(row))
-	require.True(t, copied(nil).EqualVT(&parleyv1.OutboxRow{}))
+	require.True(t, copied(nil).EqualVT(&pb.OutboxRow{}))
 }

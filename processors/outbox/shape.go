@@ -4,7 +4,7 @@
 package outbox
 
 import (
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
@@ -16,36 +16,36 @@ const (
 )
 
 // conversationFits reports whether a conversation can judge the request at all.
-func conversationFits(r *parleyv1.ConversationRequest) bool {
+func conversationFits(r *pb.ConversationRequest) bool {
 	if !name.ValidConversation(r.Conversation) {
 		return false
 	}
 	switch word := r.Word.(type) {
 	case nil: // a word that this binary does not know
 		return false
-	case *parleyv1.ConversationRequest_SendMessage:
+	case *pb.ConversationRequest_SendMessage:
 		return sealedFits(word.SendMessage.Body, MaxBody)
-	case *parleyv1.ConversationRequest_CreateGroup:
+	case *pb.ConversationRequest_CreateGroup:
 		return sealedFits(word.CreateGroup.Title, MaxLine)
-	case *parleyv1.ConversationRequest_RenameConversation:
+	case *pb.ConversationRequest_RenameConversation:
 		return sealedFits(word.RenameConversation.Title, MaxLine)
 	}
 	return true
 }
 
 // accountFits reports whether an account can judge the request at all.
-func accountFits(r *parleyv1.AccountRequest) bool {
+func accountFits(r *pb.AccountRequest) bool {
 	switch word := r.Word.(type) {
 	case nil:
 		return false
-	case *parleyv1.AccountRequest_CreateAccount:
+	case *pb.AccountRequest_CreateAccount:
 		return sealedFits(word.CreateAccount.DisplayName, MaxLine)
-	case *parleyv1.AccountRequest_ChangeProfile:
+	case *pb.AccountRequest_ChangeProfile:
 		return sealedFits(word.ChangeProfile.DisplayName, MaxLine)
 	}
 	return true
 }
 
-func sealedFits(s *parleyv1.Sealed, limit int) bool {
+func sealedFits(s *pb.Sealed, limit int) bool {
 	return s != nil && len(s.KeyId) <= name.MaxID && len(s.Nonce) <= MaxNonce && len(s.Ciphertext) <= limit
 }

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // Printer words messages. Its zero value prints times as they are.
@@ -28,28 +28,28 @@ func (p Printer) Line(m proto.Message) string { return p.message(m.ProtoReflect(
 // message words what people know best in their way, and everything else as Name{field value, ...}.
 func (p Printer) message(m protoreflect.Message) string {
 	switch m := m.Interface().(type) {
-	case *parleyv1.Origin:
+	case *pb.Origin:
 		return origin(m)
-	case *parleyv1.Sealed:
+	case *pb.Sealed:
 		return sealed(m)
-	case *parleyv1.Member:
+	case *pb.Member:
 		return fmt.Sprintf("%s(%s since %d/%d)", m.User, enum(m.Role.Descriptor(), m.Role.Number()), m.SinceSeq, m.SinceNumber)
-	case *parleyv1.Ask:
+	case *pb.Ask:
 		if m.Invite {
 			return fmt.Sprintf("%s to be invited for %s", m.User, origin(m.Origin))
 		}
 		return fmt.Sprintf("%s for %s", m.User, origin(m.Origin))
-	case *parleyv1.Invitation:
+	case *pb.Invitation:
 		return fmt.Sprintf("%s by %s", m.User, m.By)
-	case *parleyv1.OutboxDevice:
+	case *pb.OutboxDevice:
 		return fmt.Sprintf("%s#%d used %s", m.DeviceId, m.ClientSeq, p.time(m.UsedAtMs))
-	case *parleyv1.PresenceLease:
+	case *pb.PresenceLease:
 		return fmt.Sprintf("%s until %s", m.SessionId, p.time(m.UntilMs))
-	case *parleyv1.ConversationSaid:
+	case *pb.ConversationSaid:
 		if p.Brief {
 			return fmt.Sprintf("%s said %s (seq %d)", m.Conversation, wordOf(m.Event), m.Event.GetSeq())
 		}
-	case *parleyv1.AccountSaid:
+	case *pb.AccountSaid:
 		if p.Brief {
 			return fmt.Sprintf("own account said %s (version %d)", wordOf(m.Event), m.Event.GetVersion())
 		}
@@ -137,7 +137,7 @@ func enum(kind protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
 	return strings.TrimPrefix(string(value.Name()), prefix)
 }
 
-func origin(o *parleyv1.Origin) string {
+func origin(o *pb.Origin) string {
 	if o.DeviceId == "" && o.ClientSeq == 0 {
 		return o.User
 	}
@@ -148,7 +148,7 @@ func origin(o *parleyv1.Origin) string {
 const tag = 16 // bytes
 
 // sealed shows the text when a test's gate left it open; ciphertext is shown by its length.
-func sealed(s *parleyv1.Sealed) string {
+func sealed(s *pb.Sealed) string {
 	text := s.Ciphertext[:max(len(s.Ciphertext)-tag, 0)]
 	for _, c := range text {
 		if c < ' ' || c > '~' {

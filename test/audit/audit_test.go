@@ -12,7 +12,7 @@ import (
 
 	"github.com/parley-im/parley/processors"
 	"github.com/parley-im/parley/processors/audit"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/walk"
 	"github.com/parley-im/parley/topology"
 )
@@ -60,7 +60,7 @@ func peaceful(acts int) *walk.House {
 		case 5:
 			h.SendBytes("outbox.commands", "ann", []byte{0xff, 0xff}) // poison: a dead letter comes of it
 		case 6:
-			d.Ask(group, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_LeaveConversation{LeaveConversation: &parleyv1.LeaveConversation{}}})
+			d.Ask(group, &pb.ConversationRequest{Word: &pb.ConversationRequest_LeaveConversation{LeaveConversation: &pb.LeaveConversation{}}})
 		default:
 			d.SendText([]string{direct, group}[i%2], "something to say")
 		}
@@ -329,9 +329,9 @@ func TestAnOrderThatIsNotThatOfCausesIsCaught(t *testing.T) {
 }
 
 // forgetful is an auditor of a house whose inbox never says some of its events, and what stands in that house's log.
-func forgetful(t *testing.T, forgets func(user string, e *parleyv1.InboxEvent) bool) *hearing {
+func forgetful(t *testing.T, forgets func(user string, e *pb.InboxEvent) bool) *hearing {
 	gone := func(topic, key string, value []byte) bool {
-		e := &parleyv1.InboxEvent{}
+		e := &pb.InboxEvent{}
 		return topic == "inbox.events" && e.UnmarshalVT(value) == nil && forgets(key, e)
 	}
 	records := slices.DeleteFunc(peaceful(30).Log(), func(r topology.Record) bool { return gone(r.Topic, r.Key, r.Value) })
@@ -352,7 +352,7 @@ func forgetful(t *testing.T, forgets func(user string, e *parleyv1.InboxEvent) b
 
 // A machine that forgets to refuse: what it says stands in the log, and its people wait for ever.
 func TestAnOutcomeThatNeverComesIsCaught(t *testing.T) {
-	a := forgetful(t, func(_ string, e *parleyv1.InboxEvent) bool { return e.GetRefused() != nil })
+	a := forgetful(t, func(_ string, e *pb.InboxEvent) bool { return e.GetRefused() != nil })
 	require.Equal(t, []audit.Law{audit.Dense, audit.Outcome}, a.laws(), "%v", a.told)
 	require.Zero(t, a.Counts().Pending, "what was told is not pending any more")
 }
@@ -361,20 +361,20 @@ func TestAnOutcomeThatNeverComesIsCaught(t *testing.T) {
 func TestADeliveryThatNeverComesIsCaught(t *testing.T) {
 	silent := map[string]uint64{} // from the last event on that somebody else caused
 	for _, r := range peaceful(30).Records("inbox.events") {
-		e := &parleyv1.InboxEvent{}
+		e := &pb.InboxEvent{}
 		require.NoError(t, e.UnmarshalVT(r.Value))
 		if said := e.GetConversation().GetEvent(); said != nil && said.GetOrigin().GetUser() != r.Key {
 			silent[r.Key] = e.InboxSeq
 		}
 	}
-	a := forgetful(t, func(user string, e *parleyv1.InboxEvent) bool { return e.InboxSeq >= silent[user] && silent[user] > 0 })
+	a := forgetful(t, func(user string, e *pb.InboxEvent) bool { return e.InboxSeq >= silent[user] && silent[user] > 0 })
 	require.Contains(t, a.laws(), audit.Delivered, "%v", a.told)
 	require.NotContains(t, a.laws(), audit.Dense, "%v", a.told)
 }
 
 // renumbered is an inbox event under another number.
 func renumbered(t *testing.T, value []byte, seq uint64) []byte {
-	e := &parleyv1.InboxEvent{}
+	e := &pb.InboxEvent{}
 	require.NoError(t, e.UnmarshalVT(value))
 	e.InboxSeq = seq
 	value, err := e.MarshalVT()

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/walk"
 	"github.com/parley-im/parley/topology"
@@ -19,23 +19,23 @@ var people = []string{"ann", "bob", "carl", "zoe"} // Zoe has no account
 // act lets somebody do something, or something go wrong.
 func act(t *rapid.T, h *walk.House, devices []*walk.Device) {
 	d, other := rapid.SampledFrom(devices).Draw(t, "device"), rapid.SampledFrom(people).Draw(t, "other")
-	group, r := name.Group("hike"), &parleyv1.ConversationRequest{}
+	group, r := name.Group("hike"), &pb.ConversationRequest{}
 	switch rapid.IntRange(0, 11).Draw(t, "verb") {
 	case 0:
 		d.OpenDirect(other)
 		return
 	case 1:
-		r.Word = &parleyv1.ConversationRequest_AddMember{AddMember: &parleyv1.AddMember{User: other}}
+		r.Word = &pb.ConversationRequest_AddMember{AddMember: &pb.AddMember{User: other}}
 	case 2:
-		r.Word = &parleyv1.ConversationRequest_InviteMember{InviteMember: &parleyv1.InviteMember{User: other}}
+		r.Word = &pb.ConversationRequest_InviteMember{InviteMember: &pb.InviteMember{User: other}}
 	case 3:
-		r.Word = &parleyv1.ConversationRequest_AcceptInvitation{AcceptInvitation: &parleyv1.AcceptInvitation{}}
+		r.Word = &pb.ConversationRequest_AcceptInvitation{AcceptInvitation: &pb.AcceptInvitation{}}
 	case 4:
-		r.Word = &parleyv1.ConversationRequest_RemoveMember{RemoveMember: &parleyv1.RemoveMember{User: other}}
+		r.Word = &pb.ConversationRequest_RemoveMember{RemoveMember: &pb.RemoveMember{User: other}}
 	case 5:
-		r.Word = &parleyv1.ConversationRequest_LeaveConversation{LeaveConversation: &parleyv1.LeaveConversation{}}
+		r.Word = &pb.ConversationRequest_LeaveConversation{LeaveConversation: &pb.LeaveConversation{}}
 	case 6:
-		d.AskAccount(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_BlockPerson{BlockPerson: &parleyv1.BlockPerson{User: other}}})
+		d.AskAccount(&pb.AccountRequest{Word: &pb.AccountRequest_BlockPerson{BlockPerson: &pb.BlockPerson{User: other}}})
 		return
 	case 7:
 		d.Seen(group, rapid.Uint64Range(0, 9).Draw(t, "delivered"), rapid.Uint64Range(0, 9).Draw(t, "read"))

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/processors"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/walk"
 	"github.com/parley-im/parley/topology"
@@ -43,7 +43,7 @@ func TestRowsOfACrowdGoOn(t *testing.T) {
 	next, said := machine.Fold(1, row, &command)
 	require.NotNil(t, next)
 	require.Len(t, said, 3, "an event, and a word to each of the two")
-	e := &parleyv1.ConversationEvent{}
+	e := &pb.ConversationEvent{}
 	require.NoError(t, e.UnmarshalVT(said[0].Value))
 	require.NotNil(t, e.GetMessageSent())
 	_, refused := machine.Fold(1, nil, &command)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/wiretest"
@@ -115,17 +115,17 @@ func refusalAgain(p *patient) {
 	for _, user := range []string{"maker", "friend", stranger} {
 		p.must(p.emitter.Emit(p.stage.topic("outbox.commands"), user, account(user), nil, nil))
 	}
-	say := func(user string, seq uint64, ask *parleyv1.ConversationRequest) {
+	say := func(user string, seq uint64, ask *pb.ConversationRequest) {
 		ask.Conversation = group
-		c := &parleyv1.OutboxCommand{DeviceId: "phone", ClientSeq: seq, Word: &parleyv1.OutboxCommand_Conversation{Conversation: ask}}
+		c := &pb.OutboxCommand{DeviceId: "phone", ClientSeq: seq, Word: &pb.OutboxCommand_Conversation{Conversation: ask}}
 		p.must(p.emitter.Emit(p.stage.topic("outbox.commands"), user, must(c.MarshalVT()), nil, nil))
 	}
-	message := func() *parleyv1.ConversationRequest {
-		return &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_SendMessage{SendMessage: &parleyv1.SendMessage{Body: sealed("hello")}}}
+	message := func() *pb.ConversationRequest {
+		return &pb.ConversationRequest{Word: &pb.ConversationRequest_SendMessage{SendMessage: &pb.SendMessage{Body: sealed("hello")}}}
 	}
-	say("maker", 2, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_CreateGroup{
-		CreateGroup: &parleyv1.CreateGroup{Title: sealed("title"), Members: []string{"friend"}}}})
-	created := func(e *parleyv1.ConversationEvent) bool { return e.GetConversationCreated() != nil }
+	say("maker", 2, &pb.ConversationRequest{Word: &pb.ConversationRequest_CreateGroup{
+		CreateGroup: &pb.CreateGroup{Title: sealed("title"), Members: []string{"friend"}}}})
+	created := func(e *pb.ConversationEvent) bool { return e.GetConversationCreated() != nil }
 	p.until("the group stands", func() bool { return p.told("maker", created) == 1 })
 	again := 0
 	deliver := func() { // as a group that lost its acks would
@@ -141,14 +141,14 @@ func refusalAgain(p *patient) {
 	}
 	say(stranger, 2, message())
 	p.until("refused", func() bool { return p.refusals(stranger, 2) == 1 })
-	say("maker", 3, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_AddMember{AddMember: &parleyv1.AddMember{User: stranger}}})
+	say("maker", 3, &pb.ConversationRequest{Word: &pb.ConversationRequest_AddMember{AddMember: &pb.AddMember{User: stranger}}})
 	p.until("joined", func() bool {
-		return p.told(stranger, func(e *parleyv1.ConversationEvent) bool { return e.GetMemberJoined() != nil }) > 0
+		return p.told(stranger, func(e *pb.ConversationEvent) bool { return e.GetMemberJoined() != nil }) > 0
 	})
 	deliver()
 	say(stranger, 3, message())
 	sent := func(seq uint64) int {
-		return p.told(stranger, func(e *parleyv1.ConversationEvent) bool {
+		return p.told(stranger, func(e *pb.ConversationEvent) bool {
 			return e.GetMessageSent() != nil && e.Origin.GetUser() == stranger && e.Origin.GetClientSeq() == seq
 		})
 	}
@@ -166,8 +166,8 @@ func refusalAgain(p *patient) {
 }
 
 // told counts the conversation events of a kind in somebody's inbox.
-func (p *patient) told(user string, is func(*parleyv1.ConversationEvent) bool) (n int) {
-	p.inbox(user, func(e *parleyv1.InboxEvent) {
+func (p *patient) told(user string, is func(*pb.ConversationEvent) bool) (n int) {
+	p.inbox(user, func(e *pb.InboxEvent) {
 		if said := e.GetConversation(); said != nil && is(said.Event) {
 			n++
 		}
@@ -176,7 +176,7 @@ func (p *patient) told(user string, is func(*parleyv1.ConversationEvent) bool) (
 }
 
 func (p *patient) refusals(user string, seq uint64) (n int) {
-	p.inbox(user, func(e *parleyv1.InboxEvent) {
+	p.inbox(user, func(e *pb.InboxEvent) {
 		if r := e.GetRefused(); r != nil && r.Origin.GetClientSeq() == seq {
 			n++
 		}
@@ -184,12 +184,12 @@ func (p *patient) refusals(user string, seq uint64) (n int) {
 	return n
 }
 
-func (p *patient) inbox(user string, each func(*parleyv1.InboxEvent)) {
+func (p *patient) inbox(user string, each func(*pb.InboxEvent)) {
 	for _, r := range p.read(p.stage.topic("inbox.events")) {
 		if r.Key != user {
 			continue
 		}
-		var e parleyv1.InboxEvent
+		var e pb.InboxEvent
 		p.must(e.UnmarshalVT(r.Value))
 		each(&e)
 	}

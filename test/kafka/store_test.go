@@ -10,7 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"google.golang.org/protobuf/proto"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -115,7 +115,7 @@ func (p *patient) folds(o *owner) (err error) {
 
 // skipped is what the hall makes of an input at which a machine panics: the row moves on, and a letter says so.
 func skipped(g topology.Group, row []byte, in *topology.Record) ([]byte, []topology.Output) {
-	var r parleyv1.Row
+	var r pb.Row
 	if err := r.UnmarshalVT(row); err != nil {
 		panic(err)
 	}
@@ -123,8 +123,8 @@ func skipped(g topology.Group, row []byte, in *topology.Record) ([]byte, []topol
 		return nil, nil
 	}
 	r.Through = in.Offset + 1
-	letter := must(proto.MarshalOptions{Deterministic: true}.Marshal(&parleyv1.DeadLetter{
-		Group: g.Name, Topic: g.Input, Partition: in.Partition, Offset: in.Offset, Failing: parleyv1.Failing_FAILING_PANIC,
+	letter := must(proto.MarshalOptions{Deterministic: true}.Marshal(&pb.DeadLetter{
+		Group: g.Name, Topic: g.Input, Partition: in.Partition, Offset: in.Offset, Failing: pb.Failing_FAILING_PANIC,
 	}))
 	return must(r.MarshalVT()), []topology.Output{{Topic: topology.DeadLetters, Key: in.Key, Value: letter}}
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/parley-im/parley/processors"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/wiretest"
@@ -105,21 +105,21 @@ func houseCommand(i int) (string, string, []byte) {
 	user, peer := person(n), person(n^1)
 	talk := name.Direct(user, peer)
 	if round%4 == 3 {
-		return "bookmark.commands", name.Bookmark(user, talk), must((&parleyv1.BookmarkCommand{Word: &parleyv1.BookmarkCommand_Seen{
-			Seen: &parleyv1.Seen{Marks: &parleyv1.Marks{Delivered: uint64(round), Read: uint64(round / 2)}}}}).MarshalVT())
+		return "bookmark.commands", name.Bookmark(user, talk), must((&pb.BookmarkCommand{Word: &pb.BookmarkCommand_Seen{
+			Seen: &pb.Seen{Marks: &pb.Marks{Delivered: uint64(round), Read: uint64(round / 2)}}}}).MarshalVT())
 	}
 	seq := uint64(round-round/4) + 1
-	ask := &parleyv1.ConversationRequest{Conversation: talk}
+	ask := &pb.ConversationRequest{Conversation: talk}
 	maker := n - n%groupEvery
 	group := name.GroupMadeBy(person(maker), "phone", 3)
 	switch {
 	case round == 0:
 		return "outbox.commands", user, account(user)
 	case round == 1:
-		ask.Word = &parleyv1.ConversationRequest_OpenDirect{OpenDirect: &parleyv1.OpenDirect{Peer: peer}}
+		ask.Word = &pb.ConversationRequest_OpenDirect{OpenDirect: &pb.OpenDirect{Peer: peer}}
 	case round == 2 && n == maker:
 		ask.Conversation = group
-		ask.Word = &parleyv1.ConversationRequest_CreateGroup{CreateGroup: &parleyv1.CreateGroup{
+		ask.Word = &pb.ConversationRequest_CreateGroup{CreateGroup: &pb.CreateGroup{
 			Title: sealed("title"), Members: []string{person(n + 1), person(n + 2)}}}
 	default:
 		switch {
@@ -128,22 +128,22 @@ func houseCommand(i int) (string, string, []byte) {
 		case n-maker <= 2 && round%2 == 0:
 			ask.Conversation = group
 		}
-		ask.Word = &parleyv1.ConversationRequest_SendMessage{SendMessage: &parleyv1.SendMessage{Body: sealed(fmt.Sprintf("%s says %d", user, i))}}
+		ask.Word = &pb.ConversationRequest_SendMessage{SendMessage: &pb.SendMessage{Body: sealed(fmt.Sprintf("%s says %d", user, i))}}
 	}
-	return "outbox.commands", user, must((&parleyv1.OutboxCommand{DeviceId: "phone", ClientSeq: seq,
-		Word: &parleyv1.OutboxCommand_Conversation{Conversation: ask}}).MarshalVT())
+	return "outbox.commands", user, must((&pb.OutboxCommand{DeviceId: "phone", ClientSeq: seq,
+		Word: &pb.OutboxCommand_Conversation{Conversation: ask}}).MarshalVT())
 }
 
 // account is the first word of a person's phone.
 func account(user string) []byte {
-	create := &parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_CreateAccount{CreateAccount: &parleyv1.CreateAccount{DisplayName: sealed(user)}}}
-	return must((&parleyv1.OutboxCommand{DeviceId: "phone", ClientSeq: 1, Word: &parleyv1.OutboxCommand_Account{Account: create}}).MarshalVT())
+	create := &pb.AccountRequest{Word: &pb.AccountRequest_CreateAccount{CreateAccount: &pb.CreateAccount{DisplayName: sealed(user)}}}
+	return must((&pb.OutboxCommand{DeviceId: "phone", ClientSeq: 1, Word: &pb.OutboxCommand_Account{Account: create}}).MarshalVT())
 }
 
 func person(n int) string { return fmt.Sprintf("u%03d", n) }
 
-func sealed(text string) *parleyv1.Sealed {
-	return &parleyv1.Sealed{KeyId: "k", Nonce: make([]byte, 12), Ciphertext: append([]byte(text), make([]byte, 16)...)}
+func sealed(text string) *pb.Sealed {
+	return &pb.Sealed{KeyId: "k", Nonce: make([]byte, 12), Ciphertext: append([]byte(text), make([]byte, 16)...)}
 }
 
 func must(b []byte, err error) []byte {

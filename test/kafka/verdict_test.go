@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
 )
@@ -161,7 +161,7 @@ func (v *verdict) compareTable(ctx context.Context, c wire.Cluster, plan topolog
 
 // state is a row without the position, which a rewrite may raise.
 func state(row []byte) []byte {
-	var r parleyv1.Row
+	var r pb.Row
 	if err := r.UnmarshalVT(row); err != nil {
 		return nil
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/walk"
 	"github.com/parley-im/parley/topology"
 )
@@ -55,7 +55,7 @@ func TestMessageCostsElevenRecords(t *testing.T) {
 	require.LessOrEqual(t, size, bytes)
 
 	bobs := h.Records("inbox.events")
-	last := &parleyv1.InboxEvent{}
+	last := &pb.InboxEvent{}
 	require.NoError(t, last.UnmarshalVT(bobs[len(bobs)-1].Value))
 	require.EqualValues(t, 2, last.GetConversation().Event.Number)
 }

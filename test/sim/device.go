@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/check"
 	"github.com/parley-im/parley/topology"
@@ -36,7 +36,7 @@ type device struct {
 	stretch    int     // rises with each resync
 	items      []int32 // what it shows, in World.shown
 	reads      int
-	member     map[string]*parleyv1.Member // cached memberships: only a mutant looks at them
+	member     map[string]*pb.Member // cached memberships: only a mutant looks at them
 }
 
 // command is asked and has no outcome yet.
@@ -57,13 +57,13 @@ type connection struct {
 	gateway  int
 	expected uint64 // number that the outbox asked for on this connection
 	out      []entry
-	pushes   []*parleyv1.InboxEvent
+	pushes   []*pb.InboxEvent
 }
 
 func (w *World) openDevices() {
 	for _, user := range persons {
 		for _, kind := range []string{"phone", "tv"} {
-			d := &device{w: w, user: user, id: user + "-" + kind, talks: map[string]*talk{}, member: map[string]*parleyv1.Member{}}
+			d := &device{w: w, user: user, id: user + "-" + kind, talks: map[string]*talk{}, member: map[string]*pb.Member{}}
 			if w.random.IntN(4) == 0 { // it was there in an earlier epoch of the log
 				d.epoch, d.seq = logEpoch-1, uint64(1+w.random.IntN(20))
 			}
@@ -176,7 +176,7 @@ func (d *device) hear() bool {
 }
 
 // take shows an event if it is the next one, as the session's feed does.
-func (d *device) take(e *parleyv1.InboxEvent) {
+func (d *device) take(e *pb.InboxEvent) {
 	switch {
 	case d.epoch == 0:
 		d.epoch = e.Epoch
@@ -265,11 +265,11 @@ func (d *device) anyTalk() string {
 
 // present says that the person is there, or has gone, by the clock of the gateway.
 func (d *device) present() {
-	word := &parleyv1.SetPresence{SessionId: fmt.Sprintf("%s.%d", d.id, d.line.gateway)}
+	word := &pb.SetPresence{SessionId: fmt.Sprintf("%s.%d", d.id, d.line.gateway)}
 	if d.w.random.IntN(4) > 0 {
 		word.UntilMs = d.w.gatewayMs(d.line.gateway) + d.w.random.Int64N(3*hourMs)
 	}
-	d.say("account.commands", d.user, marshal(&parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetPresence{SetPresence: word}}))
+	d.say("account.commands", d.user, marshal(&pb.AccountCommand{Word: &pb.AccountCommand_SetPresence{SetPresence: word}}))
 }
 
 // seen says how far the person has read, sometimes less than said before.
@@ -280,8 +280,8 @@ func (d *device) seen() {
 		return
 	}
 	read := 1 + uint64(d.w.random.Int64N(int64(t.number)))
-	d.say("bookmark.commands", name.Bookmark(d.user, conversation), marshal(&parleyv1.BookmarkCommand{
-		Word: &parleyv1.BookmarkCommand_Seen{Seen: &parleyv1.Seen{Marks: &parleyv1.Marks{Delivered: t.number, Read: read}}},
+	d.say("bookmark.commands", name.Bookmark(d.user, conversation), marshal(&pb.BookmarkCommand{
+		Word: &pb.BookmarkCommand_Seen{Seen: &pb.Seen{Marks: &pb.Marks{Delivered: t.number, Read: read}}},
 	}))
 }
 

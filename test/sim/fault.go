@@ -6,7 +6,7 @@ package sim
 import (
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -259,11 +259,11 @@ func (w *World) repeat() bool {
 func (w *World) ban() (topic string, n int32, offset int64) {
 	e := entry{generation: noGeneration}
 	e.Key = persons[w.random.IntN(len(persons))]
-	standing := parleyv1.Standing_STANDING_ACTIVE
+	standing := pb.Standing_STANDING_ACTIVE
 	if w.random.IntN(6) == 0 {
-		standing = parleyv1.Standing_STANDING_SUSPENDED
+		standing = pb.Standing_STANDING_SUSPENDED
 	}
-	e.Value = marshal(&parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetStanding{SetStanding: &parleyv1.SetAccountStanding{Standing: standing}}})
+	e.Value = marshal(&pb.AccountCommand{Word: &pb.AccountCommand_SetStanding{SetStanding: &pb.SetAccountStanding{Standing: standing}}})
 	w.note("%s is given %v", e.Key, standing)
 	topic, n = "account.commands", topology.PartitionOf(e.Key, partitions)
 	return topic, n, w.append(topic, n, e)

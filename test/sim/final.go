@@ -7,7 +7,7 @@ import (
 	"maps"
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/check"
 	"github.com/parley-im/parley/views/inbox"
@@ -55,7 +55,7 @@ func (w *World) unanswered(d *device) {
 func (w *World) finalLines(d *device, kept *keptInbox) {
 	for _, conversation := range slices.Sorted(maps.Keys(kept.lines)) {
 		line := kept.lines[conversation]
-		if line.Membership != parleyv1.Membership_MEMBERSHIP_MEMBER {
+		if line.Membership != pb.Membership_MEMBERSHIP_MEMBER {
 			continue
 		}
 		unread := inbox.Unread(line)
@@ -73,14 +73,14 @@ func (w *World) finalLines(d *device, kept *keptInbox) {
 func (w *World) finalMarks() {
 	for _, p := range w.log["bookmark.commands"] {
 		for _, e := range p.entries {
-			var c parleyv1.BookmarkCommand
+			var c pb.BookmarkCommand
 			if user, conversation, ok := name.SplitBookmark(e.Key); ok && c.UnmarshalVT(e.Value) == nil && c.GetSeen() != nil {
 				w.add(check.Event{Kind: check.Mark, User: user, Conversation: conversation, Number: c.GetSeen().Marks.GetRead()})
 			}
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(w.marks.kept)) {
-		m := w.marks.kept[key].document.(*parleyv1.MemberMarks)
+		m := w.marks.kept[key].document.(*pb.MemberMarks)
 		w.add(check.Event{Kind: check.MarkFinal, User: m.User, Conversation: m.Conversation, Number: m.Marks.GetRead()})
 	}
 }

@@ -5,7 +5,7 @@ package sim
 import (
 	"sort"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -14,12 +14,12 @@ type entry struct {
 	topology.Record
 	generation int64 // of a changelog record; noGeneration = none
 	takeover   bool
-	rank       rank                 // of a takeover
-	skip       bool                 // it says that its owner's machine panicked at an input
-	skipped    int64                // that input
-	input      int                  // incarnation of the input that a takeover is for
-	told       *parleyv1.InboxEvent // what an inbox event says, once somebody asked
-	account    *parleyv1.AccountEvent
+	rank       rank           // of a takeover
+	skip       bool           // it says that its owner's machine panicked at an input
+	skipped    int64          // that input
+	input      int            // incarnation of the input that a takeover is for
+	told       *pb.InboxEvent // what an inbox event says, once somebody asked
+	account    *pb.AccountEvent
 }
 
 const noGeneration = -1

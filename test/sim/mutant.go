@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -168,8 +168,8 @@ func (w *World) firstWriter(m *machine) uint16 {
 
 // forgetful lets the outbox forget the device that asks, and take any number for the next one.
 func forgetful(fold topology.Fold, rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
-	var r parleyv1.Row
-	var c parleyv1.OutboxCommand
+	var r pb.Row
+	var c pb.OutboxCommand
 	if r.UnmarshalVT(row) != nil || c.UnmarshalVT(in.Value) != nil || r.GetOutbox() == nil || c.ClientSeq == 0 {
 		return fold(rules, row, in)
 	}
@@ -200,7 +200,7 @@ func (w *World) impure(fold topology.Fold, p *process, rules uint32, row []byte,
 		slices.Reverse(out)
 	}
 	if w.broken(OutsideCounter) && p.group.name == "inbox" && len(out) == 1 && out[0].Topic == "inbox.events" {
-		var e parleyv1.InboxEvent
+		var e pb.InboxEvent
 		if e.UnmarshalVT(out[0].Value) == nil {
 			w.counters[in.Key]++
 			e.InboxSeq = w.counters[in.Key]
@@ -212,11 +212,11 @@ func (w *World) impure(fold topology.Fold, p *process, rules uint32, row []byte,
 
 // lowered lets a bookmark forget how far its reader was, so that the last word counts.
 func lowered(row []byte) []byte {
-	var r parleyv1.Row
+	var r pb.Row
 	if r.UnmarshalVT(row) != nil || r.GetBookmark().GetMarks() == nil {
 		return row
 	}
-	r.GetBookmark().Marks = &parleyv1.Marks{}
+	r.GetBookmark().Marks = &pb.Marks{}
 	changed, _ := r.MarshalVT()
 	return bytes.Clone(changed)
 }

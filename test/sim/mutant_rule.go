@@ -6,7 +6,7 @@ package sim
 import (
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -27,7 +27,7 @@ func (w *World) variant(m machine) machine {
 		}
 	case w.broken(BlockForgotten) && m.Group.Name == "conversation":
 		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
-			return fold(rules, changed(row, func(r *parleyv1.Row) { r.GetConversation().Blocks = nil }), in)
+			return fold(rules, changed(row, func(r *pb.Row) { r.GetConversation().Blocks = nil }), in)
 		}
 	case w.broken(RemovedStaysMember) && m.Group.Name == "conversation":
 		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
@@ -36,7 +36,7 @@ func (w *World) variant(m machine) machine {
 		}
 	case w.broken(ClockBelieved) && m.Group.Name == "account":
 		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
-			return fold(rules, changed(row, func(r *parleyv1.Row) { r.TimeMs = 0 }), in)
+			return fold(rules, changed(row, func(r *pb.Row) { r.TimeMs = 0 }), in)
 		}
 	case w.broken(RefusalForgotten) && m.Group.Name == "conversation":
 		m.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
@@ -66,13 +66,13 @@ func (w *World) forgetRefusal(row, next []byte, out []topology.Output, in *topol
 }
 
 func isRefusal(o topology.Output) bool {
-	var c parleyv1.InboxCommand
+	var c pb.InboxCommand
 	return o.Topic == "inbox.commands" && c.UnmarshalVT(o.Value) == nil && c.GetRefused() != nil
 }
 
 // changed is a row with a change. A row of another kind, or none, is left alone.
-func changed(row []byte, change func(*parleyv1.Row)) []byte {
-	var r parleyv1.Row
+func changed(row []byte, change func(*pb.Row)) []byte {
+	var r pb.Row
 	if row == nil || r.UnmarshalVT(row) != nil || r.GetConversation() == nil && r.GetAccount() == nil {
 		return row
 	}
@@ -82,10 +82,10 @@ func changed(row []byte, change func(*parleyv1.Row)) []byte {
 
 // keepMembers lets a removal be said and not be done.
 func keepMembers(row, next []byte, in *topology.Record) []byte {
-	var before parleyv1.Row
-	var c parleyv1.ConversationCommand
+	var before pb.Row
+	var c pb.ConversationCommand
 	if next == nil || before.UnmarshalVT(row) != nil || c.UnmarshalVT(in.Value) != nil || c.GetRequest().GetRemoveMember() == nil {
 		return next
 	}
-	return changed(next, func(r *parleyv1.Row) { r.GetConversation().Members = before.GetConversation().GetMembers() })
+	return changed(next, func(r *pb.Row) { r.GetConversation().Members = before.GetConversation().GetMembers() })
 }

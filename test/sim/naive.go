@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/check"
 	"github.com/parley-im/parley/topology"
@@ -29,7 +29,7 @@ type naive struct {
 type naiveAccount struct {
 	exists   bool
 	blocked  map[string]bool
-	standing parleyv1.Standing
+	standing pb.Standing
 	presence naivePresence
 }
 
@@ -94,13 +94,13 @@ func (w *World) naive() {
 func (n *naive) outbox() {
 	highest, suspended := map[string]uint64{}, map[string]bool{}
 	n.once("outbox.commands", func(e *entry) {
-		var c parleyv1.OutboxCommand
+		var c pb.OutboxCommand
 		if e.Key == "" || len(e.Value) == 0 || c.UnmarshalVT(e.Value) != nil || c.Word == nil {
 			return
 		}
 		if word := c.GetSetStanding(); word != nil {
 			n.due[fmt.Sprintf("the outbox of %s is told %v", e.Key, word.Standing)]--
-			suspended[e.Key] = word.Standing == parleyv1.Standing_STANDING_SUSPENDED
+			suspended[e.Key] = word.Standing == pb.Standing_STANDING_SUSPENDED
 			return
 		}
 		op := (&device{user: e.Key, id: c.DeviceId}).op(c.ClientSeq)
@@ -117,18 +117,18 @@ func (n *naive) outbox() {
 			n.due["passed on "+op]++
 		}
 	})
-	passed := func(e *entry, err error, origin *parleyv1.Origin) {
+	passed := func(e *entry, err error, origin *pb.Origin) {
 		if err == nil && origin != nil && e.Get(topology.HeaderCause) != nil {
 			n.due["passed on "+opOf(origin)]--
 		}
 	}
 	n.once("conversation.commands", func(e *entry) {
-		var c parleyv1.ConversationCommand
+		var c pb.ConversationCommand
 		err := c.UnmarshalVT(e.Value)
 		passed(e, err, c.Origin)
 	})
 	n.once("account.commands", func(e *entry) {
-		var c parleyv1.AccountCommand
+		var c pb.AccountCommand
 		err := c.UnmarshalVT(e.Value)
 		passed(e, err, c.Origin)
 	})
@@ -144,7 +144,7 @@ func (n *naive) accountOf(user string) *naiveAccount {
 // account: one account a person; who is blocked cannot make somebody a member, and who is suspended becomes none.
 func (n *naive) account() {
 	n.once("account.commands", func(e *entry) {
-		var c parleyv1.AccountCommand
+		var c pb.AccountCommand
 		a := n.accountOf(e.Key)
 		if e.Partition == topology.PartitionOf(e.Key, partitions) { // what strays to another partition meets another row
 			a.presence.passes(e)
@@ -154,14 +154,14 @@ func (n *naive) account() {
 			return
 		}
 		switch word := c.Word.(type) {
-		case *parleyv1.AccountCommand_AskJoin:
-			allowed := a.exists && !a.blocked[word.AskJoin.By] && a.standing != parleyv1.Standing_STANDING_SUSPENDED
+		case *pb.AccountCommand_AskJoin:
+			allowed := a.exists && !a.blocked[word.AskJoin.By] && a.standing != pb.Standing_STANDING_SUSPENDED
 			n.due[fmt.Sprintf("%s answers %s: %v", e.Key, word.AskJoin.Conversation, allowed)]++
-		case *parleyv1.AccountCommand_Request:
+		case *pb.AccountCommand_Request:
 			n.accountRequest(a, e.Key, opOf(c.Origin), word.Request)
-		case *parleyv1.AccountCommand_SetPresence:
+		case *pb.AccountCommand_SetPresence:
 			n.present(e.Key, &a.presence, word.SetPresence)
-		case *parleyv1.AccountCommand_SetStanding:
+		case *pb.AccountCommand_SetStanding:
 			if standing := word.SetStanding.Standing; standing != a.standing {
 				a.standing = standing
 				n.due[fmt.Sprintf("%s is told of standing %v", e.Key, standing)]++
@@ -171,7 +171,7 @@ func (n *naive) account() {
 	})
 }
 
-func (n *naive) accountRequest(a *naiveAccount, user, op string, r *parleyv1.AccountRequest) {
+func (n *naive) accountRequest(a *naiveAccount, user, op string, r *pb.AccountRequest) {
 	done := false
 	block := func(other string, blocked bool) {
 		if done = other != user && a.blocked[other] != blocked && a.exists; done {
@@ -180,12 +180,12 @@ func (n *naive) accountRequest(a *naiveAccount, user, op string, r *parleyv1.Acc
 		}
 	}
 	switch word := r.Word.(type) {
-	case *parleyv1.AccountRequest_CreateAccount:
+	case *pb.AccountRequest_CreateAccount:
 		done = !a.exists
 		a.exists = true
-	case *parleyv1.AccountRequest_BlockPerson:
+	case *pb.AccountRequest_BlockPerson:
 		block(word.BlockPerson.User, true)
-	case *parleyv1.AccountRequest_UnblockPerson:
+	case *pb.AccountRequest_UnblockPerson:
 		block(word.UnblockPerson.User, false)
 	}
 	if done {
@@ -199,7 +199,7 @@ func (n *naive) accountRequest(a *naiveAccount, user, op string, r *parleyv1.Acc
 func (n *naive) bookmark() {
 	for _, p := range n.w.log["bookmark.commands"] {
 		for _, e := range p.entries {
-			var c parleyv1.BookmarkCommand
+			var c pb.BookmarkCommand
 			user, conversation, ok := name.SplitBookmark(e.Key)
 			if !ok || c.UnmarshalVT(e.Value) != nil || c.GetSeen() == nil {
 				continue
@@ -229,7 +229,7 @@ func (n *naive) inbox() {
 		numbers[e.Key]++
 		n.w.damage(check.Gap, fmt.Sprintf("an inbox_seq of %s in the log", e.Key), fmt.Sprint(event.InboxSeq), fmt.Sprint(numbers[e.Key]))
 		switch word := event.Word.(type) {
-		case *parleyv1.InboxEvent_Conversation:
+		case *pb.InboxEvent_Conversation:
 			at := lineKey{e.Key, word.Conversation.Conversation}
 			n.due[fmt.Sprintf("%s is told %s#%d", e.Key, at.conversation, word.Conversation.Event.Seq)]--
 			if seq := word.Conversation.Event.Seq; seq > seqs[at] || n.w.broken(NoIndexInCheck) {
@@ -237,19 +237,19 @@ func (n *naive) inbox() {
 			} else {
 				n.w.damage(check.Order, fmt.Sprintf("what %s is told of %s", e.Key, at.conversation), fmt.Sprintf("%d after %d", seq, seqs[at]), "rising")
 			}
-		case *parleyv1.InboxEvent_Account:
+		case *pb.InboxEvent_Account:
 			if standing := word.Account.Event.GetStandingChanged(); standing != nil {
 				n.due[fmt.Sprintf("%s is told of standing %v", e.Key, standing.Standing)]--
 				break
 			}
 			n.due[fmt.Sprintf("%s is told of the account by %s", e.Key, opOf(word.Account.Event.Origin))]--
-		case *parleyv1.InboxEvent_Receipt:
+		case *pb.InboxEvent_Receipt:
 			r := word.Receipt
 			now := [2]uint64{r.Marks.GetRead(), r.Marks.GetDelivered()}
 			n.due[fmt.Sprintf("%s is told %s read %s: %v", e.Key, r.User, r.Conversation, now)]--
-		case *parleyv1.InboxEvent_Refused:
+		case *pb.InboxEvent_Refused:
 			r := word.Refused
-			if r.Reason == parleyv1.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ {
+			if r.Reason == pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ {
 				n.due[fmt.Sprintf("%s is told %s expects %d", e.Key, opOf(r.Origin), r.ExpectedClientSeq)]--
 			} else {
 				n.due[fmt.Sprintf("%s is told %s was refused", e.Key, opOf(r.Origin))]--

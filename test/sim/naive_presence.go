@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // naivePresence is the sessions of one person.
@@ -39,7 +39,7 @@ func (p *naivePresence) last() int64 {
 }
 
 // present takes one session's word. Only a change of the last end is told to the world.
-func (n *naive) present(user string, p *naivePresence, word *parleyv1.SetPresence) {
+func (n *naive) present(user string, p *naivePresence, word *pb.SetPresence) {
 	before := p.last()
 	for session, end := range p.leases {
 		if end <= p.now {
@@ -62,7 +62,7 @@ func (n *naive) present(user string, p *naivePresence, word *parleyv1.SetPresenc
 // presenceSaid holds what accounts said of presence against it.
 func (n *naive) presenceSaid() {
 	n.once("account.events", func(e *entry) {
-		var event parleyv1.AccountEvent
+		var event pb.AccountEvent
 		if event.UnmarshalVT(e.Value) != nil {
 			n.due["an account event that nobody can read"] = math.MinInt32
 			return

@@ -7,7 +7,7 @@ import (
 	"maps"
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
@@ -20,7 +20,7 @@ type naiveTalk struct {
 	role        map[string]int    // 1 member, 2 admin, 3 owner
 	since       map[string]uint64 // seq at which somebody came
 	invited     map[string]bool
-	asked       map[string]*parleyv1.Origin
+	asked       map[string]*pb.Origin
 	inviting    map[string]bool // of those who are asked: to be invited, not to be made members
 	blocked     map[string]bool
 }
@@ -29,7 +29,7 @@ func (n *naive) talk(key string) *naiveTalk {
 	if n.talks[key] == nil {
 		n.talks[key] = &naiveTalk{
 			n: n, name: key, role: map[string]int{}, since: map[string]uint64{}, invited: map[string]bool{},
-			asked: map[string]*parleyv1.Origin{}, inviting: map[string]bool{}, blocked: map[string]bool{},
+			asked: map[string]*pb.Origin{}, inviting: map[string]bool{}, blocked: map[string]bool{},
 		}
 	}
 	return n.talks[key]
@@ -38,17 +38,17 @@ func (n *naive) talk(key string) *naiveTalk {
 // conversation runs the model over what was asked of conversations, and holds it against what they said.
 func (n *naive) conversation() {
 	n.once("conversation.commands", func(e *entry) {
-		var c parleyv1.ConversationCommand
+		var c pb.ConversationCommand
 		if e.Key == "" || len(e.Value) == 0 || c.UnmarshalVT(e.Value) != nil || !name.ValidConversation(e.Key) {
 			return
 		}
 		t := n.talk(e.Key)
 		switch word := c.Word.(type) {
-		case *parleyv1.ConversationCommand_Request:
+		case *pb.ConversationCommand_Request:
 			if !t.request(c.Origin.User, word.Request, c.Origin) {
 				t.refuse(c.Origin)
 			}
-		case *parleyv1.ConversationCommand_AnswerJoin:
+		case *pb.ConversationCommand_AnswerJoin:
 			user := word.AnswerJoin.User
 			n.due[fmt.Sprintf("%s answers %s: %v", user, t.name, word.AnswerJoin.Allowed)]--
 			if origin := t.asked[user]; origin != nil {
@@ -57,20 +57,20 @@ func (n *naive) conversation() {
 					t.refuse(origin)
 				}
 			}
-		case *parleyv1.ConversationCommand_SetBlock:
+		case *pb.ConversationCommand_SetBlock:
 			n.due[fmt.Sprintf("%s blocks in %s: %v", word.SetBlock.User, t.name, word.SetBlock.Blocked)]--
 			t.blocked[word.SetBlock.User] = word.SetBlock.Blocked
 		}
 	})
 	n.once("conversation.events", func(e *entry) {
-		var event parleyv1.ConversationEvent
+		var event pb.ConversationEvent
 		if event.UnmarshalVT(e.Value) == nil {
 			n.due[spoken(e.Key, event.Seq, event.Number, wordOf(&event), event.Origin)]--
 		}
 	})
 }
 
-func spoken(conversation string, seq, number uint64, word string, origin *parleyv1.Origin) string {
+func spoken(conversation string, seq, number uint64, word string, origin *pb.Origin) string {
 	op := "the house"
 	if origin.GetClientSeq() > 0 {
 		op = opOf(origin)
@@ -79,30 +79,30 @@ func spoken(conversation string, seq, number uint64, word string, origin *parley
 }
 
 // wordOf is what an event says, in the model's words.
-func wordOf(e *parleyv1.ConversationEvent) string {
+func wordOf(e *pb.ConversationEvent) string {
 	switch word := e.Word.(type) {
-	case *parleyv1.ConversationEvent_ConversationCreated:
+	case *pb.ConversationEvent_ConversationCreated:
 		return "created"
-	case *parleyv1.ConversationEvent_MemberInvited:
+	case *pb.ConversationEvent_MemberInvited:
 		return "invited " + word.MemberInvited.User
-	case *parleyv1.ConversationEvent_MemberJoined:
+	case *pb.ConversationEvent_MemberJoined:
 		return "joined " + word.MemberJoined.Member.User
-	case *parleyv1.ConversationEvent_MemberLeft:
+	case *pb.ConversationEvent_MemberLeft:
 		return "left " + word.MemberLeft.User + " to " + word.MemberLeft.NewOwner
-	case *parleyv1.ConversationEvent_MemberRemoved:
+	case *pb.ConversationEvent_MemberRemoved:
 		return "removed " + word.MemberRemoved.User
-	case *parleyv1.ConversationEvent_ConversationRenamed:
+	case *pb.ConversationEvent_ConversationRenamed:
 		return "renamed"
-	case *parleyv1.ConversationEvent_RoleChanged:
+	case *pb.ConversationEvent_RoleChanged:
 		return fmt.Sprintf("role %s %d", word.RoleChanged.User, word.RoleChanged.Role)
-	case *parleyv1.ConversationEvent_MessageSent:
+	case *pb.ConversationEvent_MessageSent:
 		return fmt.Sprintf("message %s re %d", canary(word.MessageSent.Body), word.MessageSent.ReplyTo)
 	}
 	return "?"
 }
 
 // say is told to the members and to whom it is about.
-func (t *naiveTalk) say(word string, origin *parleyv1.Origin, about ...string) {
+func (t *naiveTalk) say(word string, origin *pb.Origin, about ...string) {
 	t.seq++
 	t.n.due[spoken(t.name, t.seq, t.number, word, origin)]++
 	users := append(slices.Collect(maps.Keys(t.role)), about...)
@@ -122,25 +122,25 @@ func (n *naive) times() int {
 	return 1
 }
 
-func (t *naiveTalk) refuse(origin *parleyv1.Origin) {
+func (t *naiveTalk) refuse(origin *pb.Origin) {
 	if origin.GetClientSeq() > 0 {
 		t.n.due[fmt.Sprintf("%s is told %s was refused", origin.User, opOf(origin))] += t.n.times()
 	}
 }
 
 // request reports whether the request was granted, or waits for an answer.
-func (t *naiveTalk) request(me string, r *parleyv1.ConversationRequest, origin *parleyv1.Origin) bool {
+func (t *naiveTalk) request(me string, r *pb.ConversationRequest, origin *pb.Origin) bool {
 	switch word := r.Word.(type) {
-	case *parleyv1.ConversationRequest_CreateGroup:
+	case *pb.ConversationRequest_CreateGroup:
 		return t.create(me, word.CreateGroup.Members, origin)
-	case *parleyv1.ConversationRequest_OpenDirect:
+	case *pb.ConversationRequest_OpenDirect:
 		peer := word.OpenDirect.Peer
 		if peer == me || name.Direct(me, peer) != t.name || t.exists || len(t.asked) > 0 {
 			return false
 		}
 		t.asked[peer] = origin
 		return true
-	case *parleyv1.ConversationRequest_AcceptInvitation:
+	case *pb.ConversationRequest_AcceptInvitation:
 		if t.role[me] > 0 || !t.invited[me] || len(t.role) >= fanOut {
 			return false
 		}
@@ -166,7 +166,7 @@ func (t *naiveTalk) request(me string, r *parleyv1.ConversationRequest, origin *
 	return name.IsGroup(t.name) && t.memberRequest(me, r, origin)
 }
 
-func (t *naiveTalk) create(me string, others []string, origin *parleyv1.Origin) bool {
+func (t *naiveTalk) create(me string, others []string, origin *pb.Origin) bool {
 	if !name.IsGroup(t.name) || t.exists {
 		return false
 	}
@@ -175,42 +175,42 @@ func (t *naiveTalk) create(me string, others []string, origin *parleyv1.Origin) 
 	t.say("created", origin)
 	for _, other := range others {
 		if other != me {
-			t.asked[other] = &parleyv1.Origin{User: me}
+			t.asked[other] = &pb.Origin{User: me}
 		}
 	}
 	return true
 }
 
-func (t *naiveTalk) memberRequest(me string, r *parleyv1.ConversationRequest, origin *parleyv1.Origin) bool {
+func (t *naiveTalk) memberRequest(me string, r *pb.ConversationRequest, origin *pb.Origin) bool {
 	leads := t.role[me] >= 2
 	switch word := r.Word.(type) {
-	case *parleyv1.ConversationRequest_AddMember:
+	case *pb.ConversationRequest_AddMember:
 		other := word.AddMember.User
 		if !leads || t.role[other] > 0 || t.asked[other] != nil || len(t.role)+len(t.asked)-len(t.inviting) >= fanOut {
 			return false
 		}
 		t.asked[other] = origin
-	case *parleyv1.ConversationRequest_InviteMember:
+	case *pb.ConversationRequest_InviteMember:
 		other := word.InviteMember.User
 		if !leads || t.role[other] > 0 || t.asked[other] != nil || t.invited[other] {
 			return false
 		}
 		t.asked[other], t.inviting[other] = origin, true
-	case *parleyv1.ConversationRequest_RemoveMember:
+	case *pb.ConversationRequest_RemoveMember:
 		other := word.RemoveMember.User
 		if !leads || other == me || t.role[other] == 0 || t.role[me] < 3 && t.role[other] > 1 {
 			return false
 		}
 		t.say("removed "+other, origin, other)
 		t.drop(other)
-	case *parleyv1.ConversationRequest_LeaveConversation:
+	case *pb.ConversationRequest_LeaveConversation:
 		t.leave(me, origin)
-	case *parleyv1.ConversationRequest_RenameConversation:
+	case *pb.ConversationRequest_RenameConversation:
 		if !leads {
 			return false
 		}
 		t.say("renamed", origin)
-	case *parleyv1.ConversationRequest_ChangeRole:
+	case *pb.ConversationRequest_ChangeRole:
 		other, role := word.ChangeRole.User, int(word.ChangeRole.Role)
 		if t.role[me] < 3 || t.role[other] == 0 || t.role[other] == role || other == me {
 			return false
@@ -223,7 +223,7 @@ func (t *naiveTalk) memberRequest(me string, r *parleyv1.ConversationRequest, or
 	return true
 }
 
-func (t *naiveTalk) leave(me string, origin *parleyv1.Origin) {
+func (t *naiveTalk) leave(me string, origin *pb.Origin) {
 	heir := ""
 	if t.role[me] == 3 {
 		for _, other := range slices.Sorted(maps.Keys(t.role)) {
@@ -250,14 +250,14 @@ func (t *naiveTalk) drop(user string) {
 	}
 }
 
-func (t *naiveTalk) join(user string, origin *parleyv1.Origin) {
+func (t *naiveTalk) join(user string, origin *pb.Origin) {
 	t.say("joined "+user, origin, user)
 	t.role[user], t.since[user] = 1, t.seq
 	delete(t.invited, user)
 }
 
 // answer reports whether somebody who was asked became a member, or was invited.
-func (t *naiveTalk) answer(user string, allowed bool, origin *parleyv1.Origin) bool {
+func (t *naiveTalk) answer(user string, allowed bool, origin *pb.Origin) bool {
 	inviting := t.inviting[user]
 	delete(t.inviting, user)
 	switch {

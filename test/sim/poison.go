@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/check"
 	"github.com/parley-im/parley/topology"
 )
@@ -16,28 +16,28 @@ import (
 // venoms are the kinds of poison.
 var venoms = []struct {
 	what    string
-	failing parleyv1.Failing
+	failing pb.Failing
 	spoil   func(w *World, topic string, e *entry)
 }{
-	{"no value", parleyv1.Failing_FAILING_MALFORMED_RECORD, func(_ *World, _ string, e *entry) { e.Value = nil }},
-	{"no key", parleyv1.Failing_FAILING_MALFORMED_RECORD, func(_ *World, _ string, e *entry) { e.Key = "" }},
-	{"a key that is too long", parleyv1.Failing_FAILING_MALFORMED_RECORD, func(_ *World, _ string, e *entry) {
+	{"no value", pb.Failing_FAILING_MALFORMED_RECORD, func(_ *World, _ string, e *entry) { e.Value = nil }},
+	{"no key", pb.Failing_FAILING_MALFORMED_RECORD, func(_ *World, _ string, e *entry) { e.Key = "" }},
+	{"a key that is too long", pb.Failing_FAILING_MALFORMED_RECORD, func(_ *World, _ string, e *entry) {
 		e.Key = strings.Repeat("k", topology.MaxKey+1)
 	}},
-	{"undecodable", parleyv1.Failing_FAILING_UNDECODABLE, func(*World, string, *entry) {}},
-	{"a word of a newer schema", parleyv1.Failing_FAILING_UNKNOWN_WORD, func(_ *World, _ string, e *entry) { e.Value = []byte{0xf8, 0x07, 0x01} }},
-	{"a cause that is none", parleyv1.Failing_FAILING_MALFORMED_RECORD, func(_ *World, _ string, e *entry) {
+	{"undecodable", pb.Failing_FAILING_UNDECODABLE, func(*World, string, *entry) {}},
+	{"a word of a newer schema", pb.Failing_FAILING_UNKNOWN_WORD, func(_ *World, _ string, e *entry) { e.Value = []byte{0xf8, 0x07, 0x01} }},
+	{"a cause that is none", pb.Failing_FAILING_MALFORMED_RECORD, func(_ *World, _ string, e *entry) {
 		e.Headers = []topology.Header{{Key: topology.HeaderCause, Value: []byte("because")}}
 	}},
-	{"a cause of another house", parleyv1.Failing_FAILING_MALFORMED_RECORD, func(w *World, _ string, e *entry) {
+	{"a cause of another house", pb.Failing_FAILING_MALFORMED_RECORD, func(w *World, _ string, e *entry) {
 		c := topology.Cause{Epoch: w.plan.Epoch + 1, Group: 1}
 		e.Headers = []topology.Header{{Key: topology.HeaderCause, Value: c.Pack()}}
 	}},
-	{"rules under the key of somebody", parleyv1.Failing_FAILING_MALFORMED_RECORD, func(_ *World, topic string, e *entry) { e.Value = activation(topic, 2) }},
-	{"rules that fall", parleyv1.Failing_FAILING_MALFORMED_RECORD, func(_ *World, topic string, e *entry) {
+	{"rules under the key of somebody", pb.Failing_FAILING_MALFORMED_RECORD, func(_ *World, topic string, e *entry) { e.Value = activation(topic, 2) }},
+	{"rules that fall", pb.Failing_FAILING_MALFORMED_RECORD, func(_ *World, topic string, e *entry) {
 		e.Key, e.Value = topology.RulesKey, activation(topic, 1)
 	}},
-	{"a stranger under the key of the rules", parleyv1.Failing_FAILING_UNDECODABLE, func(_ *World, _ string, e *entry) { e.Key = topology.RulesKey }},
+	{"a stranger under the key of the rules", pb.Failing_FAILING_UNDECODABLE, func(_ *World, _ string, e *entry) { e.Key = topology.RulesKey }},
 }
 
 // inputAt names an input.
@@ -62,9 +62,9 @@ func (w *World) poison() {
 // letters holds the dead letters against the poison.
 func (n *naive) letters() {
 	w := n.w
-	found := map[inputAt]parleyv1.Failing{}
+	found := map[inputAt]pb.Failing{}
 	n.once(topology.DeadLetters, func(e *entry) {
-		var l parleyv1.DeadLetter
+		var l pb.DeadLetter
 		if err := l.UnmarshalVT(e.Value); err != nil {
 			panic(err)
 		}

@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -120,18 +120,18 @@ func (w *World) allKnow(rules uint32) bool {
 
 // activation is the word ActivateRules as a topic says it.
 func activation(topic string, rules uint32) []byte {
-	word := &parleyv1.ActivateRules{Rules: rules}
+	word := &pb.ActivateRules{Rules: rules}
 	switch topic {
 	case "outbox.commands":
-		return marshal(&parleyv1.OutboxCommand{Word: &parleyv1.OutboxCommand_ActivateRules{ActivateRules: word}})
+		return marshal(&pb.OutboxCommand{Word: &pb.OutboxCommand_ActivateRules{ActivateRules: word}})
 	case "conversation.commands":
-		return marshal(&parleyv1.ConversationCommand{Word: &parleyv1.ConversationCommand_ActivateRules{ActivateRules: word}})
+		return marshal(&pb.ConversationCommand{Word: &pb.ConversationCommand_ActivateRules{ActivateRules: word}})
 	case "inbox.commands":
-		return marshal(&parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_ActivateRules{ActivateRules: word}})
+		return marshal(&pb.InboxCommand{Word: &pb.InboxCommand_ActivateRules{ActivateRules: word}})
 	case "bookmark.commands":
-		return marshal(&parleyv1.BookmarkCommand{Word: &parleyv1.BookmarkCommand_ActivateRules{ActivateRules: word}})
+		return marshal(&pb.BookmarkCommand{Word: &pb.BookmarkCommand_ActivateRules{ActivateRules: word}})
 	case "account.commands":
-		return marshal(&parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_ActivateRules{ActivateRules: word}})
+		return marshal(&pb.AccountCommand{Word: &pb.AccountCommand_ActivateRules{ActivateRules: word}})
 	}
 	panic("the simulator does not know how " + topic + " says ActivateRules")
 }

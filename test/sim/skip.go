@@ -6,7 +6,7 @@ package sim
 import (
 	"fmt"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -48,7 +48,7 @@ func (f *flaw) said(w *World, at inputAt, how ending) {
 		return
 	}
 	if f.ends = how; how == skipped {
-		w.poisoned[at] = parleyv1.Failing_FAILING_PANIC
+		w.poisoned[at] = pb.Failing_FAILING_PANIC
 	}
 }
 

@@ -5,14 +5,14 @@ package sim
 import (
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/check"
 )
 
 // ask asks something: mostly to say something. The first word of a person's phone makes the account.
 func (d *device) ask() {
-	c := &parleyv1.OutboxCommand{DeviceId: d.id}
+	c := &pb.OutboxCommand{DeviceId: d.id}
 	other := persons[d.w.random.IntN(len(persons))]
 	where := d.anyTalk()
 	for range talkTries {
@@ -28,13 +28,13 @@ func (d *device) ask() {
 	switch {
 	case d.asked == 0 && d.id == d.user+"-phone" && d.user != "zoe":
 		where = ""
-		c.Word = account(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_CreateAccount{CreateAccount: &parleyv1.CreateAccount{DisplayName: seal(d.user)}}})
+		c.Word = account(&pb.AccountRequest{Word: &pb.AccountRequest_CreateAccount{CreateAccount: &pb.CreateAccount{DisplayName: seal(d.user)}}})
 	case n < 3:
 		where = ""
-		c.Word = account(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_BlockPerson{BlockPerson: &parleyv1.BlockPerson{User: other}}})
+		c.Word = account(&pb.AccountRequest{Word: &pb.AccountRequest_BlockPerson{BlockPerson: &pb.BlockPerson{User: other}}})
 	case n < 7:
 		where = ""
-		c.Word = account(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_UnblockPerson{UnblockPerson: &parleyv1.UnblockPerson{User: other}}})
+		c.Word = account(&pb.AccountRequest{Word: &pb.AccountRequest_UnblockPerson{UnblockPerson: &pb.UnblockPerson{User: other}}})
 	default:
 		if d.talks[where] == nil && n < 80 { // of a conversation that one is not in, mostly to open it
 			n = 8
@@ -42,7 +42,7 @@ func (d *device) ask() {
 				n = 18
 			}
 		}
-		c.Word = &parleyv1.OutboxCommand_Conversation{Conversation: d.request(n, where, other)}
+		c.Word = &pb.OutboxCommand_Conversation{Conversation: d.request(n, where, other)}
 	}
 	d.asked++
 	c.ClientSeq = d.asked
@@ -60,39 +60,39 @@ func (d *device) ask() {
 // to take a role away, while the others speak.
 var strife = [...]int{1, 1, 4, 21, 21, 22, 27, 30, 32, 33, 33, 35, 39}
 
-func account(r *parleyv1.AccountRequest) *parleyv1.OutboxCommand_Account {
-	return &parleyv1.OutboxCommand_Account{Account: r}
+func account(r *pb.AccountRequest) *pb.OutboxCommand_Account {
+	return &pb.OutboxCommand_Account{Account: r}
 }
 
 // request is what is asked of a conversation.
-func (d *device) request(n int, where, other string) *parleyv1.ConversationRequest {
-	r := &parleyv1.ConversationRequest{Conversation: where}
+func (d *device) request(n int, where, other string) *pb.ConversationRequest {
+	r := &pb.ConversationRequest{Conversation: where}
 	switch {
 	case n < 18 && !name.IsGroup(where):
-		r.Word = &parleyv1.ConversationRequest_OpenDirect{OpenDirect: &parleyv1.OpenDirect{Peer: name.Peer(where, d.user)}}
+		r.Word = &pb.ConversationRequest_OpenDirect{OpenDirect: &pb.OpenDirect{Peer: name.Peer(where, d.user)}}
 	case n < 20:
-		r.Word = &parleyv1.ConversationRequest_CreateGroup{CreateGroup: &parleyv1.CreateGroup{Title: seal(where), Members: []string{other}}}
+		r.Word = &pb.ConversationRequest_CreateGroup{CreateGroup: &pb.CreateGroup{Title: seal(where), Members: []string{other}}}
 	case n < 26:
-		r.Word = &parleyv1.ConversationRequest_AddMember{AddMember: &parleyv1.AddMember{User: other}}
+		r.Word = &pb.ConversationRequest_AddMember{AddMember: &pb.AddMember{User: other}}
 	case n < 29:
-		r.Word = &parleyv1.ConversationRequest_InviteMember{InviteMember: &parleyv1.InviteMember{User: other}}
+		r.Word = &pb.ConversationRequest_InviteMember{InviteMember: &pb.InviteMember{User: other}}
 	case n < 32:
-		r.Word = &parleyv1.ConversationRequest_AcceptInvitation{AcceptInvitation: &parleyv1.AcceptInvitation{}}
+		r.Word = &pb.ConversationRequest_AcceptInvitation{AcceptInvitation: &pb.AcceptInvitation{}}
 	case n < 34:
-		r.Word = &parleyv1.ConversationRequest_RemoveMember{RemoveMember: &parleyv1.RemoveMember{User: other}}
+		r.Word = &pb.ConversationRequest_RemoveMember{RemoveMember: &pb.RemoveMember{User: other}}
 	case n < 36:
-		r.Word = &parleyv1.ConversationRequest_LeaveConversation{LeaveConversation: &parleyv1.LeaveConversation{}}
+		r.Word = &pb.ConversationRequest_LeaveConversation{LeaveConversation: &pb.LeaveConversation{}}
 	case n < 38:
-		r.Word = &parleyv1.ConversationRequest_RenameConversation{RenameConversation: &parleyv1.RenameConversation{Title: seal(where)}}
+		r.Word = &pb.ConversationRequest_RenameConversation{RenameConversation: &pb.RenameConversation{Title: seal(where)}}
 	case n < 40:
-		role := parleyv1.Role(1 + d.w.random.IntN(3))
-		r.Word = &parleyv1.ConversationRequest_ChangeRole{ChangeRole: &parleyv1.ChangeRole{User: other, Role: role}}
+		role := pb.Role(1 + d.w.random.IntN(3))
+		r.Word = &pb.ConversationRequest_ChangeRole{ChangeRole: &pb.ChangeRole{User: other, Role: role}}
 	default:
-		said := &parleyv1.SendMessage{Body: seal(where)}
+		said := &pb.SendMessage{Body: seal(where)}
 		if t := d.talks[where]; t != nil && t.number > 0 && n < 55 {
 			said.ReplyTo = 1 + uint64(d.w.random.Int64N(int64(t.number)))
 		}
-		r.Word = &parleyv1.ConversationRequest_SendMessage{SendMessage: said}
+		r.Word = &pb.ConversationRequest_SendMessage{SendMessage: said}
 	}
 	return r
 }
@@ -100,21 +100,21 @@ func (d *device) request(n int, where, other string) *parleyv1.ConversationReque
 const tagBytes = 16
 
 // seal is a body whose text is the conversation that it is for, so that it is known wherever it turns up.
-func seal(where string) *parleyv1.Sealed {
-	return &parleyv1.Sealed{KeyId: "k", Nonce: make([]byte, 12), Ciphertext: append([]byte(where), make([]byte, tagBytes)...)}
+func seal(where string) *pb.Sealed {
+	return &pb.Sealed{KeyId: "k", Nonce: make([]byte, 12), Ciphertext: append([]byte(where), make([]byte, tagBytes)...)}
 }
 
-func canary(s *parleyv1.Sealed) string {
+func canary(s *pb.Sealed) string {
 	return string(s.GetCiphertext()[:max(len(s.GetCiphertext())-tagBytes, 0)])
 }
 
 // show tells the checker what the device shows, and what it learns of its own commands.
-func (d *device) show(in *parleyv1.InboxEvent) {
+func (d *device) show(in *pb.InboxEvent) {
 	e := check.Event{Kind: check.Show, User: d.user, Device: d.id, Session: d.session(), InboxSeq: in.InboxSeq}
-	var origin *parleyv1.Origin
+	var origin *pb.Origin
 	outcome := check.OK
 	switch word := in.Word.(type) {
-	case *parleyv1.InboxEvent_Conversation:
+	case *pb.InboxEvent_Conversation:
 		said := word.Conversation.Event
 		origin = said.GetOrigin()
 		e.Conversation, e.Seq = word.Conversation.Conversation, said.GetSeq()
@@ -128,15 +128,15 @@ func (d *device) show(in *parleyv1.InboxEvent) {
 			e.Number, e.ReplyTo, e.Canary = said.Number, m.ReplyTo, canary(m.Body)
 			t.number = max(t.number, said.Number)
 		}
-	case *parleyv1.InboxEvent_Account:
+	case *pb.InboxEvent_Account:
 		origin = word.Account.Event.GetOrigin()
-	case *parleyv1.InboxEvent_Refused:
+	case *pb.InboxEvent_Refused:
 		origin, outcome = word.Refused.Origin, check.Fail
-		if word.Refused.Reason == parleyv1.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ {
+		if word.Refused.Reason == pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ {
 			d.resend(origin, word.Refused.ExpectedClientSeq)
 			origin = nil
 		}
-	case *parleyv1.InboxEvent_Receipt:
+	case *pb.InboxEvent_Receipt:
 		if r := word.Receipt; r.User == d.user {
 			d.w.add(check.Event{Kind: check.MarkShow, User: d.user, Session: d.session(), Conversation: r.Conversation, Number: r.Marks.GetRead()})
 		}
@@ -150,23 +150,23 @@ func (d *device) show(in *parleyv1.InboxEvent) {
 }
 
 // comesOrGoes notes whether the person is a member.
-func (t *talk) comesOrGoes(user string, said *parleyv1.ConversationEvent) {
+func (t *talk) comesOrGoes(user string, said *pb.ConversationEvent) {
 	switch word := said.Word.(type) {
-	case *parleyv1.ConversationEvent_ConversationCreated:
+	case *pb.ConversationEvent_ConversationCreated:
 		for _, m := range word.ConversationCreated.Members {
 			t.member = t.member || m.User == user
 		}
-	case *parleyv1.ConversationEvent_MemberJoined:
+	case *pb.ConversationEvent_MemberJoined:
 		t.member = t.member || word.MemberJoined.Member.User == user
-	case *parleyv1.ConversationEvent_MemberLeft:
+	case *pb.ConversationEvent_MemberLeft:
 		t.member = t.member && word.MemberLeft.User != user
-	case *parleyv1.ConversationEvent_MemberRemoved:
+	case *pb.ConversationEvent_MemberRemoved:
 		t.member = t.member && word.MemberRemoved.User != user
 	}
 }
 
 // answered ends a command.
-func (d *device) answered(origin *parleyv1.Origin, outcome check.Outcome, e *check.Event) {
+func (d *device) answered(origin *pb.Origin, outcome check.Outcome, e *check.Event) {
 	r := check.Event{Kind: check.Return, User: d.user, Device: d.id, Op: opOf(origin), Outcome: outcome}
 	i := slices.IndexFunc(d.waiting, func(c command) bool { return c.number == origin.ClientSeq })
 	switch {
@@ -185,7 +185,7 @@ func (d *device) answered(origin *parleyv1.Origin, outcome check.Outcome, e *che
 
 // resend says everything again that has no outcome: the outbox expects another number. Once for each number and
 // connection, or every refusal of what was sent too early would send it all again.
-func (d *device) resend(origin *parleyv1.Origin, expected uint64) {
+func (d *device) resend(origin *pb.Origin, expected uint64) {
 	if origin.GetDeviceId() != d.id || d.line == nil || d.line.expected == expected {
 		return
 	}
@@ -195,4 +195,4 @@ func (d *device) resend(origin *parleyv1.Origin, expected uint64) {
 	}
 }
 
-func opOf(o *parleyv1.Origin) string { return (&device{user: o.User, id: o.DeviceId}).op(o.ClientSeq) }
+func opOf(o *pb.Origin) string { return (&device{user: o.User, id: o.DeviceId}).op(o.ClientSeq) }

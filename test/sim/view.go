@@ -8,7 +8,7 @@ import (
 	"maps"
 	"slices"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/check"
 	"github.com/parley-im/parley/views/bookmark"
 	"github.com/parley-im/parley/views/history"
@@ -116,9 +116,9 @@ func (v *view) flush() {
 }
 
 // told is what an entry of inbox.events says, opened once.
-func (e *entry) inboxEvent() *parleyv1.InboxEvent {
+func (e *entry) inboxEvent() *pb.InboxEvent {
 	if e.told == nil {
-		e.told = &parleyv1.InboxEvent{}
+		e.told = &pb.InboxEvent{}
 		if err := e.told.UnmarshalVT(e.Value); err != nil {
 			panic(err)
 		}
@@ -133,15 +133,15 @@ type inboxView struct {
 }
 
 type keptInbox struct {
-	events      []*parleyv1.InboxEvent
+	events      []*pb.InboxEvent
 	epoch, head uint64
-	lines       map[string]*parleyv1.ConversationSummary
+	lines       map[string]*pb.ConversationSummary
 	counted     map[string]uint64 // unread as a mutant counts it
 }
 
 func (v *inboxView) user(user string) *keptInbox {
 	if v.users[user] == nil {
-		v.users[user] = &keptInbox{lines: map[string]*parleyv1.ConversationSummary{}, counted: map[string]uint64{}}
+		v.users[user] = &keptInbox{lines: map[string]*pb.ConversationSummary{}, counted: map[string]uint64{}}
 	}
 	return v.users[user]
 }
@@ -166,7 +166,7 @@ func newInboxView(w *World) *inboxView {
 }
 
 func (v *inboxView) fold(entries []*entry) func() {
-	lines := map[lineKey]*parleyv1.ConversationSummary{}
+	lines := map[lineKey]*pb.ConversationSummary{}
 	var touched []lineKey
 	for _, e := range entries {
 		event := e.inboxEvent()
@@ -194,7 +194,7 @@ func (v *inboxView) fold(entries []*entry) func() {
 }
 
 // append keeps what a stream keeps: contiguous, and only what is newer.
-func (v *inboxView) append(user string, e *parleyv1.InboxEvent) {
+func (v *inboxView) append(user string, e *pb.InboxEvent) {
 	kept := v.user(user)
 	if said := e.GetConversation().GetEvent(); said.GetMessageSent() != nil { // counted up: each time that it is met
 		if said.GetOrigin().GetUser() != user {
@@ -214,7 +214,7 @@ func (v *inboxView) append(user string, e *parleyv1.InboxEvent) {
 }
 
 // put replaces a line by a newer one alone.
-func (v *inboxView) put(key lineKey, line *parleyv1.ConversationSummary) {
+func (v *inboxView) put(key lineKey, line *pb.ConversationSummary) {
 	kept := v.user(key.user)
 	if old := kept.lines[key.conversation]; old != nil && old.InboxSeq >= line.InboxSeq && !v.w.broken(NoViewPosition) {
 		return
@@ -225,15 +225,15 @@ func (v *inboxView) put(key lineKey, line *parleyv1.ConversationSummary) {
 // historyView is what MongoDB holds of conversations.
 type historyView struct {
 	view
-	documents map[string]*parleyv1.ConversationDocument
-	messages  map[string]map[uint64]*parleyv1.HistoryMessage
+	documents map[string]*pb.ConversationDocument
+	messages  map[string]map[uint64]*pb.HistoryMessage
 }
 
 func newHistoryView(w *World) *historyView {
 	v := &historyView{view: *newView(w, "conversation.events")}
 	v.wipe = func() {
-		v.documents = map[string]*parleyv1.ConversationDocument{}
-		v.messages = map[string]map[uint64]*parleyv1.HistoryMessage{}
+		v.documents = map[string]*pb.ConversationDocument{}
+		v.messages = map[string]map[uint64]*pb.HistoryMessage{}
 	}
 	v.wipe()
 	v.prepare = v.fold
@@ -251,11 +251,11 @@ func newHistoryView(w *World) *historyView {
 }
 
 func (v *historyView) fold(entries []*entry) func() {
-	documents := map[string]*parleyv1.ConversationDocument{}
+	documents := map[string]*pb.ConversationDocument{}
 	var touched []string
-	messages := map[string][]*parleyv1.HistoryMessage{}
+	messages := map[string][]*pb.HistoryMessage{}
 	for _, r := range entries {
-		e := &parleyv1.ConversationEvent{}
+		e := &pb.ConversationEvent{}
 		if err := e.UnmarshalVT(r.Value); err != nil || !history.Valid(r.Key, e) {
 			panic(fmt.Sprintf("no conversation says this: %v %v", e, err))
 		}
@@ -274,7 +274,7 @@ func (v *historyView) fold(entries []*entry) func() {
 				v.documents[key] = documents[key]
 			}
 			if v.messages[key] == nil {
-				v.messages[key] = map[uint64]*parleyv1.HistoryMessage{}
+				v.messages[key] = map[uint64]*pb.HistoryMessage{}
 			}
 			for _, m := range messages[key] {
 				v.messages[key][m.Number] = m
@@ -284,9 +284,9 @@ func (v *historyView) fold(entries []*entry) func() {
 }
 
 // read is the messages of a conversation, and the membership of the one who asks.
-func (v *historyView) read(conversation, user string) ([]*parleyv1.HistoryMessage, *parleyv1.Member) {
+func (v *historyView) read(conversation, user string) ([]*pb.HistoryMessage, *pb.Member) {
 	kept := v.messages[conversation]
-	list := make([]*parleyv1.HistoryMessage, 0, len(kept))
+	list := make([]*pb.HistoryMessage, 0, len(kept))
 	for _, n := range slices.Sorted(maps.Keys(kept)) {
 		list = append(list, kept[n])
 	}
@@ -328,7 +328,7 @@ func newNewestView(w *World, topic string, project func(e *entry) versioned) *ne
 }
 
 func markOf(r *entry) versioned {
-	e := &parleyv1.BookmarkEvent{}
+	e := &pb.BookmarkEvent{}
 	if err := e.UnmarshalVT(r.Value); err != nil {
 		panic(err)
 	}
@@ -339,9 +339,9 @@ func markOf(r *entry) versioned {
 }
 
 // accountEvent is what an entry of account.events says, opened once.
-func (e *entry) accountEvent() *parleyv1.AccountEvent {
+func (e *entry) accountEvent() *pb.AccountEvent {
 	if e.account == nil {
-		e.account = &parleyv1.AccountEvent{}
+		e.account = &pb.AccountEvent{}
 		if err := e.account.UnmarshalVT(e.Value); err != nil {
 			panic(err)
 		}

@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"github.com/parley-im/parley/processors"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/check"
 	"github.com/parley-im/parley/topology"
 )
@@ -75,7 +75,7 @@ type World struct {
 	befell    bool // the disaster
 	faults    map[string]int
 	straights map[lineKey]*straight
-	poisoned  map[inputAt]parleyv1.Failing
+	poisoned  map[inputAt]pb.Failing
 	flaws     map[inputAt]*flaw
 	house     uint32 // newest rules of the house as it is
 	rollout   rollout
@@ -95,7 +95,7 @@ func newWorld(cfg Config) *World {
 	w := &World{
 		cfg: cfg, plan: planOf(), random: rand.New(rand.NewPCG(cfg.Seed, 0x9a41)), trueMs: begin,
 		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, refused: map[string]int64{}, straights: map[lineKey]*straight{},
-		poisoned: map[inputAt]parleyv1.Failing{}, flaws: map[inputAt]*flaw{},
+		poisoned: map[inputAt]pb.Failing{}, flaws: map[inputAt]*flaw{},
 	}
 	w.log = newLog(w.plan)
 	if m, ok := memory.Get().(*[]check.Event); ok {

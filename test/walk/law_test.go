@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/walk"
 	"github.com/parley-im/parley/topology"
@@ -54,39 +54,39 @@ func (c *crowd) act(t *rapid.T) {
 	if rapid.IntRange(0, 3).Draw(t, "direct") == 0 {
 		where = name.Direct(d.User, other)
 	}
-	r := &parleyv1.ConversationRequest{}
+	r := &pb.ConversationRequest{}
 	switch rapid.SampledFrom([]string{
 		"create", "open", "say", "say", "say", "add", "add", "invite", "accept", "decline", "remove", "leave", "rename", "role",
 		"block", "unblock", "seen", "repeat", "skip", "standing",
 	}).Draw(t, "verb") {
 	case "create":
-		r.Word = &parleyv1.ConversationRequest_CreateGroup{CreateGroup: &parleyv1.CreateGroup{Title: walk.Seal(d.User, "t"), Members: []string{other}}}
+		r.Word = &pb.ConversationRequest_CreateGroup{CreateGroup: &pb.CreateGroup{Title: walk.Seal(d.User, "t"), Members: []string{other}}}
 	case "open":
 		where = name.Direct(d.User, other)
-		r.Word = &parleyv1.ConversationRequest_OpenDirect{OpenDirect: &parleyv1.OpenDirect{Peer: other}}
+		r.Word = &pb.ConversationRequest_OpenDirect{OpenDirect: &pb.OpenDirect{Peer: other}}
 	case "say":
-		r.Word = &parleyv1.ConversationRequest_SendMessage{SendMessage: &parleyv1.SendMessage{Body: walk.Seal(d.User, "x"), ReplyTo: rapid.Uint64Range(0, 2).Draw(t, "reply")}}
+		r.Word = &pb.ConversationRequest_SendMessage{SendMessage: &pb.SendMessage{Body: walk.Seal(d.User, "x"), ReplyTo: rapid.Uint64Range(0, 2).Draw(t, "reply")}}
 	case "add":
-		r.Word = &parleyv1.ConversationRequest_AddMember{AddMember: &parleyv1.AddMember{User: other}}
+		r.Word = &pb.ConversationRequest_AddMember{AddMember: &pb.AddMember{User: other}}
 	case "invite":
-		r.Word = &parleyv1.ConversationRequest_InviteMember{InviteMember: &parleyv1.InviteMember{User: other}}
+		r.Word = &pb.ConversationRequest_InviteMember{InviteMember: &pb.InviteMember{User: other}}
 	case "accept":
-		r.Word = &parleyv1.ConversationRequest_AcceptInvitation{AcceptInvitation: &parleyv1.AcceptInvitation{}}
+		r.Word = &pb.ConversationRequest_AcceptInvitation{AcceptInvitation: &pb.AcceptInvitation{}}
 	case "decline":
-		r.Word = &parleyv1.ConversationRequest_DeclineInvitation{DeclineInvitation: &parleyv1.DeclineInvitation{}}
+		r.Word = &pb.ConversationRequest_DeclineInvitation{DeclineInvitation: &pb.DeclineInvitation{}}
 	case "remove":
-		r.Word = &parleyv1.ConversationRequest_RemoveMember{RemoveMember: &parleyv1.RemoveMember{User: other}}
+		r.Word = &pb.ConversationRequest_RemoveMember{RemoveMember: &pb.RemoveMember{User: other}}
 	case "leave":
-		r.Word = &parleyv1.ConversationRequest_LeaveConversation{LeaveConversation: &parleyv1.LeaveConversation{}}
+		r.Word = &pb.ConversationRequest_LeaveConversation{LeaveConversation: &pb.LeaveConversation{}}
 	case "rename":
-		r.Word = &parleyv1.ConversationRequest_RenameConversation{RenameConversation: &parleyv1.RenameConversation{Title: walk.Seal(d.User, "u")}}
+		r.Word = &pb.ConversationRequest_RenameConversation{RenameConversation: &pb.RenameConversation{Title: walk.Seal(d.User, "u")}}
 	case "role":
-		r.Word = &parleyv1.ConversationRequest_ChangeRole{ChangeRole: &parleyv1.ChangeRole{User: other, Role: parleyv1.Role(rapid.IntRange(1, 3).Draw(t, "role"))}}
+		r.Word = &pb.ConversationRequest_ChangeRole{ChangeRole: &pb.ChangeRole{User: other, Role: pb.Role(rapid.IntRange(1, 3).Draw(t, "role"))}}
 	case "block":
-		c.inputs = append(c.inputs, d.AskAccount(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_BlockPerson{BlockPerson: &parleyv1.BlockPerson{User: other}}}))
+		c.inputs = append(c.inputs, d.AskAccount(&pb.AccountRequest{Word: &pb.AccountRequest_BlockPerson{BlockPerson: &pb.BlockPerson{User: other}}}))
 		return
 	case "unblock":
-		c.inputs = append(c.inputs, d.AskAccount(&parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_UnblockPerson{UnblockPerson: &parleyv1.UnblockPerson{User: other}}}))
+		c.inputs = append(c.inputs, d.AskAccount(&pb.AccountRequest{Word: &pb.AccountRequest_UnblockPerson{UnblockPerson: &pb.UnblockPerson{User: other}}}))
 		return
 	case "seen":
 		d.Seen(where, rapid.Uint64Range(0, 5).Draw(t, "delivered"), rapid.Uint64Range(0, 5).Draw(t, "read"))
@@ -100,8 +100,8 @@ func (c *crowd) act(t *rapid.T) {
 		d.Seq -= 3
 		return
 	case "standing":
-		c.Send("account.commands", other, &parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetStanding{
-			SetStanding: &parleyv1.SetAccountStanding{Standing: parleyv1.Standing(rapid.IntRange(1, 2).Draw(t, "standing"))},
+		c.Send("account.commands", other, &pb.AccountCommand{Word: &pb.AccountCommand_SetStanding{
+			SetStanding: &pb.SetAccountStanding{Standing: pb.Standing(rapid.IntRange(1, 2).Draw(t, "standing"))},
 		}})
 		return
 	}
@@ -113,8 +113,8 @@ func (c *crowd) live(t *rapid.T) {
 	hike := c.devices[0].CreateGroup("hike", "Hike", "bob", "carl")
 	c.devices[0].OpenDirect("bob")
 	c.Run()
-	c.devices[0].Ask(hike, &parleyv1.ConversationRequest{Word: &parleyv1.ConversationRequest_ChangeRole{
-		ChangeRole: &parleyv1.ChangeRole{User: "bob", Role: parleyv1.Role_ROLE_ADMIN},
+	c.devices[0].Ask(hike, &pb.ConversationRequest{Word: &pb.ConversationRequest_ChangeRole{
+		ChangeRole: &pb.ChangeRole{User: "bob", Role: pb.Role_ROLE_ADMIN},
 	}})
 	for range rapid.IntRange(1, 120).Draw(t, "acts") {
 		c.act(t)
@@ -150,7 +150,7 @@ func TestLawsOfTheHouse(t *testing.T) {
 		outcomes(t, c)
 		audiences(t, c.House, said)
 		if n := len(c.Records(topology.DeadLetters)); n > 0 { // marks of a conversation with oneself
-			_, letters := decode[parleyv1.DeadLetter](t, c.House, topology.DeadLetters)
+			_, letters := decode[pb.DeadLetter](t, c.House, topology.DeadLetters)
 			for _, l := range letters {
 				if l.Group != "bookmark" {
 					t.Fatalf("a dead letter: %v", l)
@@ -175,7 +175,7 @@ func dense(t *rapid.T, h *walk.House) {
 			t.Fatalf("%s of %s is %d, want %d", what, key, got, next[what+key])
 		}
 	}
-	keys, events := decode[parleyv1.ConversationEvent](t, h, "conversation.events")
+	keys, events := decode[pb.ConversationEvent](t, h, "conversation.events")
 	times := map[string]int64{}
 	for i, e := range events {
 		follow("seq", keys[i], e.Seq)
@@ -189,15 +189,15 @@ func dense(t *rapid.T, h *walk.House) {
 		}
 		times[keys[i]] = e.TimeMs
 	}
-	users, told := decode[parleyv1.InboxEvent](t, h, "inbox.events")
+	users, told := decode[pb.InboxEvent](t, h, "inbox.events")
 	for i, e := range told {
 		follow("inbox_seq", users[i], e.InboxSeq)
 	}
-	users, accounts := decode[parleyv1.AccountEvent](t, h, "account.events")
+	users, accounts := decode[pb.AccountEvent](t, h, "account.events")
 	for i, e := range accounts {
 		follow("version of account", users[i], e.Version)
 	}
-	keys, marks := decode[parleyv1.BookmarkEvent](t, h, "bookmark.events")
+	keys, marks := decode[pb.BookmarkEvent](t, h, "bookmark.events")
 	for i, e := range marks {
 		follow("version of bookmark", keys[i], e.Version)
 	}
@@ -206,7 +206,7 @@ func dense(t *rapid.T, h *walk.House) {
 // outcomes: each number that an outbox has consumed has exactly one outcome in the asker's inbox, and no other has one.
 func outcomes(t *rapid.T, c *crowd) {
 	count := map[string]int{}
-	users, told := decode[parleyv1.InboxEvent](t, c.House, "inbox.events")
+	users, told := decode[pb.InboxEvent](t, c.House, "inbox.events")
 	for i, e := range told {
 		origin := e.GetConversation().GetEvent().GetOrigin()
 		if account := e.GetAccount().GetEvent().GetOrigin(); account != nil {
@@ -217,7 +217,7 @@ func outcomes(t *rapid.T, c *crowd) {
 			if refused.Origin.User != users[i] {
 				t.Fatalf("%s hears that a command of %s was refused", users[i], refused.Origin.User)
 			}
-			if refused.Reason == parleyv1.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ {
+			if refused.Reason == pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ {
 				continue
 			}
 		}
@@ -245,18 +245,18 @@ func outcomes(t *rapid.T, c *crowd) {
 // seq a group with members has one owner.
 func audiences(t *rapid.T, h *walk.House, said map[string]int) {
 	want := map[string]int{}
-	members := map[string]map[string]parleyv1.Role{}
-	keys, events := decode[parleyv1.ConversationEvent](t, h, "conversation.events")
+	members := map[string]map[string]pb.Role{}
+	keys, events := decode[pb.ConversationEvent](t, h, "conversation.events")
 	for i, e := range events {
 		key := keys[i]
 		if members[key] == nil {
-			members[key] = map[string]parleyv1.Role{}
+			members[key] = map[string]pb.Role{}
 		}
 		about := change(members[key], e)
 		said[string(e.ProtoReflect().WhichOneof(e.ProtoReflect().Descriptor().Oneofs().ByName("word")).Name())]++
 		owners := 0
 		for user, role := range members[key] {
-			if role == parleyv1.Role_ROLE_OWNER {
+			if role == pb.Role_ROLE_OWNER {
 				owners++
 			}
 			if !slices.Contains(about, user) {
@@ -270,7 +270,7 @@ func audiences(t *rapid.T, h *walk.House, said map[string]int) {
 			want[fmt.Sprintf("%s hears %s#%d", user, key, e.Seq)]++
 		}
 	}
-	users, told := decode[parleyv1.InboxEvent](t, h, "inbox.events")
+	users, told := decode[pb.InboxEvent](t, h, "inbox.events")
 	for i, e := range told {
 		if c := e.GetConversation(); c != nil {
 			want[fmt.Sprintf("%s hears %s#%d", users[i], c.Conversation, c.Event.Seq)]--
@@ -284,31 +284,31 @@ func audiences(t *rapid.T, h *walk.House, said map[string]int) {
 }
 
 // change folds an event into the members, as a view would, and says whom the event is about.
-func change(members map[string]parleyv1.Role, e *parleyv1.ConversationEvent) (about []string) {
+func change(members map[string]pb.Role, e *pb.ConversationEvent) (about []string) {
 	switch word := e.Word.(type) {
-	case *parleyv1.ConversationEvent_ConversationCreated:
+	case *pb.ConversationEvent_ConversationCreated:
 		for _, m := range word.ConversationCreated.Members {
 			members[m.User] = m.Role
 		}
-	case *parleyv1.ConversationEvent_MemberInvited:
+	case *pb.ConversationEvent_MemberInvited:
 		return []string{word.MemberInvited.User}
-	case *parleyv1.ConversationEvent_InvitationDeclined:
+	case *pb.ConversationEvent_InvitationDeclined:
 		return []string{word.InvitationDeclined.User}
-	case *parleyv1.ConversationEvent_MemberJoined:
+	case *pb.ConversationEvent_MemberJoined:
 		members[word.MemberJoined.Member.User] = word.MemberJoined.Member.Role
-	case *parleyv1.ConversationEvent_MemberLeft:
+	case *pb.ConversationEvent_MemberLeft:
 		delete(members, word.MemberLeft.User)
 		if word.MemberLeft.NewOwner != "" {
-			members[word.MemberLeft.NewOwner] = parleyv1.Role_ROLE_OWNER
+			members[word.MemberLeft.NewOwner] = pb.Role_ROLE_OWNER
 		}
 		return []string{word.MemberLeft.User}
-	case *parleyv1.ConversationEvent_MemberRemoved:
+	case *pb.ConversationEvent_MemberRemoved:
 		delete(members, word.MemberRemoved.User)
 		return []string{word.MemberRemoved.User}
-	case *parleyv1.ConversationEvent_RoleChanged:
+	case *pb.ConversationEvent_RoleChanged:
 		members[word.RoleChanged.User] = word.RoleChanged.Role
 		if word.RoleChanged.FormerOwner != "" {
-			members[word.RoleChanged.FormerOwner] = parleyv1.Role_ROLE_ADMIN
+			members[word.RoleChanged.FormerOwner] = pb.Role_ROLE_ADMIN
 		}
 	}
 	return nil

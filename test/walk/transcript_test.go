@@ -19,7 +19,7 @@ import (
 
 	"github.com/parley-im/parley/processors"
 	"github.com/parley-im/parley/processors/transcript"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/walk"
 	"github.com/parley-im/parley/topology"
@@ -82,9 +82,9 @@ func (s *stage) happened() string {
 			word = s.print.Line(message)
 		}
 		topic := r.Topic
-		if row, ok := message.(*parleyv1.Row); ok {
+		if row, ok := message.(*pb.Row); ok {
 			topic = strings.TrimSuffix(strings.TrimPrefix(r.Topic, "parley."), "-table") + " row"
-			word = s.print.Line(&parleyv1.Row{State: row.State})
+			word = s.print.Line(&pb.Row{State: row.State})
 			if row.State == nil {
 				word = "absent"
 			}
@@ -161,12 +161,12 @@ func (s *stage) person(who, verb string, args []string) {
 		if lease, err := time.ParseDuration(args[1]); err == nil {
 			until = s.house.Now().Add(lease).UnixMilli()
 		}
-		s.last = s.house.Send("account.commands", user, &parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetPresence{
-			SetPresence: &parleyv1.SetPresence{SessionId: args[0], UntilMs: until},
+		s.last = s.house.Send("account.commands", user, &pb.AccountCommand{Word: &pb.AccountCommand_SetPresence{
+			SetPresence: &pb.SetPresence{SessionId: args[0], UntilMs: until},
 		}})
 	case verb == "standing":
-		s.last = s.house.Send("account.commands", args[0], &parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_SetStanding{
-			SetStanding: &parleyv1.SetAccountStanding{Standing: parleyv1.Standing(parleyv1.Standing_value["STANDING_"+args[1]])},
+		s.last = s.house.Send("account.commands", args[0], &pb.AccountCommand{Word: &pb.AccountCommand_SetStanding{
+			SetStanding: &pb.SetAccountStanding{Standing: pb.Standing(pb.Standing_value["STANDING_"+args[1]])},
 		}})
 	case slices.Contains([]string{"create-account", "change-profile", "block", "unblock"}, verb):
 		s.last = d.AskAccount(accountRequest(d, verb, args))
@@ -189,45 +189,45 @@ func conversation(user, where string) string {
 	return name.Group(where)
 }
 
-func accountRequest(d *walk.Device, verb string, args []string) *parleyv1.AccountRequest {
+func accountRequest(d *walk.Device, verb string, args []string) *pb.AccountRequest {
 	switch verb {
 	case "create-account":
-		return &parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_CreateAccount{CreateAccount: &parleyv1.CreateAccount{DisplayName: walk.Seal(d.User, args[0])}}}
+		return &pb.AccountRequest{Word: &pb.AccountRequest_CreateAccount{CreateAccount: &pb.CreateAccount{DisplayName: walk.Seal(d.User, args[0])}}}
 	case "change-profile":
-		return &parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_ChangeProfile{ChangeProfile: &parleyv1.ChangeProfile{DisplayName: walk.Seal(d.User, args[0])}}}
+		return &pb.AccountRequest{Word: &pb.AccountRequest_ChangeProfile{ChangeProfile: &pb.ChangeProfile{DisplayName: walk.Seal(d.User, args[0])}}}
 	case "block":
-		return &parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_BlockPerson{BlockPerson: &parleyv1.BlockPerson{User: args[0]}}}
+		return &pb.AccountRequest{Word: &pb.AccountRequest_BlockPerson{BlockPerson: &pb.BlockPerson{User: args[0]}}}
 	}
-	return &parleyv1.AccountRequest{Word: &parleyv1.AccountRequest_UnblockPerson{UnblockPerson: &parleyv1.UnblockPerson{User: args[0]}}}
+	return &pb.AccountRequest{Word: &pb.AccountRequest_UnblockPerson{UnblockPerson: &pb.UnblockPerson{User: args[0]}}}
 }
 
-func conversationRequest(t *testing.T, d *walk.Device, verb string, args []string) *parleyv1.ConversationRequest {
-	r := &parleyv1.ConversationRequest{}
+func conversationRequest(t *testing.T, d *walk.Device, verb string, args []string) *pb.ConversationRequest {
+	r := &pb.ConversationRequest{}
 	switch verb {
 	case "open":
-		r.Word = &parleyv1.ConversationRequest_OpenDirect{OpenDirect: &parleyv1.OpenDirect{Peer: strings.TrimPrefix(args[0], "@")}}
+		r.Word = &pb.ConversationRequest_OpenDirect{OpenDirect: &pb.OpenDirect{Peer: strings.TrimPrefix(args[0], "@")}}
 	case "create-group":
-		r.Word = &parleyv1.ConversationRequest_CreateGroup{CreateGroup: &parleyv1.CreateGroup{Title: walk.Seal(d.User, args[1]), Members: args[2:]}}
+		r.Word = &pb.ConversationRequest_CreateGroup{CreateGroup: &pb.CreateGroup{Title: walk.Seal(d.User, args[1]), Members: args[2:]}}
 	case "say":
-		r.Word = &parleyv1.ConversationRequest_SendMessage{SendMessage: &parleyv1.SendMessage{Body: walk.Seal(d.User, args[1])}}
+		r.Word = &pb.ConversationRequest_SendMessage{SendMessage: &pb.SendMessage{Body: walk.Seal(d.User, args[1])}}
 	case "reply":
-		r.Word = &parleyv1.ConversationRequest_SendMessage{SendMessage: &parleyv1.SendMessage{Body: walk.Seal(d.User, args[2]), ReplyTo: number64(t, args[1])}}
+		r.Word = &pb.ConversationRequest_SendMessage{SendMessage: &pb.SendMessage{Body: walk.Seal(d.User, args[2]), ReplyTo: number64(t, args[1])}}
 	case "add":
-		r.Word = &parleyv1.ConversationRequest_AddMember{AddMember: &parleyv1.AddMember{User: args[1]}}
+		r.Word = &pb.ConversationRequest_AddMember{AddMember: &pb.AddMember{User: args[1]}}
 	case "invite":
-		r.Word = &parleyv1.ConversationRequest_InviteMember{InviteMember: &parleyv1.InviteMember{User: args[1]}}
+		r.Word = &pb.ConversationRequest_InviteMember{InviteMember: &pb.InviteMember{User: args[1]}}
 	case "accept":
-		r.Word = &parleyv1.ConversationRequest_AcceptInvitation{AcceptInvitation: &parleyv1.AcceptInvitation{}}
+		r.Word = &pb.ConversationRequest_AcceptInvitation{AcceptInvitation: &pb.AcceptInvitation{}}
 	case "decline":
-		r.Word = &parleyv1.ConversationRequest_DeclineInvitation{DeclineInvitation: &parleyv1.DeclineInvitation{}}
+		r.Word = &pb.ConversationRequest_DeclineInvitation{DeclineInvitation: &pb.DeclineInvitation{}}
 	case "remove":
-		r.Word = &parleyv1.ConversationRequest_RemoveMember{RemoveMember: &parleyv1.RemoveMember{User: args[1]}}
+		r.Word = &pb.ConversationRequest_RemoveMember{RemoveMember: &pb.RemoveMember{User: args[1]}}
 	case "leave":
-		r.Word = &parleyv1.ConversationRequest_LeaveConversation{LeaveConversation: &parleyv1.LeaveConversation{}}
+		r.Word = &pb.ConversationRequest_LeaveConversation{LeaveConversation: &pb.LeaveConversation{}}
 	case "rename":
-		r.Word = &parleyv1.ConversationRequest_RenameConversation{RenameConversation: &parleyv1.RenameConversation{Title: walk.Seal(d.User, args[1])}}
+		r.Word = &pb.ConversationRequest_RenameConversation{RenameConversation: &pb.RenameConversation{Title: walk.Seal(d.User, args[1])}}
 	case "role":
-		r.Word = &parleyv1.ConversationRequest_ChangeRole{ChangeRole: &parleyv1.ChangeRole{User: args[1], Role: parleyv1.Role(parleyv1.Role_value["ROLE_"+args[2]])}}
+		r.Word = &pb.ConversationRequest_ChangeRole{ChangeRole: &pb.ChangeRole{User: args[1], Role: pb.Role(pb.Role_value["ROLE_"+args[2]])}}
 	default:
 		t.Fatalf("the story says %q, which nobody can ask of a conversation", verb)
 	}

@@ -3,7 +3,7 @@
 // clock, so the same sends give the same bytes; views and gateways can be tested on what it says.
 //
 //	h := walk.New(topology.House())
-//	h.Send("outbox.commands", "ann", &parleyv1.OutboxCommand{...})
+//	h.Send("outbox.commands", "ann", &pb.OutboxCommand{...})
 //	h.Run()
 //	for _, r := range h.Records("conversation.events") { ... }
 package walk
@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-im/parley/processors"
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -92,13 +92,13 @@ func (h *House) Repeat(r topology.Record) topology.Record {
 // Activate writes ActivateRules to one partition of a group's input, by number as an operator does.
 func (h *House) Activate(group string, partition int32, rules uint32) topology.Record {
 	g := h.group(group)
-	word := &parleyv1.ActivateRules{Rules: rules}
+	word := &pb.ActivateRules{Rules: rules}
 	commands := map[string]interface{ MarshalVT() ([]byte, error) }{
-		"outbox":       &parleyv1.OutboxCommand{Word: &parleyv1.OutboxCommand_ActivateRules{ActivateRules: word}},
-		"conversation": &parleyv1.ConversationCommand{Word: &parleyv1.ConversationCommand_ActivateRules{ActivateRules: word}},
-		"inbox":        &parleyv1.InboxCommand{Word: &parleyv1.InboxCommand_ActivateRules{ActivateRules: word}},
-		"bookmark":     &parleyv1.BookmarkCommand{Word: &parleyv1.BookmarkCommand_ActivateRules{ActivateRules: word}},
-		"account":      &parleyv1.AccountCommand{Word: &parleyv1.AccountCommand_ActivateRules{ActivateRules: word}},
+		"outbox":       &pb.OutboxCommand{Word: &pb.OutboxCommand_ActivateRules{ActivateRules: word}},
+		"conversation": &pb.ConversationCommand{Word: &pb.ConversationCommand_ActivateRules{ActivateRules: word}},
+		"inbox":        &pb.InboxCommand{Word: &pb.InboxCommand_ActivateRules{ActivateRules: word}},
+		"bookmark":     &pb.BookmarkCommand{Word: &pb.BookmarkCommand_ActivateRules{ActivateRules: word}},
+		"account":      &pb.AccountCommand{Word: &pb.AccountCommand_ActivateRules{ActivateRules: word}},
 	}
 	value, err := commands[group].MarshalVT()
 	if err != nil {
@@ -183,12 +183,12 @@ func (h *House) Log() []topology.Record {
 }
 
 // Row is the row of a key in a group's table; nil when the key was never met.
-func (h *House) Row(group, key string) *parleyv1.Row {
+func (h *House) Row(group, key string) *pb.Row {
 	value := h.group(group).rows[topology.PartitionOf(key, h.plan.Partitions)][key]
 	if value == nil {
 		return nil
 	}
-	row := &parleyv1.Row{}
+	row := &pb.Row{}
 	if err := row.UnmarshalVT(value); err != nil {
 		panic(fmt.Sprintf("walk: row %q of %s: %v", key, group, err))
 	}

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"pgregory.net/rapid"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // row is a row with a through and a name to tell it by.
@@ -225,11 +225,11 @@ func TestWipeLeavesOtherPartitions(t *testing.T) {
 // TestThroughIsTheFirstFieldOfARow keeps the cheap reading true to the schema.
 func TestThroughIsTheFirstFieldOfARow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := &parleyv1.Row{
+		r := &pb.Row{
 			Through: rapid.Int64Range(0, 1<<62).Draw(t, "through"),
 			TimeMs:  rapid.Int64().Draw(t, "time"),
 			Sources: rapid.SliceOf(rapid.Byte()).Draw(t, "sources"),
-			State:   &parleyv1.Row_Inbox{Inbox: &parleyv1.InboxRow{InboxSeq: 5}},
+			State:   &pb.Row_Inbox{Inbox: &pb.InboxRow{InboxSeq: 5}},
 		}
 		encoded, err := r.MarshalVT()
 		if err != nil {

@@ -2,17 +2,17 @@
 package bookmark
 
 import (
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
 // Marks is what an event leaves to be kept, nil when it concerns no marks or cannot have been written by this house.
 // Its version is its position: of two the higher one stays.
-func Marks(key string, event *v1.BookmarkEvent) *v1.MemberMarks {
+func Marks(key string, event *pb.BookmarkEvent) *pb.MemberMarks {
 	user, conversation, ok := name.SplitBookmark(key)
 	marks := event.GetMarksRaised().GetMarks()
 	if !ok || marks == nil || event.Version == 0 {
 		return nil
 	}
-	return &v1.MemberMarks{User: user, Conversation: conversation, Marks: marks, Version: event.Version}
+	return &pb.MemberMarks{User: user, Conversation: conversation, Marks: marks, Version: event.Version}
 }

@@ -11,14 +11,14 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/views/history"
 )
 
 const group = "g-one/main"
 
-func fold(events ...*v1.ConversationEvent) *v1.ConversationDocument {
-	var document *v1.ConversationDocument
+func fold(events ...*pb.ConversationEvent) *pb.ConversationDocument {
+	var document *pb.ConversationDocument
 	for i, event := range events {
 		event.Seq = uint64(i) + 1
 		document = history.Fold(document, group, event)
@@ -26,50 +26,50 @@ func fold(events ...*v1.ConversationEvent) *v1.ConversationDocument {
 	return document
 }
 
-func created(users ...string) *v1.ConversationEvent {
-	word := &v1.ConversationCreated{Kind: v1.Kind_KIND_GROUP, Title: &v1.Sealed{KeyId: "first"}}
+func created(users ...string) *pb.ConversationEvent {
+	word := &pb.ConversationCreated{Kind: pb.Kind_KIND_GROUP, Title: &pb.Sealed{KeyId: "first"}}
 	for _, user := range users {
-		word.Members = append(word.Members, &v1.Member{User: user, Role: v1.Role_ROLE_OWNER, SinceSeq: 1})
+		word.Members = append(word.Members, &pb.Member{User: user, Role: pb.Role_ROLE_OWNER, SinceSeq: 1})
 	}
-	return &v1.ConversationEvent{Word: &v1.ConversationEvent_ConversationCreated{ConversationCreated: word}}
+	return &pb.ConversationEvent{Word: &pb.ConversationEvent_ConversationCreated{ConversationCreated: word}}
 }
 
-func joined(user string) *v1.ConversationEvent {
-	return &v1.ConversationEvent{Word: &v1.ConversationEvent_MemberJoined{
-		MemberJoined: &v1.MemberJoined{Member: &v1.Member{User: user, Role: v1.Role_ROLE_MEMBER, SinceNumber: 7}}}}
+func joined(user string) *pb.ConversationEvent {
+	return &pb.ConversationEvent{Word: &pb.ConversationEvent_MemberJoined{
+		MemberJoined: &pb.MemberJoined{Member: &pb.Member{User: user, Role: pb.Role_ROLE_MEMBER, SinceNumber: 7}}}}
 }
 
-func left(user, owner string) *v1.ConversationEvent {
-	return &v1.ConversationEvent{Word: &v1.ConversationEvent_MemberLeft{MemberLeft: &v1.MemberLeft{User: user, NewOwner: owner}}}
+func left(user, owner string) *pb.ConversationEvent {
+	return &pb.ConversationEvent{Word: &pb.ConversationEvent_MemberLeft{MemberLeft: &pb.MemberLeft{User: user, NewOwner: owner}}}
 }
 
-func removed(user string) *v1.ConversationEvent {
-	return &v1.ConversationEvent{Word: &v1.ConversationEvent_MemberRemoved{MemberRemoved: &v1.MemberRemoved{User: user}}}
+func removed(user string) *pb.ConversationEvent {
+	return &pb.ConversationEvent{Word: &pb.ConversationEvent_MemberRemoved{MemberRemoved: &pb.MemberRemoved{User: user}}}
 }
 
-func role(user string, role v1.Role, former string) *v1.ConversationEvent {
-	return &v1.ConversationEvent{Word: &v1.ConversationEvent_RoleChanged{RoleChanged: &v1.RoleChanged{User: user, Role: role, FormerOwner: former}}}
+func role(user string, role pb.Role, former string) *pb.ConversationEvent {
+	return &pb.ConversationEvent{Word: &pb.ConversationEvent_RoleChanged{RoleChanged: &pb.RoleChanged{User: user, Role: role, FormerOwner: former}}}
 }
 
-func message(number uint64) *v1.ConversationEvent {
-	return &v1.ConversationEvent{Number: number, Origin: &v1.Origin{User: "ann"}, TimeMs: 5,
-		Word: &v1.ConversationEvent_MessageSent{MessageSent: &v1.MessageSent{Body: &v1.Sealed{KeyId: "k"}, ReplyTo: 2}}}
+func message(number uint64) *pb.ConversationEvent {
+	return &pb.ConversationEvent{Number: number, Origin: &pb.Origin{User: "ann"}, TimeMs: 5,
+		Word: &pb.ConversationEvent_MessageSent{MessageSent: &pb.MessageSent{Body: &pb.Sealed{KeyId: "k"}, ReplyTo: 2}}}
 }
 
 func TestFoldKeepsTheMembers(t *testing.T) {
 	for _, c := range []struct {
 		what   string
-		events []*v1.ConversationEvent
+		events []*pb.ConversationEvent
 		want   string
 	}{
-		{"made", []*v1.ConversationEvent{created("ann")}, "ann:OWNER"},
-		{"sorted", []*v1.ConversationEvent{created("mia"), joined("zoe"), joined("ann"), joined("max")}, "ann:MEMBER max:MEMBER mia:OWNER zoe:MEMBER"},
-		{"joined twice", []*v1.ConversationEvent{created("ann"), joined("bob"), joined("bob")}, "ann:OWNER bob:MEMBER"},
-		{"left", []*v1.ConversationEvent{created("ann"), joined("bob"), left("bob", "")}, "ann:OWNER"},
-		{"the owner left", []*v1.ConversationEvent{created("ann"), joined("bob"), left("ann", "bob")}, "bob:OWNER"},
-		{"removed", []*v1.ConversationEvent{created("ann"), joined("bob"), removed("bob"), removed("zoe")}, "ann:OWNER"},
-		{"another owner", []*v1.ConversationEvent{created("ann"), joined("bob"), role("bob", v1.Role_ROLE_OWNER, "ann")}, "ann:ADMIN bob:OWNER"},
-		{"a role for nobody", []*v1.ConversationEvent{created("ann"), role("zoe", v1.Role_ROLE_ADMIN, "")}, "ann:OWNER"},
+		{"made", []*pb.ConversationEvent{created("ann")}, "ann:OWNER"},
+		{"sorted", []*pb.ConversationEvent{created("mia"), joined("zoe"), joined("ann"), joined("max")}, "ann:MEMBER max:MEMBER mia:OWNER zoe:MEMBER"},
+		{"joined twice", []*pb.ConversationEvent{created("ann"), joined("bob"), joined("bob")}, "ann:OWNER bob:MEMBER"},
+		{"left", []*pb.ConversationEvent{created("ann"), joined("bob"), left("bob", "")}, "ann:OWNER"},
+		{"the owner left", []*pb.ConversationEvent{created("ann"), joined("bob"), left("ann", "bob")}, "bob:OWNER"},
+		{"removed", []*pb.ConversationEvent{created("ann"), joined("bob"), removed("bob"), removed("zoe")}, "ann:OWNER"},
+		{"another owner", []*pb.ConversationEvent{created("ann"), joined("bob"), role("bob", pb.Role_ROLE_OWNER, "ann")}, "ann:ADMIN bob:OWNER"},
+		{"a role for nobody", []*pb.ConversationEvent{created("ann"), role("zoe", pb.Role_ROLE_ADMIN, "")}, "ann:OWNER"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			var got []string
@@ -84,23 +84,23 @@ func TestFoldKeepsTheMembers(t *testing.T) {
 }
 
 func TestFoldKeepsTitleAndNumber(t *testing.T) {
-	document := fold(created("ann"), message(1), message(2), &v1.ConversationEvent{Number: 2, Word: &v1.ConversationEvent_ConversationRenamed{
-		ConversationRenamed: &v1.ConversationRenamed{Title: &v1.Sealed{KeyId: "second"}}}})
+	document := fold(created("ann"), message(1), message(2), &pb.ConversationEvent{Number: 2, Word: &pb.ConversationEvent_ConversationRenamed{
+		ConversationRenamed: &pb.ConversationRenamed{Title: &pb.Sealed{KeyId: "second"}}}})
 	require.Equal(t, "second", document.Title.KeyId)
 	require.EqualValues(t, 2, document.Number)
-	require.Equal(t, v1.Kind_KIND_GROUP, document.Kind)
+	require.Equal(t, pb.Kind_KIND_GROUP, document.Kind)
 	require.NotNil(t, history.Member(document, "ann"))
 	require.Nil(t, history.Member(document, "bob"))
 	require.Nil(t, history.Member(nil, "bob"))
 }
 
 func TestWhole(t *testing.T) {
-	require.True(t, history.Whole(nil, &v1.ConversationEvent{Seq: 1}))
-	require.False(t, history.Whole(nil, &v1.ConversationEvent{Seq: 2}))
-	document := &v1.ConversationDocument{Seq: 5}
-	require.True(t, history.Whole(document, &v1.ConversationEvent{Seq: 3}))
-	require.True(t, history.Whole(document, &v1.ConversationEvent{Seq: 6}))
-	require.False(t, history.Whole(document, &v1.ConversationEvent{Seq: 7}))
+	require.True(t, history.Whole(nil, &pb.ConversationEvent{Seq: 1}))
+	require.False(t, history.Whole(nil, &pb.ConversationEvent{Seq: 2}))
+	document := &pb.ConversationDocument{Seq: 5}
+	require.True(t, history.Whole(document, &pb.ConversationEvent{Seq: 3}))
+	require.True(t, history.Whole(document, &pb.ConversationEvent{Seq: 6}))
+	require.False(t, history.Whole(document, &pb.ConversationEvent{Seq: 7}))
 }
 
 func TestMessage(t *testing.T) {
@@ -108,15 +108,15 @@ func TestMessage(t *testing.T) {
 	require.Nil(t, history.Message(message(0)), "no message has the number 0")
 	event := message(9)
 	event.Seq = 12
-	require.True(t, proto.Equal(&v1.HistoryMessage{Number: 9, Seq: 12, Sender: "ann", TimeMs: 5, Body: &v1.Sealed{KeyId: "k"}, ReplyTo: 2}, history.Message(event)))
+	require.True(t, proto.Equal(&pb.HistoryMessage{Number: 9, Seq: 12, Sender: "ann", TimeMs: 5, Body: &pb.Sealed{KeyId: "k"}, ReplyTo: 2}, history.Message(event)))
 }
 
 func TestValid(t *testing.T) {
-	require.True(t, history.Valid(group, &v1.ConversationEvent{Seq: 1}))
+	require.True(t, history.Valid(group, &pb.ConversationEvent{Seq: 1}))
 	for _, key := range []string{"", "g-one", "a/b/c", "a#1/b", "$where/x", "b/a/"} {
-		require.False(t, history.Valid(key, &v1.ConversationEvent{Seq: 1}), key)
+		require.False(t, history.Valid(key, &pb.ConversationEvent{Seq: 1}), key)
 	}
-	require.False(t, history.Valid(group, &v1.ConversationEvent{}))
+	require.False(t, history.Valid(group, &pb.ConversationEvent{}))
 }
 
 // TestAnyCutAndRepeatIsStraight: folding goes on from any stored document, over any earlier events once more, and
@@ -124,23 +124,23 @@ func TestValid(t *testing.T) {
 func TestAnyCutAndRepeatIsStraight(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		users := rapid.SampledFrom([]string{"ann", "bob", "cid", "dan"})
-		events := []*v1.ConversationEvent{created("ann")}
+		events := []*pb.ConversationEvent{created("ann")}
 		for range rapid.IntRange(0, 30).Draw(r, "events") {
 			user, other := users.Draw(r, "user"), users.Draw(r, "other")
-			events = append(events, rapid.SampledFrom([]*v1.ConversationEvent{
-				joined(user), left(user, other), removed(user), role(user, v1.Role_ROLE_OWNER, other), message(1)}).Draw(r, "event"))
+			events = append(events, rapid.SampledFrom([]*pb.ConversationEvent{
+				joined(user), left(user, other), removed(user), role(user, pb.Role_ROLE_OWNER, other), message(1)}).Draw(r, "event"))
 		}
 		for i := range events {
 			events[i] = events[i].CloneVT() // fold numbers them
 		}
 		want := fold(events...)
-		require.True(t, slices.IsSortedFunc(want.Members, func(a, b *v1.Member) int { return strings.Compare(a.User, b.User) }))
+		require.True(t, slices.IsSortedFunc(want.Members, func(a, b *pb.Member) int { return strings.Compare(a.User, b.User) }))
 
-		untouched := make([]*v1.ConversationEvent, len(events))
+		untouched := make([]*pb.ConversationEvent, len(events))
 		for i, event := range events {
 			untouched[i] = event.CloneVT()
 		}
-		var document *v1.ConversationDocument
+		var document *pb.ConversationDocument
 		for at := 0; at < len(events); {
 			stored := document.CloneVT()
 			next := history.Fold(document, group, events[at])

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/views/inbox"
 )
 
@@ -18,7 +18,7 @@ func BenchmarkApply(b *testing.B) {
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
-		was, said := new(v1.ConversationSummary), new(v1.InboxEvent)
+		was, said := new(pb.ConversationSummary), new(pb.InboxEvent)
 		if was.UnmarshalVT(line) != nil || said.UnmarshalVT(event) != nil {
 			b.Fatal("not decoded")
 		}

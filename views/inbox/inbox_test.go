@@ -9,42 +9,42 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/views/inbox"
 )
 
 const group = "g-one/main"
 
-func said(number uint64, event *v1.ConversationEvent) *v1.InboxEvent {
-	return &v1.InboxEvent{InboxSeq: number, Epoch: 1, Word: &v1.InboxEvent_Conversation{
-		Conversation: &v1.ConversationSaid{Conversation: group, Event: event}}}
+func said(number uint64, event *pb.ConversationEvent) *pb.InboxEvent {
+	return &pb.InboxEvent{InboxSeq: number, Epoch: 1, Word: &pb.InboxEvent_Conversation{
+		Conversation: &pb.ConversationSaid{Conversation: group, Event: event}}}
 }
 
-func receipt(number uint64, user string, read uint64) *v1.InboxEvent {
-	return &v1.InboxEvent{InboxSeq: number, Epoch: 1, Word: &v1.InboxEvent_Receipt{Receipt: &v1.ReceiptSaid{
-		Conversation: group, User: user, Marks: &v1.Marks{Delivered: read, Read: read}}}}
+func receipt(number uint64, user string, read uint64) *pb.InboxEvent {
+	return &pb.InboxEvent{InboxSeq: number, Epoch: 1, Word: &pb.InboxEvent_Receipt{Receipt: &pb.ReceiptSaid{
+		Conversation: group, User: user, Marks: &pb.Marks{Delivered: read, Read: read}}}}
 }
 
-func created(user string) *v1.ConversationEvent {
-	return &v1.ConversationEvent{Seq: 1, TimeMs: 10, Word: &v1.ConversationEvent_ConversationCreated{
-		ConversationCreated: &v1.ConversationCreated{Kind: v1.Kind_KIND_GROUP, Title: title("first"), Members: []*v1.Member{{User: user}}}}}
+func created(user string) *pb.ConversationEvent {
+	return &pb.ConversationEvent{Seq: 1, TimeMs: 10, Word: &pb.ConversationEvent_ConversationCreated{
+		ConversationCreated: &pb.ConversationCreated{Kind: pb.Kind_KIND_GROUP, Title: title("first"), Members: []*pb.Member{{User: user}}}}}
 }
 
-func joined(seq, number uint64, user string) *v1.ConversationEvent {
-	return &v1.ConversationEvent{Seq: seq, Number: number, TimeMs: int64(seq), Word: &v1.ConversationEvent_MemberJoined{
-		MemberJoined: &v1.MemberJoined{Member: &v1.Member{User: user, SinceSeq: seq, SinceNumber: number}, Title: title("joined")}}}
+func joined(seq, number uint64, user string) *pb.ConversationEvent {
+	return &pb.ConversationEvent{Seq: seq, Number: number, TimeMs: int64(seq), Word: &pb.ConversationEvent_MemberJoined{
+		MemberJoined: &pb.MemberJoined{Member: &pb.Member{User: user, SinceSeq: seq, SinceNumber: number}, Title: title("joined")}}}
 }
 
-func message(seq, number uint64, sender string) *v1.ConversationEvent {
-	return &v1.ConversationEvent{Seq: seq, Number: number, TimeMs: int64(10 * seq), Origin: &v1.Origin{User: sender},
-		Word: &v1.ConversationEvent_MessageSent{MessageSent: &v1.MessageSent{Body: title("hello"), ReplyTo: 3}}}
+func message(seq, number uint64, sender string) *pb.ConversationEvent {
+	return &pb.ConversationEvent{Seq: seq, Number: number, TimeMs: int64(10 * seq), Origin: &pb.Origin{User: sender},
+		Word: &pb.ConversationEvent_MessageSent{MessageSent: &pb.MessageSent{Body: title("hello"), ReplyTo: 3}}}
 }
 
-func title(text string) *v1.Sealed { return &v1.Sealed{KeyId: "k", Ciphertext: []byte(text)} }
+func title(text string) *pb.Sealed { return &pb.Sealed{KeyId: "k", Ciphertext: []byte(text)} }
 
 // fold is Bob's line after events.
-func fold(events ...*v1.InboxEvent) *v1.ConversationSummary {
-	var line *v1.ConversationSummary
+func fold(events ...*pb.InboxEvent) *pb.ConversationSummary {
+	var line *pb.ConversationSummary
 	for _, event := range events {
 		line = inbox.Fold("bob", line, event)
 	}
@@ -52,46 +52,46 @@ func fold(events ...*v1.InboxEvent) *v1.ConversationSummary {
 }
 
 func TestFold(t *testing.T) {
-	last := func(number, seq uint64, sender string) *v1.HistoryMessage {
-		return &v1.HistoryMessage{Number: number, Seq: seq, Sender: sender, TimeMs: int64(10 * seq), Body: title("hello"), ReplyTo: 3}
+	last := func(number, seq uint64, sender string) *pb.HistoryMessage {
+		return &pb.HistoryMessage{Number: number, Seq: seq, Sender: sender, TimeMs: int64(10 * seq), Body: title("hello"), ReplyTo: 3}
 	}
 	for _, c := range []struct {
 		what   string
-		events []*v1.InboxEvent
-		want   *v1.ConversationSummary
+		events []*pb.InboxEvent
+		want   *pb.ConversationSummary
 		unread uint64
 	}{
-		{"made by Bob", []*v1.InboxEvent{said(1, created("bob"))},
-			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("first"), Seq: 1, TimeMs: 10, InboxSeq: 1, Membership: v1.Membership_MEMBERSHIP_MEMBER}, 0},
-		{"joined late, two messages", []*v1.InboxEvent{said(4, joined(9, 5, "bob")), said(5, message(10, 6, "ann")), said(6, message(11, 7, "ann"))},
-			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("joined"), Seq: 11, Number: 7, SinceNumber: 5, TimeMs: 110,
-				InboxSeq: 6, Last: last(7, 11, "ann"), Membership: v1.Membership_MEMBERSHIP_MEMBER}, 2},
-		{"an own message was read, and all above it", []*v1.InboxEvent{said(4, joined(9, 5, "bob")), said(5, message(10, 6, "ann")), said(6, message(11, 7, "bob"))},
-			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("joined"), Seq: 11, Number: 7, SinceNumber: 5, TimeMs: 110,
-				InboxSeq: 6, Last: last(7, 11, "bob"), Marks: &v1.Marks{Delivered: 7, Read: 7}, Membership: v1.Membership_MEMBERSHIP_MEMBER}, 0},
-		{"marks rise and never fall", []*v1.InboxEvent{said(1, message(10, 6, "ann")), receipt(2, "bob", 4), receipt(3, "bob", 2), receipt(4, "ann", 6)},
-			&v1.ConversationSummary{Seq: 10, Number: 6, TimeMs: 100, InboxSeq: 3, Last: last(6, 10, "ann"),
-				Marks: &v1.Marks{Delivered: 4, Read: 4}, Membership: v1.Membership_MEMBERSHIP_MEMBER}, 2},
-		{"another joins", []*v1.InboxEvent{said(1, created("bob")), said(2, joined(2, 0, "cid"))},
-			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("first"), Seq: 2, TimeMs: 10, InboxSeq: 2, Membership: v1.Membership_MEMBERSHIP_MEMBER}, 0},
-		{"invited", []*v1.InboxEvent{said(1, &v1.ConversationEvent{Seq: 8, Number: 5, TimeMs: 7, Word: &v1.ConversationEvent_MemberInvited{
-			MemberInvited: &v1.MemberInvited{User: "bob", Title: title("come")}}})},
-			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("come"), Seq: 8, Number: 5, TimeMs: 7, InboxSeq: 1, Membership: v1.Membership_MEMBERSHIP_INVITED}, 0},
-		{"removed: the line stays", []*v1.InboxEvent{said(1, created("bob")), said(2, message(2, 1, "ann")), said(3, &v1.ConversationEvent{
-			Seq: 3, Number: 1, TimeMs: 30, Word: &v1.ConversationEvent_MemberRemoved{MemberRemoved: &v1.MemberRemoved{User: "bob"}}})},
-			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("first"), Seq: 3, Number: 1, TimeMs: 30, InboxSeq: 3,
-				Last: last(1, 2, "ann"), Membership: v1.Membership_MEMBERSHIP_GONE}, 0},
-		{"came again: what was said meanwhile and before is not shown", []*v1.InboxEvent{said(1, created("bob")), said(2, message(2, 1, "ann")),
-			said(3, &v1.ConversationEvent{Seq: 3, Number: 1, Word: &v1.ConversationEvent_MemberLeft{MemberLeft: &v1.MemberLeft{User: "bob"}}}),
+		{"made by Bob", []*pb.InboxEvent{said(1, created("bob"))},
+			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("first"), Seq: 1, TimeMs: 10, InboxSeq: 1, Membership: pb.Membership_MEMBERSHIP_MEMBER}, 0},
+		{"joined late, two messages", []*pb.InboxEvent{said(4, joined(9, 5, "bob")), said(5, message(10, 6, "ann")), said(6, message(11, 7, "ann"))},
+			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("joined"), Seq: 11, Number: 7, SinceNumber: 5, TimeMs: 110,
+				InboxSeq: 6, Last: last(7, 11, "ann"), Membership: pb.Membership_MEMBERSHIP_MEMBER}, 2},
+		{"an own message was read, and all above it", []*pb.InboxEvent{said(4, joined(9, 5, "bob")), said(5, message(10, 6, "ann")), said(6, message(11, 7, "bob"))},
+			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("joined"), Seq: 11, Number: 7, SinceNumber: 5, TimeMs: 110,
+				InboxSeq: 6, Last: last(7, 11, "bob"), Marks: &pb.Marks{Delivered: 7, Read: 7}, Membership: pb.Membership_MEMBERSHIP_MEMBER}, 0},
+		{"marks rise and never fall", []*pb.InboxEvent{said(1, message(10, 6, "ann")), receipt(2, "bob", 4), receipt(3, "bob", 2), receipt(4, "ann", 6)},
+			&pb.ConversationSummary{Seq: 10, Number: 6, TimeMs: 100, InboxSeq: 3, Last: last(6, 10, "ann"),
+				Marks: &pb.Marks{Delivered: 4, Read: 4}, Membership: pb.Membership_MEMBERSHIP_MEMBER}, 2},
+		{"another joins", []*pb.InboxEvent{said(1, created("bob")), said(2, joined(2, 0, "cid"))},
+			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("first"), Seq: 2, TimeMs: 10, InboxSeq: 2, Membership: pb.Membership_MEMBERSHIP_MEMBER}, 0},
+		{"invited", []*pb.InboxEvent{said(1, &pb.ConversationEvent{Seq: 8, Number: 5, TimeMs: 7, Word: &pb.ConversationEvent_MemberInvited{
+			MemberInvited: &pb.MemberInvited{User: "bob", Title: title("come")}}})},
+			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("come"), Seq: 8, Number: 5, TimeMs: 7, InboxSeq: 1, Membership: pb.Membership_MEMBERSHIP_INVITED}, 0},
+		{"removed: the line stays", []*pb.InboxEvent{said(1, created("bob")), said(2, message(2, 1, "ann")), said(3, &pb.ConversationEvent{
+			Seq: 3, Number: 1, TimeMs: 30, Word: &pb.ConversationEvent_MemberRemoved{MemberRemoved: &pb.MemberRemoved{User: "bob"}}})},
+			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("first"), Seq: 3, Number: 1, TimeMs: 30, InboxSeq: 3,
+				Last: last(1, 2, "ann"), Membership: pb.Membership_MEMBERSHIP_GONE}, 0},
+		{"came again: what was said meanwhile and before is not shown", []*pb.InboxEvent{said(1, created("bob")), said(2, message(2, 1, "ann")),
+			said(3, &pb.ConversationEvent{Seq: 3, Number: 1, Word: &pb.ConversationEvent_MemberLeft{MemberLeft: &pb.MemberLeft{User: "bob"}}}),
 			said(4, joined(9, 5, "bob"))},
-			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("joined"), Seq: 9, Number: 5, SinceNumber: 5, TimeMs: 20, InboxSeq: 4,
-				Membership: v1.Membership_MEMBERSHIP_MEMBER}, 0},
-		{"declined", []*v1.InboxEvent{said(1, &v1.ConversationEvent{Seq: 8, Word: &v1.ConversationEvent_InvitationDeclined{
-			InvitationDeclined: &v1.InvitationDeclined{User: "bob"}}})},
-			&v1.ConversationSummary{Seq: 8, InboxSeq: 1, Membership: v1.Membership_MEMBERSHIP_GONE}, 0},
-		{"renamed", []*v1.InboxEvent{said(1, created("bob")), said(2, &v1.ConversationEvent{Seq: 2, TimeMs: 5, Word: &v1.ConversationEvent_ConversationRenamed{
-			ConversationRenamed: &v1.ConversationRenamed{Title: title("second")}}})},
-			&v1.ConversationSummary{Kind: v1.Kind_KIND_GROUP, Title: title("second"), Seq: 2, TimeMs: 10, InboxSeq: 2, Membership: v1.Membership_MEMBERSHIP_MEMBER}, 0},
+			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("joined"), Seq: 9, Number: 5, SinceNumber: 5, TimeMs: 20, InboxSeq: 4,
+				Membership: pb.Membership_MEMBERSHIP_MEMBER}, 0},
+		{"declined", []*pb.InboxEvent{said(1, &pb.ConversationEvent{Seq: 8, Word: &pb.ConversationEvent_InvitationDeclined{
+			InvitationDeclined: &pb.InvitationDeclined{User: "bob"}}})},
+			&pb.ConversationSummary{Seq: 8, InboxSeq: 1, Membership: pb.Membership_MEMBERSHIP_GONE}, 0},
+		{"renamed", []*pb.InboxEvent{said(1, created("bob")), said(2, &pb.ConversationEvent{Seq: 2, TimeMs: 5, Word: &pb.ConversationEvent_ConversationRenamed{
+			ConversationRenamed: &pb.ConversationRenamed{Title: title("second")}}})},
+			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("second"), Seq: 2, TimeMs: 10, InboxSeq: 2, Membership: pb.Membership_MEMBERSHIP_MEMBER}, 0},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			c.want.Conversation, c.want.Epoch = group, 1
@@ -105,9 +105,9 @@ func TestFold(t *testing.T) {
 func TestNothingThatConcernsNobodyMakesALine(t *testing.T) {
 	require.Nil(t, fold(receipt(1, "bob", 5)), "anybody may claim to have read any conversation")
 	require.Nil(t, fold(receipt(1, "ann", 5)))
-	require.Nil(t, fold(&v1.InboxEvent{InboxSeq: 1, Epoch: 1, Word: &v1.InboxEvent_Refused{Refused: &v1.CommandRefused{Conversation: group}}}))
-	require.Nil(t, fold(&v1.InboxEvent{InboxSeq: 1, Epoch: 1, Word: &v1.InboxEvent_Account{}}))
-	require.Nil(t, fold(&v1.InboxEvent{InboxSeq: 1, Epoch: 1}))
+	require.Nil(t, fold(&pb.InboxEvent{InboxSeq: 1, Epoch: 1, Word: &pb.InboxEvent_Refused{Refused: &pb.CommandRefused{Conversation: group}}}))
+	require.Nil(t, fold(&pb.InboxEvent{InboxSeq: 1, Epoch: 1, Word: &pb.InboxEvent_Account{}}))
+	require.Nil(t, fold(&pb.InboxEvent{InboxSeq: 1, Epoch: 1}))
 }
 
 func TestValid(t *testing.T) {
@@ -117,14 +117,14 @@ func TestValid(t *testing.T) {
 	require.False(t, inbox.Valid("bob}:x", good))
 	require.False(t, inbox.Valid("", good))
 	require.False(t, inbox.Valid("bob", said(0, created("bob"))))
-	require.False(t, inbox.Valid("bob", &v1.InboxEvent{InboxSeq: 1}))
+	require.False(t, inbox.Valid("bob", &pb.InboxEvent{InboxSeq: 1}))
 	bad := said(1, created("bob"))
 	bad.GetConversation().Conversation = "nowhere"
 	require.False(t, inbox.Valid("bob", bad))
 }
 
 // anything draws an event of any kind, true to no conversation at all.
-func anything(r *rapid.T, number uint64) *v1.InboxEvent {
+func anything(r *rapid.T, number uint64) *pb.InboxEvent {
 	user := rapid.SampledFrom([]string{"ann", "bob"})
 	seq, count := rapid.Uint64Range(1, 30).Draw(r, "seq"), rapid.Uint64Range(0, 30).Draw(r, "number")
 	switch rapid.IntRange(0, 5).Draw(r, "kind") {
@@ -133,10 +133,10 @@ func anything(r *rapid.T, number uint64) *v1.InboxEvent {
 	case 1:
 		return receipt(number, user.Draw(r, "user"), count)
 	case 2:
-		return said(number, &v1.ConversationEvent{Seq: seq, Number: count, Word: &v1.ConversationEvent_MemberLeft{
-			MemberLeft: &v1.MemberLeft{User: user.Draw(r, "user")}}})
+		return said(number, &pb.ConversationEvent{Seq: seq, Number: count, Word: &pb.ConversationEvent_MemberLeft{
+			MemberLeft: &pb.MemberLeft{User: user.Draw(r, "user")}}})
 	case 3:
-		return &v1.InboxEvent{InboxSeq: number, Epoch: 1}
+		return &pb.InboxEvent{InboxSeq: number, Epoch: 1}
 	default:
 		return said(number, message(seq, count, user.Draw(r, "user")))
 	}
@@ -145,8 +145,8 @@ func anything(r *rapid.T, number uint64) *v1.InboxEvent {
 // TestRepeatsChangeNothing: behind any prefix, any of its events may come again in any order.
 func TestRepeatsChangeNothing(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		var line *v1.ConversationSummary
-		var events []*v1.InboxEvent
+		var line *pb.ConversationSummary
+		var events []*pb.InboxEvent
 		for number := range rapid.Uint64Range(1, 40).Draw(r, "events") {
 			events = append(events, anything(r, number+1))
 			before := line.CloneVT()
@@ -161,7 +161,7 @@ func TestRepeatsChangeNothing(t *testing.T) {
 		}
 		require.True(t, proto.Equal(line, inbox.Fold("bob", nil, events...)), "all at once is one after another")
 		require.LessOrEqual(t, inbox.Unread(line), line.GetNumber())
-		if line.GetMembership() == v1.Membership_MEMBERSHIP_UNSPECIFIED {
+		if line.GetMembership() == pb.Membership_MEMBERSHIP_UNSPECIFIED {
 			require.Nil(t, line)
 		}
 	})

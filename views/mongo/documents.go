@@ -12,7 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 func databaseOf(uri string) string {
@@ -34,7 +34,7 @@ func (s *Store) Place(ctx context.Context, view string, partition int32) (int64,
 
 // Advance moves the view's place to the end of the span and answers the place. Below span.ToOffset it did not move,
 // because the store does not hold what comes before the span.
-func (s *Store) Advance(ctx context.Context, span *v1.Span) (int64, error) {
+func (s *Store) Advance(ctx context.Context, span *pb.Span) (int64, error) {
 	id := s.placeID(span.View, span.Partition)
 	var to mongo.WriteModel
 	if span.FromOffset == 0 {
@@ -63,12 +63,12 @@ func (s *Store) Forget(ctx context.Context, view string, partition int32) error 
 }
 
 // Conversations reads conversations, in the order of the question; nil where there is none.
-func (s *Store) Conversations(ctx context.Context, keys []string) ([]*v1.ConversationDocument, error) {
-	return read[v1.ConversationDocument](ctx, s.conversations.into, conversationShape, keys)
+func (s *Store) Conversations(ctx context.Context, keys []string) ([]*pb.ConversationDocument, error) {
+	return read[pb.ConversationDocument](ctx, s.conversations.into, conversationShape, keys)
 }
 
 // PutConversations writes conversations that are newer than what is there.
-func (s *Store) PutConversations(ctx context.Context, documents []*v1.ConversationDocument) error {
+func (s *Store) PutConversations(ctx context.Context, documents []*pb.ConversationDocument) error {
 	writes := make([]mongo.WriteModel, len(documents))
 	for i, document := range documents {
 		writes[i] = renew(document.Conversation, int64(document.Seq), conversationShape, document.ProtoReflect())
@@ -77,12 +77,12 @@ func (s *Store) PutConversations(ctx context.Context, documents []*v1.Conversati
 }
 
 // People reads profiles, in the order of the question; nil where there is none.
-func (s *Store) People(ctx context.Context, users []string) ([]*v1.Person, error) {
-	return read[v1.Person](ctx, s.people.into, personShape, users)
+func (s *Store) People(ctx context.Context, users []string) ([]*pb.Person, error) {
+	return read[pb.Person](ctx, s.people.into, personShape, users)
 }
 
 // PutPeople writes profiles that are newer than what is there.
-func (s *Store) PutPeople(ctx context.Context, people []*v1.Person) error {
+func (s *Store) PutPeople(ctx context.Context, people []*pb.Person) error {
 	writes := make([]mongo.WriteModel, len(people))
 	for i, person := range people {
 		writes[i] = renew(person.User, int64(person.Version), personShape, person.ProtoReflect())

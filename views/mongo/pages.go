@@ -11,7 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // PageSize is how many messages a page holds.
@@ -27,7 +27,7 @@ type page struct {
 }
 
 // Messages reads the messages with these numbers, both included, by rising number; those that are there.
-func (s *Store) Messages(ctx context.Context, conversation string, from, to uint64) ([]*v1.HistoryMessage, error) {
+func (s *Store) Messages(ctx context.Context, conversation string, from, to uint64) ([]*pb.HistoryMessage, error) {
 	if from == 0 || from > to {
 		return nil, nil
 	}
@@ -43,13 +43,13 @@ func (s *Store) Messages(ctx context.Context, conversation string, from, to uint
 	for _, p := range pages {
 		byID[p.ID] = p.Messages
 	}
-	var messages []*v1.HistoryMessage
+	var messages []*pb.HistoryMessage
 	for number := from; number <= to; number++ {
 		value, ok := byID[pageID(conversation, pageOf(number))][strconv.FormatUint(number, 10)]
 		if !ok {
 			continue
 		}
-		m := &v1.HistoryMessage{Number: number}
+		m := &pb.HistoryMessage{Number: number}
 		if err := messageShape.readValue(value, m.ProtoReflect()); err != nil {
 			return nil, fmt.Errorf("message %d of %s: %w", number, conversation, err)
 		}
@@ -59,7 +59,7 @@ func (s *Store) Messages(ctx context.Context, conversation string, from, to uint
 }
 
 // PutMessages writes messages, one write a page. A number has one message for ever, so a repeat writes the same.
-func (s *Store) PutMessages(ctx context.Context, conversations []*v1.ConversationMessages) error {
+func (s *Store) PutMessages(ctx context.Context, conversations []*pb.ConversationMessages) error {
 	var writes []mongo.WriteModel
 	pages := map[mongo.WriteModel]part{} // those that may be there already
 	for _, c := range conversations {
@@ -90,11 +90,11 @@ func (s *Store) PutMessages(ctx context.Context, conversations []*v1.Conversatio
 // part is some messages of one page, by rising number.
 type part struct {
 	id       string
-	messages []*v1.HistoryMessage
+	messages []*pb.HistoryMessage
 }
 
 // partsOf cuts what was said where pages begin.
-func partsOf(said *v1.ConversationMessages) []part {
+func partsOf(said *pb.ConversationMessages) []part {
 	var parts []part
 	first := 0
 	for i, m := range said.Messages {

@@ -15,7 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // wholeMessage is the field of documents as they were before they had fields.
@@ -23,9 +23,9 @@ const wholeMessage = "value"
 
 // What the documents hold, and what stands in their ids and keys instead.
 var (
-	conversationShape = shapeOf("history", new(v1.ConversationDocument).ProtoReflect().Descriptor(), "conversation")
-	messageShape      = shapeOf("history", new(v1.HistoryMessage).ProtoReflect().Descriptor(), "number")
-	personShape       = shapeOf("people", new(v1.Person).ProtoReflect().Descriptor(), "user")
+	conversationShape = shapeOf("history", new(pb.ConversationDocument).ProtoReflect().Descriptor(), "conversation")
+	messageShape      = shapeOf("history", new(pb.HistoryMessage).ProtoReflect().Descriptor(), "number")
+	personShape       = shapeOf("people", new(pb.Person).ProtoReflect().Descriptor(), "user")
 )
 
 // shape is how messages of one kind stand in documents.

@@ -12,14 +12,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"pgregory.net/rapid"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 var (
-	sealed  = &v1.Sealed{KeyId: "u7741023.1", Nonce: make([]byte, 12), Ciphertext: make([]byte, 200)}
-	message = &v1.HistoryMessage{Number: 1051, Seq: 1060, Sender: "u1924578", TimeMs: 1_795_000_000_123, Body: sealed}
-	talk    = &v1.ConversationDocument{Conversation: "g-1/main", Kind: v1.Kind_KIND_GROUP, Seq: 1060, Number: 1051, Members: []*v1.Member{
-		{User: "ann", Role: v1.Role_ROLE_OWNER, SinceSeq: 1}, {User: "bob", Role: v1.Role_ROLE_MEMBER, SinceSeq: 7, SinceNumber: 3}}}
+	sealed  = &pb.Sealed{KeyId: "u7741023.1", Nonce: make([]byte, 12), Ciphertext: make([]byte, 200)}
+	message = &pb.HistoryMessage{Number: 1051, Seq: 1060, Sender: "u1924578", TimeMs: 1_795_000_000_123, Body: sealed}
+	talk    = &pb.ConversationDocument{Conversation: "g-1/main", Kind: pb.Kind_KIND_GROUP, Seq: 1060, Number: 1051, Members: []*pb.Member{
+		{User: "ann", Role: pb.Role_ROLE_OWNER, SinceSeq: 1}, {User: "bob", Role: pb.Role_ROLE_MEMBER, SinceSeq: 7, SinceNumber: 3}}}
 )
 
 func TestDocumentsCanBeRead(t *testing.T) {
@@ -33,7 +33,7 @@ func TestDocumentsCanBeRead(t *testing.T) {
 			`{"user":"ann","role":"OWNER","since_seq":1},{"user":"bob","role":"MEMBER","since_seq":7,"since_number":3}],"seq":1060,"number":1051}`},
 		{messageShape.document(small.ProtoReflect()), `{"seq":1060,"sender":"u1924578","time":{"$date":"2026-11-18T11:06:40.123Z"},"body":` +
 			`{"key_id":"u7741023.1","nonce":{"$binary":{"base64":"bm9uY2U=","subType":"00"}},"ciphertext":{"$binary":{"base64":"c2VhbGVk","subType":"00"}}}}`},
-		{personShape.at(2, (&v1.Person{User: "ann", Exists: true, Version: 2}).ProtoReflect()), `{"position":2,"exists":true,"version":2}`},
+		{personShape.at(2, (&pb.Person{User: "ann", Exists: true, Version: 2}).ProtoReflect()), `{"position":2,"exists":true,"version":2}`},
 	} {
 		text, err := bson.MarshalExtJSON(c.document, false, false)
 		require.NoError(t, err)
@@ -46,7 +46,7 @@ func TestDocumentsAreWhatTheMessagesSay(t *testing.T) {
 	for _, c := range []struct {
 		shape *shape
 		kind  proto.Message
-	}{{conversationShape, talk}, {messageShape, message}, {personShape, &v1.Person{}}} {
+	}{{conversationShape, talk}, {messageShape, message}, {personShape, &pb.Person{}}} {
 		t.Run(string(proto.MessageName(c.kind).Name()), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				said := c.kind.ProtoReflect().New()
@@ -72,7 +72,7 @@ func TestStrangeDocumentsAreRefused(t *testing.T) {
 	} {
 		document, err := bson.Marshal(d)
 		require.NoError(t, err)
-		err = conversationShape.read(document, new(v1.ConversationDocument).ProtoReflect())
+		err = conversationShape.read(document, new(pb.ConversationDocument).ProtoReflect())
 		require.ErrorContains(t, err, "parley views rebuild history", "%v", d)
 	}
 	older, err := bson.Marshal(page{ID: "a/b#000000", Messages: map[string]bson.RawValue{
@@ -80,11 +80,11 @@ func TestStrangeDocumentsAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	var read page
 	require.NoError(t, bson.Unmarshal(older, &read), "a page is read as a whole, whatever stands in it")
-	err = messageShape.readValue(read.Messages["1"], new(v1.HistoryMessage).ProtoReflect())
+	err = messageShape.readValue(read.Messages["1"], new(pb.HistoryMessage).ProtoReflect())
 	require.ErrorContains(t, err, "parley views rebuild history")
 	newer, err := bson.Marshal(bson.D{{Key: "seq", Value: 1}, {Key: "colour", Value: "blue"}})
 	require.NoError(t, err)
-	require.NoError(t, conversationShape.read(newer, new(v1.ConversationDocument).ProtoReflect()), "a field of a newer schema")
+	require.NoError(t, conversationShape.read(newer, new(pb.ConversationDocument).ProtoReflect()), "a field of a newer schema")
 }
 
 // draw fills a message.
@@ -147,12 +147,12 @@ func BenchmarkDocument(b *testing.B) {
 	require.NoError(b, err)
 	b.Run("read/fields", func(b *testing.B) {
 		for b.Loop() {
-			require.NoError(b, messageShape.read(fields, new(v1.HistoryMessage).ProtoReflect()))
+			require.NoError(b, messageShape.read(fields, new(pb.HistoryMessage).ProtoReflect()))
 		}
 	})
 	b.Run("read/bytes", func(b *testing.B) {
 		for b.Loop() {
-			require.NoError(b, new(v1.HistoryMessage).UnmarshalVT(bytes))
+			require.NoError(b, new(pb.HistoryMessage).UnmarshalVT(bytes))
 		}
 	})
 }

@@ -23,7 +23,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // cacheBytes is the size of the block cache.
@@ -79,7 +79,7 @@ func (s *Store) Place(_ context.Context, view string, partition int32) (int64, e
 
 // Advance moves the view's place to the end of the span and answers the place. Below span.ToOffset it did not move,
 // because the store does not hold what comes before the span.
-func (s *Store) Advance(_ context.Context, span *v1.Span) (int64, error) {
+func (s *Store) Advance(_ context.Context, span *pb.Span) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := s.placeKey(span.View, span.Partition)
@@ -97,10 +97,10 @@ func (s *Store) Forget(_ context.Context, view string, partition int32) error {
 }
 
 // Conversations reads conversations, in the order of the question; nil where there is none.
-func (s *Store) Conversations(_ context.Context, keys []string) ([]*v1.ConversationDocument, error) {
-	documents := make([]*v1.ConversationDocument, len(keys))
+func (s *Store) Conversations(_ context.Context, keys []string) ([]*pb.ConversationDocument, error) {
+	documents := make([]*pb.ConversationDocument, len(keys))
 	for i, key := range keys {
-		value := &v1.ConversationDocument{}
+		value := &pb.ConversationDocument{}
 		found, err := s.read(s.prefix(historyView)+"conversation/"+key, value)
 		if err != nil {
 			return nil, err
@@ -113,17 +113,17 @@ func (s *Store) Conversations(_ context.Context, keys []string) ([]*v1.Conversat
 }
 
 // PutConversations writes conversations that are newer than what is there.
-func (s *Store) PutConversations(_ context.Context, documents []*v1.ConversationDocument) error {
+func (s *Store) PutConversations(_ context.Context, documents []*pb.ConversationDocument) error {
 	return put(s, len(documents), func(i int) (string, uint64, message) {
 		return s.prefix(historyView) + "conversation/" + documents[i].Conversation, documents[i].Seq, documents[i]
 	})
 }
 
 // People reads profiles, in the order of the question; nil where there is none.
-func (s *Store) People(_ context.Context, users []string) ([]*v1.Person, error) {
-	people := make([]*v1.Person, len(users))
+func (s *Store) People(_ context.Context, users []string) ([]*pb.Person, error) {
+	people := make([]*pb.Person, len(users))
 	for i, user := range users {
-		value := &v1.Person{}
+		value := &pb.Person{}
 		found, err := s.read(s.prefix(peopleView)+"person/"+user, value)
 		if err != nil {
 			return nil, err
@@ -136,14 +136,14 @@ func (s *Store) People(_ context.Context, users []string) ([]*v1.Person, error) 
 }
 
 // PutPeople writes profiles that are newer than what is there.
-func (s *Store) PutPeople(_ context.Context, people []*v1.Person) error {
+func (s *Store) PutPeople(_ context.Context, people []*pb.Person) error {
 	return put(s, len(people), func(i int) (string, uint64, message) {
 		return s.prefix(peopleView) + "person/" + people[i].User, people[i].Version, people[i]
 	})
 }
 
 // Messages reads the messages with these numbers, both included, by rising number; those that are there.
-func (s *Store) Messages(_ context.Context, conversation string, from, to uint64) (messages []*v1.HistoryMessage, err error) {
+func (s *Store) Messages(_ context.Context, conversation string, from, to uint64) (messages []*pb.HistoryMessage, err error) {
 	for number := from; number <= to; number++ {
 		value, closer, err := s.db.Get(s.messageKey(conversation, number))
 		if errors.Is(err, pebble.ErrNotFound) {
@@ -152,7 +152,7 @@ func (s *Store) Messages(_ context.Context, conversation string, from, to uint64
 		if err != nil {
 			return nil, err
 		}
-		m := &v1.HistoryMessage{}
+		m := &pb.HistoryMessage{}
 		if err := errors.Join(m.UnmarshalVT(value), closer.Close()); err != nil {
 			return nil, fmt.Errorf("message %d of %s: %w", number, conversation, err)
 		}
@@ -162,7 +162,7 @@ func (s *Store) Messages(_ context.Context, conversation string, from, to uint64
 }
 
 // PutMessages writes messages. A number has one message for ever, so a repeat writes the same.
-func (s *Store) PutMessages(_ context.Context, conversations []*v1.ConversationMessages) error {
+func (s *Store) PutMessages(_ context.Context, conversations []*pb.ConversationMessages) error {
 	batch := s.db.NewBatch()
 	defer batch.Close()
 	for _, c := range conversations {

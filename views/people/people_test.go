@@ -8,26 +8,26 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 func TestProfile(t *testing.T) {
-	name := &v1.Sealed{KeyId: "k"}
-	made := &v1.AccountEvent{Version: 1, Word: &v1.AccountEvent_AccountCreated{AccountCreated: &v1.AccountCreated{DisplayName: name}}}
-	changed := &v1.AccountEvent{Version: 4, Word: &v1.AccountEvent_ProfileChanged{ProfileChanged: &v1.ProfileChanged{DisplayName: name}}}
+	name := &pb.Sealed{KeyId: "k"}
+	made := &pb.AccountEvent{Version: 1, Word: &pb.AccountEvent_AccountCreated{AccountCreated: &pb.AccountCreated{DisplayName: name}}}
+	changed := &pb.AccountEvent{Version: 4, Word: &pb.AccountEvent_ProfileChanged{ProfileChanged: &pb.ProfileChanged{DisplayName: name}}}
 	for _, c := range []struct {
 		what  string
 		user  string
-		event *v1.AccountEvent
-		want  *v1.Person
+		event *pb.AccountEvent
+		want  *pb.Person
 	}{
-		{"made", "ann", made, &v1.Person{User: "ann", Exists: true, DisplayName: name, Version: 1}},
-		{"changed", "ann", changed, &v1.Person{User: "ann", Exists: true, DisplayName: name, Version: 4}},
+		{"made", "ann", made, &pb.Person{User: "ann", Exists: true, DisplayName: name, Version: 1}},
+		{"changed", "ann", changed, &pb.Person{User: "ann", Exists: true, DisplayName: name, Version: 4}},
 		{"a group has no profile", "g-one", made, nil},
 		{"no user has such a name", "$where", made, nil},
-		{"another word", "ann", &v1.AccountEvent{Version: 2, Word: &v1.AccountEvent_PersonBlocked{PersonBlocked: &v1.PersonBlocked{User: "bob"}}}, nil},
-		{"no word", "ann", &v1.AccountEvent{Version: 2}, nil},
-		{"no version", "ann", &v1.AccountEvent{Word: made.Word}, nil},
+		{"another word", "ann", &pb.AccountEvent{Version: 2, Word: &pb.AccountEvent_PersonBlocked{PersonBlocked: &pb.PersonBlocked{User: "bob"}}}, nil},
+		{"no word", "ann", &pb.AccountEvent{Version: 2}, nil},
+		{"no version", "ann", &pb.AccountEvent{Word: made.Word}, nil},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			got := Profile(c.user, c.event)

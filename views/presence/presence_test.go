@@ -8,21 +8,21 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 func TestLease(t *testing.T) {
-	word := &v1.AccountEvent_PresenceChanged{PresenceChanged: &v1.PresenceChanged{UntilMs: 50, LastSeenMs: 20}}
+	word := &pb.AccountEvent_PresenceChanged{PresenceChanged: &pb.PresenceChanged{UntilMs: 50, LastSeenMs: 20}}
 	for _, c := range []struct {
 		what  string
 		user  string
-		event *v1.AccountEvent
-		want  *v1.PersonPresence
+		event *pb.AccountEvent
+		want  *pb.PersonPresence
 	}{
-		{"there", "ann", &v1.AccountEvent{Version: 3, Word: word}, &v1.PersonPresence{User: "ann", UntilMs: 50, LastSeenMs: 20, Version: 3}},
-		{"a group is never there", "g-one", &v1.AccountEvent{Version: 3, Word: word}, nil},
-		{"no version", "ann", &v1.AccountEvent{Word: word}, nil},
-		{"another word", "ann", &v1.AccountEvent{Version: 3, Word: &v1.AccountEvent_StandingChanged{}}, nil},
+		{"there", "ann", &pb.AccountEvent{Version: 3, Word: word}, &pb.PersonPresence{User: "ann", UntilMs: 50, LastSeenMs: 20, Version: 3}},
+		{"a group is never there", "g-one", &pb.AccountEvent{Version: 3, Word: word}, nil},
+		{"no version", "ann", &pb.AccountEvent{Word: word}, nil},
+		{"another word", "ann", &pb.AccountEvent{Version: 3, Word: &pb.AccountEvent_StandingChanged{}}, nil},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			got := Lease(c.user, c.event)

@@ -7,18 +7,18 @@ import (
 	"context"
 	"slices"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // History gives messages, newest first, of those that the person may see.
-func (s *Service) History(ctx context.Context, q *v1.HistoryQuery) (*v1.HistoryAnswer, error) {
+func (s *Service) History(ctx context.Context, q *pb.HistoryQuery) (*pb.HistoryAnswer, error) {
 	if err := within("limit", int(q.Limit), MaxMessages); err != nil {
 		return nil, err
 	}
 	// The first look says which numbers there are, and spares strangers' questions the second read.
 	document, member, err := s.membership(ctx, q.User, q.Conversation)
 	if err != nil || member == nil {
-		return &v1.HistoryAnswer{}, err
+		return &pb.HistoryAnswer{}, err
 	}
 	newest := document.Number
 	if q.BeforeNumber > 0 {
@@ -30,10 +30,10 @@ func (s *Service) History(ctx context.Context, q *v1.HistoryQuery) (*v1.HistoryA
 		return nil, err
 	}
 	if _, member, err = s.membership(ctx, q.User, q.Conversation); err != nil || member == nil {
-		return &v1.HistoryAnswer{}, err
+		return &pb.HistoryAnswer{}, err
 	}
 	messages = visible(messages, member.SinceNumber)
-	answer := &v1.HistoryAnswer{Found: true, Messages: messages}
+	answer := &pb.HistoryAnswer{Found: true, Messages: messages}
 	answer.More = len(messages) > 0 && messages[0].Number > member.SinceNumber+1
 	slices.Reverse(messages)
 	return answer, nil
@@ -41,8 +41,8 @@ func (s *Service) History(ctx context.Context, q *v1.HistoryQuery) (*v1.HistoryA
 
 // visible leaves the messages above a number, up to the first that is missing: the newest may be on their way into the
 // store in any order, and an answer has no holes.
-func visible(messages []*v1.HistoryMessage, since uint64) []*v1.HistoryMessage {
-	first := slices.IndexFunc(messages, func(m *v1.HistoryMessage) bool { return m.Number > since })
+func visible(messages []*pb.HistoryMessage, since uint64) []*pb.HistoryMessage {
+	first := slices.IndexFunc(messages, func(m *pb.HistoryMessage) bool { return m.Number > since })
 	if first < 0 {
 		return nil
 	}
@@ -56,10 +56,10 @@ func visible(messages []*v1.HistoryMessage, since uint64) []*v1.HistoryMessage {
 }
 
 // Members says who is in a conversation, with what the views know of each.
-func (s *Service) Members(ctx context.Context, q *v1.MembersQuery) (*v1.MembersAnswer, error) {
+func (s *Service) Members(ctx context.Context, q *pb.MembersQuery) (*pb.MembersAnswer, error) {
 	document, member, err := s.membership(ctx, q.User, q.Conversation)
 	if err != nil || member == nil {
-		return &v1.MembersAnswer{}, err
+		return &pb.MembersAnswer{}, err
 	}
 	views, err := s.members(ctx, document)
 	if err != nil {
@@ -67,13 +67,13 @@ func (s *Service) Members(ctx context.Context, q *v1.MembersQuery) (*v1.MembersA
 	}
 	after, member, err := s.membership(ctx, q.User, q.Conversation)
 	if err != nil || member == nil {
-		return &v1.MembersAnswer{}, err
+		return &pb.MembersAnswer{}, err
 	}
-	answer := &v1.MembersAnswer{Found: true, Kind: after.Kind, Title: after.Title}
+	answer := &pb.MembersAnswer{Found: true, Kind: after.Kind, Title: after.Title}
 	for _, member := range after.Members {
 		view := views[member.User] // absent for who came between the two looks: shown without what is known
 		if view == nil {
-			view = &v1.MemberView{}
+			view = &pb.MemberView{}
 		}
 		view.Member = member
 		answer.Members = append(answer.Members, view)
@@ -82,12 +82,12 @@ func (s *Service) Members(ctx context.Context, q *v1.MembersQuery) (*v1.MembersA
 }
 
 // members reads what the views know of each member: three questions, however many members.
-func (s *Service) members(ctx context.Context, document *v1.ConversationDocument) (map[string]*v1.MemberView, error) {
+func (s *Service) members(ctx context.Context, document *pb.ConversationDocument) (map[string]*pb.MemberView, error) {
 	users := make([]string, len(document.Members))
-	wanted := make([]*v1.MemberMarks, len(document.Members))
+	wanted := make([]*pb.MemberMarks, len(document.Members))
 	for i, member := range document.Members {
 		users[i] = member.User
-		wanted[i] = &v1.MemberMarks{User: member.User, Conversation: document.Conversation}
+		wanted[i] = &pb.MemberMarks{User: member.User, Conversation: document.Conversation}
 	}
 	people, err := s.documents.People(ctx, users)
 	if err != nil {
@@ -101,9 +101,9 @@ func (s *Service) members(ctx context.Context, document *v1.ConversationDocument
 	if err != nil {
 		return nil, err
 	}
-	views := make(map[string]*v1.MemberView, len(users))
+	views := make(map[string]*pb.MemberView, len(users))
 	for i, user := range users {
-		views[user] = &v1.MemberView{
+		views[user] = &pb.MemberView{
 			DisplayName: people[i].GetDisplayName(), Marks: marks[i],
 			PresentUntilMs: presence[i].GetUntilMs(), LastSeenMs: presence[i].GetLastSeenMs(),
 		}
@@ -112,7 +112,7 @@ func (s *Service) members(ctx context.Context, document *v1.ConversationDocument
 }
 
 // membership looks a person up in a conversation; member = nil for strangers and for what does not exist.
-func (s *Service) membership(ctx context.Context, user, conversation string) (*v1.ConversationDocument, *v1.Member, error) {
+func (s *Service) membership(ctx context.Context, user, conversation string) (*pb.ConversationDocument, *pb.Member, error) {
 	documents, err := s.documents.Conversations(ctx, []string{conversation})
 	if err != nil {
 		return nil, nil, err
@@ -120,7 +120,7 @@ func (s *Service) membership(ctx context.Context, user, conversation string) (*v
 	return documents[0], memberOf(documents[0], user), nil
 }
 
-func memberOf(document *v1.ConversationDocument, user string) *v1.Member {
+func memberOf(document *pb.ConversationDocument, user string) *pb.Member {
 	for _, member := range document.GetMembers() {
 		if member.User == user {
 			return member

@@ -7,7 +7,7 @@ import (
 	"context"
 	"fmt"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // Limits of a question, as the words of schemas say them; counts.
@@ -24,19 +24,19 @@ const maxAnswer = 4 << 20
 
 // Lists is what the service reads of inboxes, marks and presence.
 type Lists interface {
-	Heads(ctx context.Context, users []string) ([]*v1.Cursor, error)
-	InboxPart(ctx context.Context, user string, after uint64, limit int) (*v1.InboxPart, error)
+	Heads(ctx context.Context, users []string) ([]*pb.Cursor, error)
+	InboxPart(ctx context.Context, user string, after uint64, limit int) (*pb.InboxPart, error)
 	// Conversations takes the head of the inbox before the lines.
-	Conversations(ctx context.Context, user string, limit int) (*v1.Cursor, []*v1.ConversationSummary, error)
-	Marks(ctx context.Context, wanted []*v1.MemberMarks) ([]*v1.Marks, error)
-	Presence(ctx context.Context, users []string) ([]*v1.PersonPresence, error)
+	Conversations(ctx context.Context, user string, limit int) (*pb.Cursor, []*pb.ConversationSummary, error)
+	Marks(ctx context.Context, wanted []*pb.MemberMarks) ([]*pb.Marks, error)
+	Presence(ctx context.Context, users []string) ([]*pb.PersonPresence, error)
 }
 
 // Documents is what the service reads of conversations, messages and people.
 type Documents interface {
-	Conversations(ctx context.Context, keys []string) ([]*v1.ConversationDocument, error)
-	Messages(ctx context.Context, conversation string, from, to uint64) ([]*v1.HistoryMessage, error)
-	People(ctx context.Context, users []string) ([]*v1.Person, error)
+	Conversations(ctx context.Context, keys []string) ([]*pb.ConversationDocument, error)
+	Messages(ctx context.Context, conversation string, from, to uint64) ([]*pb.HistoryMessage, error)
+	People(ctx context.Context, users []string) ([]*pb.Person, error)
 }
 
 // Service implements rpcv1.QueryService.
@@ -51,17 +51,17 @@ func New(lists Lists, documents Documents) *Service {
 }
 
 // Head says where inboxes stand.
-func (s *Service) Head(ctx context.Context, q *v1.HeadQuery) (*v1.HeadAnswer, error) {
+func (s *Service) Head(ctx context.Context, q *pb.HeadQuery) (*pb.HeadAnswer, error) {
 	if err := within("users", len(q.Users), MaxHeads); err != nil {
 		return nil, err
 	}
 	heads, err := s.lists.Heads(ctx, q.Users)
-	return &v1.HeadAnswer{Heads: heads}, err
+	return &pb.HeadAnswer{Heads: heads}, err
 }
 
 // Difference gives the events behind a cursor, contiguous, or says why it cannot: the cursor is ahead of the view (wait),
 // or the events are not kept any more (take a snapshot).
-func (s *Service) Difference(ctx context.Context, q *v1.DifferenceQuery) (*v1.DifferenceAnswer, error) {
+func (s *Service) Difference(ctx context.Context, q *pb.DifferenceQuery) (*pb.DifferenceAnswer, error) {
 	if err := within("limit", int(q.Limit), MaxEvents); err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (s *Service) Difference(ctx context.Context, q *v1.DifferenceQuery) (*v1.Di
 	if err != nil {
 		return nil, err
 	}
-	answer := &v1.DifferenceAnswer{Head: part.Head}
+	answer := &pb.DifferenceAnswer{Head: part.Head}
 	switch {
 	case after > 0 && part.Head.Epoch != 0 && q.Cursor.GetEpoch() != part.Head.Epoch:
 		answer.SnapshotNeeded = true
@@ -85,7 +85,7 @@ func (s *Service) Difference(ctx context.Context, q *v1.DifferenceQuery) (*v1.Di
 }
 
 // contiguous cuts events where a number is missing or the answer would become too large.
-func contiguous(events []*v1.InboxEvent, after uint64) []*v1.InboxEvent {
+func contiguous(events []*pb.InboxEvent, after uint64) []*pb.InboxEvent {
 	size := 0
 	for i, event := range events {
 		size += event.SizeVT()
@@ -97,7 +97,7 @@ func contiguous(events []*v1.InboxEvent, after uint64) []*v1.InboxEvent {
 }
 
 // Conversations lists a person's conversations, latest first. The cursor is taken first.
-func (s *Service) Conversations(ctx context.Context, q *v1.ConversationsQuery) (*v1.ConversationsAnswer, error) {
+func (s *Service) Conversations(ctx context.Context, q *pb.ConversationsQuery) (*pb.ConversationsAnswer, error) {
 	if err := within("limit", int(q.Limit), MaxConversations); err != nil {
 		return nil, err
 	}
@@ -108,9 +108,9 @@ func (s *Service) Conversations(ctx context.Context, q *v1.ConversationsQuery) (
 	if err := s.complete(ctx, q.User, lines); err != nil {
 		return nil, err
 	}
-	wanted := make([]*v1.MemberMarks, len(lines))
+	wanted := make([]*pb.MemberMarks, len(lines))
 	for i, line := range lines {
-		wanted[i] = &v1.MemberMarks{User: q.User, Conversation: line.Conversation}
+		wanted[i] = &pb.MemberMarks{User: q.User, Conversation: line.Conversation}
 	}
 	marks, err := s.lists.Marks(ctx, wanted)
 	if err != nil {
@@ -119,16 +119,16 @@ func (s *Service) Conversations(ctx context.Context, q *v1.ConversationsQuery) (
 	for i, line := range lines {
 		line.Marks = higher(line.Marks, marks[i])
 	}
-	return &v1.ConversationsAnswer{Cursor: cursor, Conversations: lines}, nil
+	return &pb.ConversationsAnswer{Cursor: cursor, Conversations: lines}, nil
 }
 
 // complete fills lines whose beginning is no longer in the inbox's log (they were folded anew after Redis was lost) from
 // the conversation itself, which is kept for ever.
-func (s *Service) complete(ctx context.Context, user string, lines []*v1.ConversationSummary) error {
+func (s *Service) complete(ctx context.Context, user string, lines []*pb.ConversationSummary) error {
 	var keys []string
-	var partial []*v1.ConversationSummary
+	var partial []*pb.ConversationSummary
 	for _, line := range lines {
-		if line.Kind == v1.Kind_KIND_UNSPECIFIED {
+		if line.Kind == pb.Kind_KIND_UNSPECIFIED {
 			keys, partial = append(keys, line.Conversation), append(partial, line)
 		}
 	}
@@ -153,7 +153,7 @@ func (s *Service) complete(ctx context.Context, user string, lines []*v1.Convers
 }
 
 // People gives profiles, in the order of the question.
-func (s *Service) People(ctx context.Context, q *v1.PeopleQuery) (*v1.PeopleAnswer, error) {
+func (s *Service) People(ctx context.Context, q *pb.PeopleQuery) (*pb.PeopleAnswer, error) {
 	if err := within("users", len(q.Users), MaxPeople); err != nil {
 		return nil, err
 	}
@@ -163,15 +163,15 @@ func (s *Service) People(ctx context.Context, q *v1.PeopleQuery) (*v1.PeopleAnsw
 	}
 	for i, person := range people {
 		if person == nil {
-			people[i] = &v1.Person{User: q.Users[i]}
+			people[i] = &pb.Person{User: q.Users[i]}
 		}
 	}
-	return &v1.PeopleAnswer{People: people}, nil
+	return &pb.PeopleAnswer{People: people}, nil
 }
 
 // higher joins two states of marks: both only rise.
-func higher(a, b *v1.Marks) *v1.Marks {
-	return &v1.Marks{Delivered: max(a.GetDelivered(), b.GetDelivered()), Read: max(a.GetRead(), b.GetRead())}
+func higher(a, b *pb.Marks) *pb.Marks {
+	return &pb.Marks{Delivered: max(a.GetDelivered(), b.GetDelivered()), Read: max(a.GetRead(), b.GetRead())}
 }
 
 func within(what string, count, limit int) error {

@@ -9,11 +9,11 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 // Heads are the newest numbers of inboxes, in the order of the question.
-func (s *Store) Heads(ctx context.Context, users []string) ([]*v1.Cursor, error) {
+func (s *Store) Heads(ctx context.Context, users []string) ([]*pb.Cursor, error) {
 	answers := make([]*redis.SliceCmd, len(users))
 	if err := s.ask(ctx, func(pipe redis.Pipeliner) {
 		for i, user := range users {
@@ -22,7 +22,7 @@ func (s *Store) Heads(ctx context.Context, users []string) ([]*v1.Cursor, error)
 	}); err != nil {
 		return nil, err
 	}
-	heads := make([]*v1.Cursor, len(users))
+	heads := make([]*pb.Cursor, len(users))
 	for i, answer := range answers {
 		head, err := headOf(answer)
 		if err != nil {
@@ -34,7 +34,7 @@ func (s *Store) Heads(ctx context.Context, users []string) ([]*v1.Cursor, error)
 }
 
 // InboxPart is the head of an inbox, its oldest kept event, and at most limit events behind a number, of one moment.
-func (s *Store) InboxPart(ctx context.Context, user string, after uint64, limit int) (*v1.InboxPart, error) {
+func (s *Store) InboxPart(ctx context.Context, user string, after uint64, limit int) (*pb.InboxPart, error) {
 	stream := s.key("inbox", user, user)
 	var head *redis.SliceCmd
 	var first, events *redis.XMessageSliceCmd
@@ -48,7 +48,7 @@ func (s *Store) InboxPart(ctx context.Context, user string, after uint64, limit 
 	if err != nil {
 		return nil, err
 	}
-	part := &v1.InboxPart{}
+	part := &pb.InboxPart{}
 	if part.Head, err = headOf(head); err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (s *Store) InboxPart(ctx context.Context, user string, after uint64, limit 
 
 // Conversations are the latest lines of a person's list, latest first, and the head of the inbox, which is taken before
 // the lines: they are true at least up to it.
-func (s *Store) Conversations(ctx context.Context, user string, limit int) (*v1.Cursor, []*v1.ConversationSummary, error) {
+func (s *Store) Conversations(ctx context.Context, user string, limit int) (*pb.Cursor, []*pb.ConversationSummary, error) {
 	var head *redis.SliceCmd
 	var order *redis.StringSliceCmd
 	if _, err := s.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -91,9 +91,9 @@ func (s *Store) Conversations(ctx context.Context, user string, limit int) (*v1.
 	}); err != nil {
 		return nil, nil, err
 	}
-	lines := make([]*v1.ConversationSummary, 0, len(answers))
+	lines := make([]*pb.ConversationSummary, 0, len(answers))
 	for _, answer := range answers {
-		line := &v1.ConversationSummary{}
+		line := &pb.ConversationSummary{}
 		if found, err := open(answer, line); err != nil {
 			return nil, nil, err
 		} else if found {
@@ -104,7 +104,7 @@ func (s *Store) Conversations(ctx context.Context, user string, limit int) (*v1.
 }
 
 // Marks are the marks of people in conversations, in the order of the question; nil where nothing is known.
-func (s *Store) Marks(ctx context.Context, wanted []*v1.MemberMarks) ([]*v1.Marks, error) {
+func (s *Store) Marks(ctx context.Context, wanted []*pb.MemberMarks) ([]*pb.Marks, error) {
 	answers := make([]*redis.StringCmd, len(wanted))
 	if err := s.ask(ctx, func(pipe redis.Pipeliner) {
 		for i, w := range wanted {
@@ -113,9 +113,9 @@ func (s *Store) Marks(ctx context.Context, wanted []*v1.MemberMarks) ([]*v1.Mark
 	}); err != nil {
 		return nil, err
 	}
-	marks := make([]*v1.Marks, len(wanted))
+	marks := make([]*pb.Marks, len(wanted))
 	for i, answer := range answers {
-		m := &v1.Marks{}
+		m := &pb.Marks{}
 		if found, err := open(answer, m); err != nil {
 			return nil, err
 		} else if found {
@@ -126,7 +126,7 @@ func (s *Store) Marks(ctx context.Context, wanted []*v1.MemberMarks) ([]*v1.Mark
 }
 
 // Presence says who is there, in the order of the question; nil where nothing is known.
-func (s *Store) Presence(ctx context.Context, users []string) ([]*v1.PersonPresence, error) {
+func (s *Store) Presence(ctx context.Context, users []string) ([]*pb.PersonPresence, error) {
 	answers := make([]*redis.StringCmd, len(users))
 	if err := s.ask(ctx, func(pipe redis.Pipeliner) {
 		for i, user := range users {
@@ -135,9 +135,9 @@ func (s *Store) Presence(ctx context.Context, users []string) ([]*v1.PersonPrese
 	}); err != nil {
 		return nil, err
 	}
-	people := make([]*v1.PersonPresence, len(users))
+	people := make([]*pb.PersonPresence, len(users))
 	for i, answer := range answers {
-		p := &v1.PersonPresence{}
+		p := &pb.PersonPresence{}
 		if found, err := open(answer, p); err != nil {
 			return nil, err
 		} else if found {
@@ -164,7 +164,7 @@ func (s *Store) askHead(ctx context.Context, pipe redis.Pipeliner, user string) 
 }
 
 // headOf decodes a head; both numbers are 0 when nothing was ever kept.
-func headOf(answer *redis.SliceCmd) (*v1.Cursor, error) {
+func headOf(answer *redis.SliceCmd) (*pb.Cursor, error) {
 	values, err := answer.Result()
 	if err != nil {
 		return nil, err
@@ -174,7 +174,7 @@ func headOf(answer *redis.SliceCmd) (*v1.Cursor, error) {
 		return nil, err
 	}
 	epoch, err := numberOf(values[1])
-	return &v1.Cursor{InboxSeq: number, Epoch: epoch}, err
+	return &pb.Cursor{InboxSeq: number, Epoch: epoch}, err
 }
 
 func numberOf(value any) (uint64, error) {

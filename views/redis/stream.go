@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 const (
@@ -24,11 +24,11 @@ const (
 type run struct {
 	user        string
 	epoch, last uint64
-	events      []*v1.InboxEvent
+	events      []*pb.InboxEvent
 }
 
 // runsOf puts a batch's events into runs, those of a person in their order.
-func runsOf(entries []*v1.InboxEntry) []*run {
+func runsOf(entries []*pb.InboxEntry) []*run {
 	var all []*run
 	latest := map[string]*run{} // by person
 	for _, entry := range entries {
@@ -56,8 +56,8 @@ func behindID(after uint64, limit int) (first, last string) {
 }
 
 // eventsOf opens entries. One may begin with events of the one before it: a batch that was folded again was cut elsewhere.
-func eventsOf(entries []redis.XMessage) ([]*v1.InboxEvent, error) {
-	var events []*v1.InboxEvent
+func eventsOf(entries []redis.XMessage) ([]*pb.InboxEvent, error) {
+	var events []*pb.InboxEvent
 	for _, entry := range entries {
 		opened, err := openEntry(entry)
 		if err != nil {
@@ -73,12 +73,12 @@ func eventsOf(entries []redis.XMessage) ([]*v1.InboxEvent, error) {
 }
 
 // openEntry is the events of an entry.
-func openEntry(entry redis.XMessage) ([]*v1.InboxEvent, error) {
-	part, err := &v1.InboxPart{}, error(nil)
+func openEntry(entry redis.XMessage) ([]*pb.InboxEvent, error) {
+	part, err := &pb.InboxPart{}, error(nil)
 	if value, ok := entry.Values[runField].(string); ok {
 		err = part.UnmarshalVT([]byte(value))
 	} else if value, ok := entry.Values[eventField].(string); ok {
-		part.Events = []*v1.InboxEvent{{}}
+		part.Events = []*pb.InboxEvent{{}}
 		err = part.Events[0].UnmarshalVT([]byte(value))
 	}
 	if n := len(part.Events); err == nil && (n == 0 || entry.ID != idOf(part.Events[n-1].InboxSeq)) {
@@ -91,7 +91,7 @@ func openEntry(entry redis.XMessage) ([]*v1.InboxEvent, error) {
 func idOf(last uint64) string { return strconv.FormatUint(last, 10) + "-0" }
 
 // within are those of a stream's events whose numbers are in a span, both ends included.
-func within(events []*v1.InboxEvent, from, to uint64) []*v1.InboxEvent {
+func within(events []*pb.InboxEvent, from, to uint64) []*pb.InboxEvent {
 	for len(events) > 0 && events[0].InboxSeq < from {
 		events = events[1:]
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	v1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
 //go:embed batch.lua
@@ -41,7 +41,7 @@ type batch struct {
 	args []any
 }
 
-func (s *Store) newBatch(span *v1.Span) *batch {
+func (s *Store) newBatch(span *pb.Span) *batch {
 	return &batch{
 		keys: []string{s.placeKey(span.View, span.Partition)},
 		args: []any{span.FromOffset, span.ToOffset},
@@ -60,7 +60,7 @@ func (s *Store) run(ctx context.Context, b *batch) (int64, error) {
 }
 
 // Lines reads the lines that a batch will fold on, with the place they are true at; nil for lines that are not there.
-func (s *Store) Lines(ctx context.Context, span *v1.Span, wanted []*v1.InboxLine) (int64, []*v1.ConversationSummary, error) {
+func (s *Store) Lines(ctx context.Context, span *pb.Span, wanted []*pb.InboxLine) (int64, []*pb.ConversationSummary, error) {
 	var place *redis.StringCmd
 	answers := make([]*redis.StringCmd, len(wanted))
 	// MULTI: the place and the lines are of one moment.
@@ -78,9 +78,9 @@ func (s *Store) Lines(ctx context.Context, span *v1.Span, wanted []*v1.InboxLine
 	if err != nil {
 		return 0, nil, err
 	}
-	lines := make([]*v1.ConversationSummary, len(wanted))
+	lines := make([]*pb.ConversationSummary, len(wanted))
 	for i, answer := range answers {
-		line := &v1.ConversationSummary{}
+		line := &pb.ConversationSummary{}
 		found, err := open(answer, line)
 		if err != nil {
 			return 0, nil, err
@@ -93,10 +93,10 @@ func (s *Store) Lines(ctx context.Context, span *v1.Span, wanted []*v1.InboxLine
 }
 
 // PutInbox writes events into streams and lines into lists, and answers the view's place: see run.
-func (s *Store) PutInbox(ctx context.Context, span *v1.Span, entries []*v1.InboxEntry, lines []*v1.InboxLine) (int64, error) {
+func (s *Store) PutInbox(ctx context.Context, span *pb.Span, entries []*pb.InboxEntry, lines []*pb.InboxLine) (int64, error) {
 	b := s.newBatch(span)
 	for _, r := range runsOf(entries) {
-		events, err := (&v1.InboxPart{Events: r.events}).MarshalVT()
+		events, err := (&pb.InboxPart{Events: r.events}).MarshalVT()
 		if err != nil {
 			return 0, err
 		}
@@ -115,7 +115,7 @@ func (s *Store) PutInbox(ctx context.Context, span *v1.Span, entries []*v1.Inbox
 }
 
 // PutMarks writes marks, and answers the view's place: see run.
-func (s *Store) PutMarks(ctx context.Context, span *v1.Span, marks []*v1.MemberMarks) (int64, error) {
+func (s *Store) PutMarks(ctx context.Context, span *pb.Span, marks []*pb.MemberMarks) (int64, error) {
 	b := s.newBatch(span)
 	for _, m := range marks {
 		value, err := placed(0, m.Version, m.Marks)
@@ -128,7 +128,7 @@ func (s *Store) PutMarks(ctx context.Context, span *v1.Span, marks []*v1.MemberM
 }
 
 // PutPresence writes leases, and answers the view's place: see run.
-func (s *Store) PutPresence(ctx context.Context, span *v1.Span, people []*v1.PersonPresence) (int64, error) {
+func (s *Store) PutPresence(ctx context.Context, span *pb.Span, people []*pb.PersonPresence) (int64, error) {
 	b := s.newBatch(span)
 	for _, p := range people {
 		value, err := placed(0, p.Version, p)

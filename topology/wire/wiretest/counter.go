@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	parleyv1 "github.com/parley-im/parley/schemas/gen/parleyv1"
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -66,7 +66,7 @@ func ParseEvent(b []byte) (Event, error) {
 }
 
 func fold(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
-	var r parleyv1.Row
+	var r pb.Row
 	if err := r.UnmarshalVT(row); err != nil {
 		panic(err)
 	}
@@ -80,15 +80,15 @@ func fold(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Out
 	case in.Key == topology.RulesKey:
 		rows := r.GetRulesRow()
 		if rows == nil {
-			rows = &parleyv1.RulesRow{}
+			rows = &pb.RulesRow{}
 		}
-		rows.Activations = append(rows.Activations, &parleyv1.Activation{Offset: in.Offset, Rules: uint32(in.Value[0])})
-		r.State = &parleyv1.Row_RulesRow{RulesRow: rows}
+		rows.Activations = append(rows.Activations, &pb.Activation{Offset: in.Offset, Rules: uint32(in.Value[0])})
+		r.State = &pb.Row_RulesRow{RulesRow: rows}
 	case in.Value == nil:
 		out = []topology.Output{{Topic: topology.DeadLetters, Key: in.Key, Value: []byte("no value")}}
 	default:
 		count := r.GetInbox().GetInboxSeq() + 1
-		r.State = &parleyv1.Row_Inbox{Inbox: &parleyv1.InboxRow{InboxSeq: count}}
+		r.State = &pb.Row_Inbox{Inbox: &pb.InboxRow{InboxSeq: count}}
 		event := binary.BigEndian.AppendUint64(nil, uint64(count))
 		event = append(binary.BigEndian.AppendUint64(event, uint64(rules)), in.Value...)
 		out = []topology.Output{
@@ -104,7 +104,7 @@ func fold(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Out
 }
 
 func rulesAt(row []byte, offset int64) uint32 {
-	var r parleyv1.Row
+	var r pb.Row
 	if err := r.UnmarshalVT(row); err != nil {
 		panic(err)
 	}
