@@ -1,5 +1,5 @@
-// The import law: five floors, halls and rooms. Imports run one way, so that anybody can read the house from the bottom
-// up and replace a room without asking the others.
+// The import law: which room may import which. Imports run one way, so that the code can be read from the ground up and
+// a room can be replaced without touching the others.
 
 package laws
 
@@ -12,59 +12,74 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// place is a kind of folder and what it may import of the house.
-type place struct {
-	folder string   // pattern of path.Match, of which folders below are part too when it ends in "..."
+// room is a kind of folder and what it may import of this module.
+type room struct {
+	folder string   // pattern of path.Match; folders below it belong to it too when it ends in "..."
 	may    []string // the same kind of patterns
 	why    string
 }
 
-// places are looked through from the top; the first that matches counts.
-var places = []place{
-	{"schemas...", []string{"schemas..."}, "the dictionary is the ground floor and stands on nothing"},
+// rooms stand in the order in which they may be read: a package imports only rooms above its own. The first room that
+// matches a folder is the folder's room.
+var rooms = []room{
+	{"schemas...", []string{"schemas..."}, "the schema is the ground floor and depends on nothing"},
 
-	{"topology", []string{"schemas..."}, "the plan is data: whoever derives something from it imports the plan, not the other way round"},
-	{"topology/wire", []string{"topology", "schemas..."}, "the wire knows the plan, and is given machines as values"},
+	{"topology", []string{"schemas..."}, "the plan is data: what is derived from the plan imports it, not the other way round"},
+	{"topology/wire", []string{"topology", "schemas..."}, "the wire knows the plan, and receives machines as values"},
 	{"topology/draw", []string{"topology", "schemas..."}, "drawings show the plan and nothing else"},
 	{"deploy", []string{"topology", "schemas..."}, "what is deployed is derived from the plan alone"},
 
-	{"processors", []string{"topology", "processors/*", "schemas..."}, "the hall marries the plan to its machines and does no IO; cmd gives it to the wire"},
-	{"processors/audit", []string{"topology", "schemas..."}, "the auditor is no machine: it is given machines as values, and records of every topic, and must not know the hall"},
-	{"processors/*", []string{"schemas..."}, "a machine knows the words and nothing of the house: neither plan nor hall nor another machine"},
+	{"processors/audit", []string{"topology", "schemas..."}, "the auditor is no machine: it receives machines as values, and records of every topic, and must not know the hall"},
+	{"processors/*", []string{"schemas..."}, "a machine knows the schema alone: neither plan nor hall nor another machine"},
+	{"processors", []string{"topology", "processors/*", "schemas..."}, "the hall binds machines to the plan and does no IO; cmd gives it to the wire"},
 
-	{"views", []string{"topology", "topology/wire", "views/*", "schemas..."}, "halls are strangers to each other; cmd introduces them"},
-	{"views/*", []string{"schemas..."}, "a projection or store knows the words and nothing of the house; the hall brings rooms together"},
+	{"views/*", []string{"schemas..."}, "a projection or store knows the schema alone; the hall brings rooms together"},
+	{"views", []string{"topology", "topology/wire", "views/*", "schemas..."}, "halls do not know each other; cmd brings them together"},
 
-	{"gateways", []string{"topology", "topology/wire", "gateways/*", "schemas..."}, "halls are strangers to each other; cmd introduces them"},
-	{"gateways/session", []string{"schemas..."}, "the client protocol knows neither socket nor house"},
-	{"gateways/*", []string{"gateways/session", "schemas..."}, "a carrier knows the words and the session; the hall brings carriers together"},
+	{"gateways/session", []string{"schemas..."}, "the client protocol knows neither sockets nor the rest of the system"},
+	{"gateways/*", []string{"gateways/session", "schemas..."}, "a carrier knows the schema and the session; the hall brings carriers together"},
+	{"gateways", []string{"topology", "topology/wire", "gateways/*", "schemas..."}, "halls do not know each other; cmd brings them together"},
 
-	{"cmd/parley", []string{"schemas...", "topology...", "deploy", "processors", "processors/audit", "views...", "gateways...", "clients..."}, "cmd introduces the halls; machines are reached through theirs"},
-	{"clients...", []string{"schemas..."}, "a client sees what stands on the wire"},
-	{"test...", []string{"..."}, "tests see all"},
+	{"clients...", []string{"schemas..."}, "a client sees what is sent on the wire and no more"},
+	{"cmd/parley", []string{"schemas...", "topology...", "deploy", "processors", "processors/audit", "views...", "gateways...", "clients..."}, "cmd brings the halls together; machines are reached through their hall"},
+	{"test...", []string{"..."}, "tests may import everything"},
 }
 
-// owned are modules that one place alone may import.
-var owned = []struct{ module, place, why string }{
-	{"github.com/lovoo/goka", "topology/wire", "the laws of the log live in the wire; goka used elsewhere would break them unseen"},
-	{"github.com/IBM/sarama", "topology/wire", "the laws of the log live in the wire; a second producer would not know them"},
+// owned are modules that one room alone may import.
+var owned = []struct{ module, room, why string }{
+	{"github.com/lovoo/goka", "topology/wire", "the wire keeps the rules of the log; goka used elsewhere would break them unnoticed"},
+	{"github.com/IBM/sarama", "topology/wire", "the wire keeps the rules of the log; a second producer would not know them"},
 }
 
-// Imports finds imports that the house forbids, and folders that it does not know.
-func Imports(t *Tree) []Violation {
+// Imports finds imports that the law forbids, and folders that have no room.
+func Imports(t *Tree) []Violation { return append(Unplaced(t), Upward(t)...) }
+
+// Unplaced finds folders that have no room.
+func Unplaced(t *Tree) []Violation {
 	var found []Violation
-	unknown := map[string]bool{}
+	seen := map[string]bool{}
+	for _, f := range t.Files {
+		if f.Go == nil || seen[f.Folder()] {
+			continue
+		}
+		seen[f.Folder()] = true
+		if _, ok := roomOf(f.Folder()); !ok {
+			found = append(found, t.at(f, f.Go.Package, "the folder %q has no room; move the file into an existing room, or add the room to "+
+				"test/laws/imports.go", f.Folder()))
+		}
+	}
+	return found
+}
+
+// Upward finds imports that the room of a file forbids.
+func Upward(t *Tree) []Violation {
+	var found []Violation
 	for _, f := range t.Files {
 		if f.Go == nil {
 			continue
 		}
-		p, ok := placeOf(f.Folder())
+		r, ok := roomOf(f.Folder())
 		if !ok {
-			if !unknown[f.Folder()] {
-				found = append(found, t.at(f, f.Go.Package, "the house has no folder %q; put the file into a room that there is, or give the room "+
-					"its place in test/laws/imports.go", f.Folder()))
-			}
-			unknown[f.Folder()] = true
 			continue
 		}
 		for _, spec := range f.Go.Imports {
@@ -72,36 +87,36 @@ func Imports(t *Tree) []Violation {
 			if err != nil {
 				continue
 			}
-			if says := forbidden(f, p, imported); says != "" {
-				found = append(found, t.at(f, spec.Pos(), "%s", says))
+			if why := forbidden(f, r, imported); why != "" {
+				found = append(found, t.at(f, spec.Pos(), "%s", why))
 			}
 		}
 	}
 	return found
 }
 
-// transcript words commands and events for people; the tests of machines read like stories with it.
+// transcript prints commands and events for people; the tests of machines compare with what it prints.
 const transcript = "processors/transcript"
 
-// isSuite reports whether a folder holds tests that several rooms run, like storetest: it is called after what it tests.
+// isSuite reports whether a folder holds tests that several rooms run, like storetest: it is named after what it tests.
 func isSuite(folder string) bool { return strings.HasSuffix(folder, "test") && folder != "test" }
 
-// placeOf is the place of a folder. A suite below a room belongs to the room, which it knows.
-func placeOf(folder string) (place, bool) {
-	for _, p := range places {
-		if matches(p.folder, folder) {
-			return p, true
+// roomOf is the room of a folder. A suite below a room belongs to that room and may import it.
+func roomOf(folder string) (room, bool) {
+	for _, r := range rooms {
+		if matches(r.folder, folder) {
+			return r, true
 		}
 	}
-	if room := path.Dir(folder); isSuite(folder) && room != "." {
-		p, ok := placeOf(room)
-		p.may = append(slices.Clone(p.may), room)
-		return p, ok
+	if above := path.Dir(folder); isSuite(folder) && above != "." {
+		r, ok := roomOf(above)
+		r.may = append(slices.Clone(r.may), above)
+		return r, ok
 	}
-	return place{}, false
+	return room{}, false
 }
 
-// matches reports whether a folder is meant by a pattern.
+// matches reports whether a pattern covers a folder.
 func matches(pattern, folder string) bool {
 	if base, deep := strings.CutSuffix(pattern, "..."); deep {
 		return base == "" || folder == base || strings.HasPrefix(folder, base+"/")
@@ -110,31 +125,45 @@ func matches(pattern, folder string) bool {
 	return ok
 }
 
-// forbidden says why a file may not import something, or "".
-func forbidden(f *File, p place, imported string) string {
-	folder, ofHouse := strings.CutPrefix(imported, Module+"/")
-	if !ofHouse {
+// forbidden is why a file may not import a package, or "".
+func forbidden(f *File, r room, imported string) string {
+	folder, ours := strings.CutPrefix(imported, Module+"/")
+	if !ours {
 		return forbiddenFromOutside(f, imported)
 	}
 	if matches("test...", folder) && !matches("test...", f.Folder()) {
 		if f.Test() {
 			return ""
 		}
-		return "imports " + folder + ", which is for tests alone: the house must stand without them"
+		return "imports " + folder + ", which is for tests: production code must build without them"
 	}
 	own := folder == f.Folder() // a test from outside of its package
 	suite := f.Test() && (isSuite(folder) || folder == transcript)
-	if own || suite || slices.ContainsFunc(p.may, func(pattern string) bool { return matches(pattern, folder) }) {
+	switch {
+	case own || suite:
 		return ""
+	case !slices.ContainsFunc(r.may, func(pattern string) bool { return matches(pattern, folder) }):
+		return "imports " + folder + "; " + r.why
+	case !f.Test() && rank(folder) > rank(f.Folder()):
+		return "imports " + folder + ", whose room stands below its own in test/laws/imports.go; the list is read from the ground up"
 	}
-	return "imports " + folder + "; " + p.why
+	return ""
+}
+
+// rank is the number of a folder's room in the list.
+func rank(folder string) int {
+	number := slices.IndexFunc(rooms, func(r room) bool { return matches(r.folder, folder) })
+	if number < 0 && isSuite(folder) {
+		return rank(path.Dir(folder))
+	}
+	return number
 }
 
 func forbiddenFromOutside(f *File, imported string) string {
 	for _, o := range owned {
-		mayUse := matches(o.place+"...", f.Folder()) || matches("test...", f.Folder())
+		mayUse := matches(o.room+"...", f.Folder()) || matches("test...", f.Folder())
 		if under(imported, o.module) && !mayUse {
-			return "imports " + imported + ", which " + o.place + " alone may: " + o.why
+			return "imports " + imported + ", which only " + o.room + " may: " + o.why
 		}
 	}
 	if f.Test() || f.Generated {
@@ -156,24 +185,24 @@ func isMachine(folder string) bool {
 	return ok && isGroup
 }
 
-// pure are the packages that a machine may use: the same arguments give the same result on every owner, for ever. fmt is
-// among them, because it sorts the maps that it prints and machines word refusals with it.
+// pure are the packages that a machine may use: the same arguments give the same result on every member, in every replay.
+// fmt is among them: it sorts the maps that it prints, and machines format refusals with it.
 var pure = []string{"bytes", "cmp", "encoding/binary", "errors", "fmt", "iter", "maps", "math", "math/bits", "slices", "sort", "strconv",
 	"strings", "unicode", "unicode/utf8", "google.golang.org/protobuf"}
 
-// impure are packages that the whole of processors may not use, with what would go wrong.
+// impure are packages that nothing under processors may use, with what would go wrong.
 var impure = []struct{ of, why string }{
-	{"net", "it would decide by an answer that a replay does not get"},
-	{"os", "two owners on two hosts would read different things"},
-	{"io", "a fold reads its record and its row, and nothing that flows"},
-	{"log", "a replay of a year would log a year; say it as an event, and the hall's callers log"},
-	{"math/rand", "two owners of a partition would say different things; ids arrive in commands"},
-	{"crypto/rand", "two owners of a partition would say different things; ids arrive in commands"},
-	{"hash/maphash", "its seed is another one in each process"},
-	{"sync", "a fold has no neighbours: what needs a lock is shared, and shared state is not in the log"},
-	{"context", "a fold cannot be cancelled half way: its record is taken or it is not"},
-	{"runtime", "what the machine room looks like must not show in the log"},
-	{"github.com/google/uuid", "a drawn id differs on each owner; ids arrive in commands"},
+	{"net", "a decision would depend on an answer that a replay does not get"},
+	{"os", "two members on two hosts would read different things"},
+	{"io", "a fold reads its record and its row, and no stream"},
+	{"log", "replaying a year of records would log a year of lines; emit an event, and let the hall's callers log"},
+	{"math/rand", "two members that process the same partition would emit different events; ids arrive in commands"},
+	{"crypto/rand", "two members that process the same partition would emit different events; ids arrive in commands"},
+	{"hash/maphash", "its seed differs in each process"},
+	{"sync", "a fold runs alone: what needs a lock is shared, and shared state is not in the log"},
+	{"context", "a fold cannot be cancelled half way: its record is applied or it is not"},
+	{"runtime", "what the host looks like must not show in the log"},
+	{"github.com/google/uuid", "a random id differs on each member; ids arrive in commands"},
 }
 
 func forbiddenInProcessors(imported string) string {
@@ -186,17 +215,17 @@ func forbiddenInProcessors(imported string) string {
 }
 
 func forbiddenInMachine(imported string) string {
-	if says := forbiddenInProcessors(imported); says != "" {
-		return says
+	if why := forbiddenInProcessors(imported); why != "" {
+		return why
 	}
 	if under(imported, "time") {
-		return "imports time; a machine's only clock is the row's time, in milliseconds, or a replay would decide otherwise than the day itself"
+		return "imports time; a machine's only clock is the row's time, in milliseconds, or a replay would decide differently from the first run"
 	}
 	if !slices.ContainsFunc(pure, func(of string) bool { return under(imported, of) }) {
-		return "imports " + imported + ", which is not known to be pure; do without it, or add it to the list in test/laws/imports.go with good reason"
+		return "imports " + imported + ", which is not known to be pure; do without it, or add it to the list in test/laws/imports.go with its reason"
 	}
 	return ""
 }
 
-// under reports whether a package is of or below another.
+// under reports whether a package is another one or below it.
 func under(imported, of string) bool { return imported == of || strings.HasPrefix(imported, of+"/") }

@@ -18,9 +18,9 @@ import (
 // root is the repository, seen from this folder.
 const root = "../.."
 
-var house = sync.OnceValues(func() (*Tree, error) { return Load(root) })
+var repository = sync.OnceValues(func() (*Tree, error) { return Load(root) })
 
-// none fails with every violation, each on a line that editors can jump to.
+// none fails with every violation, one a line.
 func none(t *testing.T, found []Violation) {
 	t.Helper()
 	for _, v := range found {
@@ -28,10 +28,10 @@ func none(t *testing.T, found []Violation) {
 	}
 }
 
-func TestTheHouse(t *testing.T) {
-	tree, err := house()
+func TestRepository(t *testing.T) {
+	tree, err := repository()
 	require.NoError(t, err)
-	require.Greater(t, len(tree.written()), 50, "the laws were held against an empty tree")
+	require.Greater(t, len(tree.written()), 50, "the tree is empty")
 	t.Run("imports", func(t *testing.T) { none(t, Imports(tree)) })
 	t.Run("topic names", func(t *testing.T) { none(t, TopicNames(tree, topology.House())) })
 	t.Run("lengths", func(t *testing.T) { none(t, Lengths(tree)) })
@@ -47,15 +47,15 @@ func TestTheHouse(t *testing.T) {
 	})
 }
 
-// The plan's own laws, that one group alone writes each event topic among them.
-func TestThePlan(t *testing.T) {
+// The plan's own laws, such as: one group alone writes each event topic.
+func TestPlan(t *testing.T) {
 	require.NoError(t, topology.House().Check())
 }
 
-// Every envelope and every row of the plan is a word of the dictionary.
-func TestThePlanSpeaksTheDictionary(t *testing.T) {
-	find := func(word string) (protoreflect.MessageDescriptor, error) {
-		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName("parley.v1." + word))
+// Every envelope and every row of the plan is a message of the schema.
+func TestPlanUsesTheSchema(t *testing.T) {
+	find := func(message string) (protoreflect.MessageDescriptor, error) {
+		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName("parley.v1." + message))
 		if err != nil {
 			return nil, err
 		}
@@ -64,13 +64,13 @@ func TestThePlanSpeaksTheDictionary(t *testing.T) {
 	p := topology.House()
 	for _, topic := range p.Topics {
 		_, err := find(topic.Envelope)
-		require.NoError(t, err, "%s carries %s, which no .proto has", topic.Name, topic.Envelope)
+		require.NoError(t, err, "topic %s has the envelope %s, which no .proto file defines", topic.Name, topic.Envelope)
 	}
 	row, err := find("Row")
 	require.NoError(t, err)
 	for _, g := range p.Groups {
 		state, err := find(g.State)
-		require.NoError(t, err, "group %s keeps %s, which no .proto has", g.Name, g.State)
+		require.NoError(t, err, "group %s keeps the state %s, which no .proto file defines", g.Name, g.State)
 		found := false
 		for i := range row.Fields().Len() {
 			field := row.Fields().Get(i)
@@ -80,9 +80,9 @@ func TestThePlanSpeaksTheDictionary(t *testing.T) {
 	}
 }
 
-// Every machine of the plan has its folder, and every folder of a machine its group.
-func TestOneFolderAMachine(t *testing.T) {
-	tree, err := house()
+// Every group of the plan has the folder of its machine.
+func TestEveryGroupHasAFolder(t *testing.T) {
+	tree, err := repository()
 	require.NoError(t, err)
 	folders := map[string]bool{}
 	for _, f := range tree.written() {

@@ -1,4 +1,4 @@
-// Two rooms that do not know each other must mean the same by a lease.
+// The lease of presence: two rooms that may not import each other must agree on it.
 
 package laws
 

@@ -1,4 +1,4 @@
-// The budget of a message is a law: eleven records and about 3 KB, which is what the whole house is paid in.
+// The price of a message: eleven records and about 3 KB. Every cost of the system follows from it.
 
 package laws
 
@@ -14,7 +14,7 @@ import (
 )
 
 func TestMessageCostsElevenRecords(t *testing.T) {
-	const records, bytes, bodyBytes = 11, 2_820, 200 // bytes: ten in a hundred above what it is
+	const records, bytes, bodyBytes = 11, 2_820, 200 // bytes: 10 % above the present value
 	plan := topology.House()
 	h := walk.New(plan)
 	ann, bob := h.Device("u1924578", "0198f2a4-phone"), h.Device("u7741023", "0198f2a5-phone")

@@ -1,5 +1,5 @@
-// What imports do not show: a range over a map gives its keys in another order each time, and the clock can be read
-// through a package that is there for its types.
+// Purity: what imports do not show. A range over a map visits its keys in another order each time, and a package that
+// is imported for its types can also read the clock.
 
 package laws
 
@@ -22,14 +22,13 @@ import (
 // ordered is the comment that excuses a range over a map, on its line or the one above, followed by the reason.
 const ordered = "//laws:ordered "
 
-// clock are the functions of time that look at the clock or wait for it.
+// clock are the functions of package time that read the clock or wait for it.
 var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
 
-// unsorted are the functions of maps that give keys or values in any order.
+// unsorted are the functions of package maps that return keys or values in any order.
 var unsorted = []string{"All", "Keys", "Values"}
 
-// Purity finds ranges over maps and looks at the clock in the packages under a folder. It needs their imports compiled,
-// which exports knows.
+// Purity finds ranges over maps and readings of the clock in the packages under a folder. exports has their imports.
 func Purity(t *Tree, folder string, exports Exports) ([]Violation, error) {
 	packages := map[string][]*File{}
 	var order []string
@@ -52,7 +51,7 @@ func Purity(t *Tree, folder string, exports Exports) ([]Violation, error) {
 	return found, nil
 }
 
-// impurities looks through one package.
+// impurities checks one package.
 func impurities(t *Tree, files []*File, exports Exports) ([]Violation, error) {
 	parsed := make([]*ast.File, len(files))
 	for i, f := range files {
@@ -70,16 +69,16 @@ func impurities(t *Tree, files []*File, exports Exports) ([]Violation, error) {
 			switch n := node.(type) {
 			case *ast.RangeStmt:
 				if isMap(info.TypeOf(n.X)) && !excused(t.Fset, f.Go, n) {
-					found = append(found, t.at(f, n.Pos(), "ranges over a map: its order differs on each owner, and so would what they say; "+
-						"range over slices.Sorted(maps.Keys(m)), or excuse it with %q and why order does not show", ordered+"..."))
+					found = append(found, t.at(f, n.Pos(), "ranges over a map: its order differs on each member, and so would their events; "+
+						"range over slices.Sorted(maps.Keys(m)), or add %q with the reason why the order has no effect", ordered+"..."))
 				}
 			case *ast.CallExpr:
 				if is(info, n.Fun, "maps", unsorted) && !sorted[n] && !excused(t.Fset, f.Go, n) {
-					found = append(found, t.at(f, n.Pos(), "takes keys of a map as they come: sort them at once, slices.Sorted(maps.Keys(m))"))
+					found = append(found, t.at(f, n.Pos(), "takes keys of a map in any order: sort them at once, slices.Sorted(maps.Keys(m))"))
 				}
 			case *ast.SelectorExpr:
 				if is(info, n, "time", clock) {
-					found = append(found, t.at(f, n.Pos(), "uses time.%s: a replay would decide otherwise than the day itself; time is the record's", n.Sel.Name))
+					found = append(found, t.at(f, n.Pos(), "uses time.%s: a replay would decide differently from the first run; use the time of the record", n.Sel.Name))
 				}
 			}
 			return true
@@ -106,7 +105,7 @@ func is(info *types.Info, expr ast.Expr, pkg string, names []string) bool {
 	return ok && function.Pkg() != nil && function.Pkg().Path() == pkg && function.Signature().Recv() == nil && slices.Contains(names, function.Name())
 }
 
-// sortedAtOnce are the calls that stand as the argument of slices.Sorted and the like.
+// sortedAtOnce are the calls that are the argument of slices.Sorted and its kin.
 func sortedAtOnce(file *ast.File, info *types.Info) map[*ast.CallExpr]bool {
 	sorted := map[*ast.CallExpr]bool{}
 	ast.Inspect(file, func(node ast.Node) bool {
@@ -121,7 +120,7 @@ func sortedAtOnce(file *ast.File, info *types.Info) map[*ast.CallExpr]bool {
 	return sorted
 }
 
-// excused reports whether a comment with a reason stands on the node's line or the one above.
+// excused reports whether the node's line, or the one above, has a comment with a reason.
 func excused(fset *token.FileSet, file *ast.File, node ast.Node) bool {
 	line := fset.Position(node.Pos()).Line
 	for _, group := range file.Comments {

@@ -1,5 +1,5 @@
-// What can be held in one head: lengths of files and functions, a first sentence for every file, names that say
-// something, and no words that belong to a workplace rather than to the house.
+// Style: how long files and functions may be, a first sentence for every file, names of things instead of kinds, and no
+// words that belong to somebody's workplace.
 
 package laws
 
@@ -19,13 +19,13 @@ const (
 	maxFunctionLines = 70
 )
 
-// Lengths finds files and functions that are too long. In tests the rows of tables are not counted: a long table is
+// Lengths finds files and functions that are too long. In tests the rows of a table count as one line: a long table is
 // read row by row.
 func Lengths(t *Tree) []Violation {
 	var found []Violation
 	for _, f := range t.written() {
 		if lines := bytes.Count(f.Text, []byte("\n")); lines > maxFileLines {
-			found = append(found, Violation{f.Path, maxFileLines, fmt.Sprintf("the file has %d lines, more than %d: split it by things, not by kinds", lines, maxFileLines)})
+			found = append(found, Violation{f.Path, maxFileLines, fmt.Sprintf("the file has %d lines, more than %d: split it by topic", lines, maxFileLines)})
 		}
 		for _, declaration := range f.Go.Decls {
 			function, ok := declaration.(*ast.FuncDecl)
@@ -37,7 +37,7 @@ func Lengths(t *Tree) []Violation {
 				lines -= tableLines(t.Fset, function.Body)
 			}
 			if lines > maxFunctionLines {
-				found = append(found, t.at(f, function.Pos(), "%s has %d lines, more than %d: name its parts", function.Name.Name, lines, maxFunctionLines))
+				found = append(found, t.at(f, function.Pos(), "%s has %d lines, more than %d: move parts of it into functions of their own", function.Name.Name, lines, maxFunctionLines))
 			}
 		}
 	}
@@ -49,7 +49,7 @@ func span(fset *token.FileSet, node ast.Node) int {
 	return fset.Position(node.End()).Line - fset.Position(node.Pos()).Line + 1
 }
 
-// tableLines is how many lines the tables in a body take beyond one each.
+// tableLines is how many lines the tables in a body have beyond one each.
 func tableLines(fset *token.FileSet, body ast.Node) int {
 	lines := 0
 	ast.Inspect(body, func(node ast.Node) bool {
@@ -67,53 +67,53 @@ func tableLines(fset *token.FileSet, body ast.Node) int {
 	return lines
 }
 
-// minSentence is the fewest letters that can say what a file is for.
+// minSentence is the length of the shortest sentence that can describe a file.
 const minSentence = 20
 
-// FirstComments finds Go files that do not say what they are for before they begin.
+// FirstComments finds Go files that do not begin with what they are for.
 func FirstComments(t *Tree) []Violation {
 	var found []Violation
 	for _, f := range t.written() {
-		says := ""
+		comment := ""
 		for _, group := range f.Go.Comments {
 			if group.Pos() < f.Go.Package {
-				says += group.Text() // without //go:build and the like
+				comment += group.Text() // without directives such as //go:build
 			}
 		}
-		if len(strings.TrimSpace(says)) < minSentence {
-			found = append(found, t.at(f, f.Go.Package, "the file does not say what it is for; begin it with a comment of one sentence"))
+		if len(strings.TrimSpace(comment)) < minSentence {
+			found = append(found, t.at(f, f.Go.Package, "the file must begin with a comment of one sentence that describes it"))
 		}
 	}
 	return found
 }
 
-// drawers are names under which anything could be found, and so nothing is.
-var drawers = []string{"util", "utils", "helper", "helpers", "common", "types", "misc"}
+// vague are names that fit any content.
+var vague = []string{"util", "utils", "helper", "helpers", "common", "types", "misc"}
 
-// Names finds files and folders called after a kind instead of a thing.
+// Names finds files and folders that are named for a kind instead of a thing.
 func Names(t *Tree) []Violation {
 	var found []Violation
 	for _, f := range t.Files {
 		for part := range strings.SplitSeq(f.Path, "/") {
 			stem := strings.TrimSuffix(strings.TrimSuffix(part, path.Ext(part)), "_test")
-			if slices.Contains(drawers, strings.ToLower(stem)) {
-				found = append(found, Violation{f.Path, 1, fmt.Sprintf("%q is a drawer for anything; name it for the thing that it is about", part)})
+			if slices.Contains(vague, strings.ToLower(stem)) {
+				found = append(found, Violation{f.Path, 1, fmt.Sprintf("%q fits any content; name it for the thing that it is about", part)})
 			}
 		}
 	}
 	return found
 }
 
-// foreign are words that do not belong in the repository. They are put together here, so that this file has none.
+// foreign are words that do not belong in the repository. They are concatenated here, so that this file has none of them.
 var foreign = []struct {
 	word   *regexp.Regexp
-	except []string // folders in which the word means something of the house
+	except []string // folders in which the word is a term of this system
 	why    string
 }{
-	{regexp.MustCompile(`(^|[^\w.$}])/` + `(work|root|tmp|home)` + `/`), nil, "it is a path of somebody's machine; use a path in the repository, t.TempDir() or a setting"},
-	{regexp.MustCompile(`(?i)\b(registry\.npmjs|proxy\.golang|sum\.golang|repo1?\.maven|files\.pythonhosted)` + `\.`), nil, "it is a registry's host; which one to ask is the machine's business"},
-	{regexp.MustCompile(`(?i)\bthis ` + `session\b`), []string{"gateways...", "topology/wire", "views...", "clients..."}, "the repository outlives whoever wrote it; say what is, not when it was made"},
-	{regexp.MustCompile(`(?i)\b(language ` + `model|as an ` + `ai|sub-?` + `agent)\b`), nil, "say what the house does, not who built it"},
+	{regexp.MustCompile(`(^|[^\w.$}])/` + `(work|root|tmp|home)` + `/`), nil, "a path of somebody's machine; use a path in the repository, t.TempDir() or a setting"},
+	{regexp.MustCompile(`(?i)\b(registry\.npmjs|proxy\.golang|sum\.golang|repo1?\.maven|files\.pythonhosted)` + `\.`), nil, "a registry's host; each machine is configured with its own"},
+	{regexp.MustCompile(`(?i)\bthis ` + `session\b`), []string{"gateways...", "topology/wire", "views...", "clients..."}, "describe what is there, not when it was written"},
+	{regexp.MustCompile(`(?i)\b(language ` + `model|as an ` + `ai|sub-?` + `agent)\b`), nil, "describe what the system does, not who wrote it"},
 }
 
 // Words finds words that do not belong in the repository.

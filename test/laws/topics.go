@@ -1,5 +1,5 @@
-// Topic names are typed in the plan. Whoever else needs one gets it from the plan, or, in a room that may not know the
-// plan, names it once as a constant that this law holds against the plan.
+// Topic names are written in the plan. Other code takes them from the plan, or, in a room that may not import the plan,
+// from one constant that this law compares with the plan.
 
 package laws
 
@@ -13,13 +13,14 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// likeTopic is what a topic's name looks like, or the end of one.
+// likeTopic matches the name of a topic, or its end.
 var likeTopic = regexp.MustCompile(`^([a-z][a-z0-9-]*)?\.(commands|events)$|^dead\.letters$`)
 
-// planFolder is where topics are named.
+// planFolder is the package that names the topics.
 const planFolder = "topology"
 
-// TopicNames finds topic names that are typed where they may not be. Tests may type them: they are the second opinion.
+// TopicNames finds topic names that are written where they may not be. Tests may write them: a test that took the name from
+// the plan could not find it wrong there.
 func TopicNames(t *Tree, p topology.Plan) []Violation {
 	var found []Violation
 	named := map[string]Violation{}
@@ -41,13 +42,13 @@ func TopicNames(t *Tree, p topology.Plan) []Violation {
 			_, known := p.Topic(name)
 			switch first, twice := named[name]; {
 			case strings.HasPrefix(name, "."):
-				here.Says = strconv.Quote(name) + " builds a topic's name; take the name from the plan, where renaming a topic is one change"
+				here.Message = strconv.Quote(name) + " builds a topic's name; take the name from the plan, where renaming a topic is one change"
 			case !known:
-				here.Says = strconv.Quote(name) + " looks like a topic, and the plan has none of that name; correct it or add the topic to topology/plan.go"
+				here.Message = strconv.Quote(name) + " looks like a topic, but the plan has no topic of that name; correct it or add the topic to topology/plan.go"
 			case !constants[literal]:
-				here.Says = strconv.Quote(name) + " is typed in the middle of code; take it from the plan, or, in a room that may not know the plan, from a constant"
+				here.Message = strconv.Quote(name) + " is written in the middle of code; take it from the plan, or, in a room that may not import the plan, from a constant"
 			case twice:
-				here.Says = strconv.Quote(name) + " is typed twice, first at " + first.Path + ":" + strconv.Itoa(first.Line) + "; two names drift apart, use the first"
+				here.Message = strconv.Quote(name) + " is written twice, first at " + first.Path + ":" + strconv.Itoa(first.Line) + "; two names drift apart: use the first"
 			default:
 				named[name] = here
 				return true

@@ -1,6 +1,6 @@
-// Package laws holds the laws of the house as functions over its source: who may import whom, what a machine may use,
-// where a topic may be named, how long a function may be. The tests run them over the repository, and over small
-// fixtures that break each of them once. Every violation says what to do, and why the law is there.
+// Package laws checks the source of this repository: which package may import which, what a machine may use, where a
+// topic may be named, how long a function may be. The tests run every law over the repository, and over small samples
+// that break it. Every violation names the reason for its law and what to do.
 package laws
 
 import (
@@ -17,13 +17,13 @@ import (
 	"strings"
 )
 
-// Module is the house's own module path.
+// Module is the path of this module.
 const Module = "github.com/parley-im/parley"
 
-// maxFile is the largest file that is looked into, in bytes. What is larger was not written by hand.
+// maxFile is the largest file that is read, in bytes. What is larger was not written by hand.
 const maxFile = 1 << 20
 
-// skipped are folders that are not source: made by tools, fetched by package managers, or data of tests.
+// skipped are names of what is not source: output of tools, what package managers fetched, data of tests.
 var skipped = []string{".git", ".bin", ".data", ".cache", "bin", "node_modules", "dist", "testdata"}
 
 // Tree is the source of a repository.
@@ -51,14 +51,14 @@ func (f *File) Folder() string {
 // Test reports whether only go test compiles the file.
 func (f *File) Test() bool { return strings.HasSuffix(f.Path, "_test.go") }
 
-// Violation is one place where a law is broken.
+// Violation is one line that breaks a law.
 type Violation struct {
-	Path string
-	Line int
-	Says string
+	Path    string
+	Line    int
+	Message string
 }
 
-func (v Violation) String() string { return fmt.Sprintf("%s:%d: %s", v.Path, v.Line, v.Says) }
+func (v Violation) String() string { return fmt.Sprintf("%s:%d: %s", v.Path, v.Line, v.Message) }
 
 // Load reads the repository that has its root there.
 func Load(root string) (*Tree, error) {
@@ -67,8 +67,11 @@ func Load(root string) (*Tree, error) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && name != root && slices.Contains(skipped, entry.Name()):
-			return filepath.SkipDir
+		case name != root && slices.Contains(skipped, entry.Name()):
+			if entry.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil // .git is a file in a work tree of git
 		case !entry.Type().IsRegular():
 			return nil
 		}
@@ -99,7 +102,7 @@ func Parse(sources map[string][]byte) (*Tree, error) {
 		if path.Ext(name) == ".go" {
 			parsed, err := parser.ParseFile(t.Fset, name, text, parser.ParseComments|parser.SkipObjectResolution)
 			if err != nil {
-				return nil, fmt.Errorf("%s is no Go that compiles, correct it first: %w", name, err)
+				return nil, fmt.Errorf("%s does not parse, correct it first: %w", name, err)
 			}
 			f.Go, f.Generated = parsed, ast.IsGenerated(parsed)
 		}
@@ -109,7 +112,7 @@ func Parse(sources map[string][]byte) (*Tree, error) {
 	return t, nil
 }
 
-// written are the Go files that people wrote.
+// written are the Go files that are not generated.
 func (t *Tree) written() []*File {
 	var files []*File
 	for _, f := range t.Files {
