@@ -89,14 +89,15 @@ stock: ## Kill goka's stock wiring beside ours (four minutes); writes test/kafka
 	PARLEY_REAL=required PARLEY_KAFKA=long go test ./test/kafka -run 'TestStock$$' -v -count=1 -timeout 10m -args -stock
 
 .PHONY: generate
-generate: ## Make everything that is generated: protobuf, stubs, TOPOLOGY.md, the page
+generate: ## Make everything that is generated: protobuf, stubs, TOPOLOGY.md, PROTOCOL.md
 	bash schemas/generate.sh
 	go run ./cmd/parley topology print --format markdown > topology/TOPOLOGY.md
+	go run ./schemas/reference PROTOCOL.md
 
 .PHONY: verify
 verify: generate ## Fail when something generated is stale, badly formatted, or breaks the dictionary
 	@test -z "$$(gofmt -l $$(git ls-files '*.go' | grep -v /gen/))" || { echo "gofmt -w these:"; gofmt -l $$(git ls-files '*.go' | grep -v /gen/); exit 1; }
-	git diff --exit-code -- schemas topology/TOPOLOGY.md
+	git diff --exit-code -- schemas topology/TOPOLOGY.md PROTOCOL.md
 	bash test/scripts/breaking.sh
 
 .PHONY: page
