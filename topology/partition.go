@@ -1,9 +1,10 @@
-// Where a key lives: one function for goka, librdkafka producers and every tool.
+// The name of a partition, and which partition a key belongs to: one function for goka, librdkafka producers and every tool.
 
 package topology
 
 import (
 	"bytes"
+	"cmp"
 	"hash"
 	"hash/fnv"
 )
@@ -12,6 +13,17 @@ const (
 	fnvOffset = 2166136261
 	fnvPrime  = 16777619
 )
+
+// TopicPartition names a partition of a topic.
+type TopicPartition struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+}
+
+// Compare orders by topic, then by partition. It is for slices.SortFunc.
+func (tp TopicPartition) Compare(other TopicPartition) int {
+	return cmp.Or(cmp.Compare(tp.Topic, other.Topic), cmp.Compare(tp.Partition, other.Partition))
+}
 
 // PartitionOf is the partition of a key among n: FNV-1a over the part before the first '/' (the user), top bit masked.
 // It gives what goka computes with Hasher. n is a power of two in every plan, because goka's hash of a negative sum is

@@ -54,8 +54,8 @@ func FollowWire(settings FollowSettings) Follower {
 			SessionTimeout: settings.SessionTimeout, MaxBatch: batchRecords, IdleEvery: settings.LookEvery,
 			Gather: gather, Linger: linger, MaxLinger: longest,
 			Log: settings.Log, Metrics: settings.Metrics,
-			Start: func(ctx context.Context, partitions []wire.TopicPartition) (map[wire.TopicPartition]int64, error) {
-				offsets := make(map[wire.TopicPartition]int64, len(partitions))
+			Start: func(ctx context.Context, partitions []topology.TopicPartition) (map[topology.TopicPartition]int64, error) {
+				offsets := make(map[topology.TopicPartition]int64, len(partitions))
 				for _, partition := range partitions {
 					offset, err := start(ctx, partition.Partition)
 					if err != nil {

@@ -50,7 +50,7 @@ func runDispatch(ctx context.Context, p *process, ready func(bool)) error {
 			return wire.Follow(ctx, wire.FollowerConfig{
 				Cluster: p.cluster(), Plan: p.plan, Name: name, Topics: topics, Newest: true,
 				SessionTimeout: p.Session, Log: p.log, Metrics: p.metrics,
-				Owned: func(now []wire.TopicPartition) {
+				Owned: func(now []topology.TopicPartition) {
 					list := make([]gateways.Owned, len(now))
 					for i, tp := range now {
 						list[i] = gateways.Owned(tp)

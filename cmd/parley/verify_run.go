@@ -85,10 +85,10 @@ func (w *auditing) follow(ctx context.Context) error {
 	return wire.Follow(ctx, wire.FollowerConfig{
 		Cluster: w.s.cluster(), Plan: w.plan, Name: auditName, Topics: w.auditor.Topics(), MaxBatch: auditBatch,
 		Log: w.log, Metrics: w.metrics, Handle: w.handle,
-		Start: func(_ context.Context, partitions []wire.TopicPartition) (map[wire.TopicPartition]int64, error) {
+		Start: func(_ context.Context, partitions []topology.TopicPartition) (map[topology.TopicPartition]int64, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			from := map[wire.TopicPartition]int64{}
+			from := map[topology.TopicPartition]int64{}
 			for _, tp := range partitions {
 				from[tp] = w.auditor.Position(audit.Place(tp))
 			}

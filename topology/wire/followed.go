@@ -27,7 +27,7 @@ type followed struct {
 	once sync.Once
 }
 
-func newFollowed(f *follower, tp TopicPartition, from, end int64) *followed {
+func newFollowed(f *follower, tp topology.TopicPartition, from, end int64) *followed {
 	q := newQueue(f.client, tp, followQueueBatches*f.cfg.MaxBatch)
 	p := &followed{queue: q, f: f, reached: from, quit: make(chan struct{}), idle: make(chan struct{})}
 	p.position.Store(-1)

@@ -15,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/parley-im/parley/topology"
 )
 
 // callbacks are what the client calls when the group gives or takes partitions.
@@ -76,14 +78,14 @@ func (f *follower) assigned(ctx context.Context, commits map[string]map[int32]kg
 }
 
 // positions fixes where each partition begins, so that nothing is left to a library's reset.
-func (f *follower) positions(ctx context.Context, commits map[string]map[int32]kgo.Offset) (starts, newest map[TopicPartition]int64, err error) {
-	var names []TopicPartition
+func (f *follower) positions(ctx context.Context, commits map[string]map[int32]kgo.Offset) (starts, newest map[topology.TopicPartition]int64, err error) {
+	var names []topology.TopicPartition
 	for topic, partitions := range commits {
 		for partition := range partitions {
-			names = append(names, TopicPartition{topic, partition})
+			names = append(names, topology.TopicPartition{Topic: topic, Partition: partition})
 		}
 	}
-	slices.SortFunc(names, comparePartitions)
+	slices.SortFunc(names, topology.TopicPartition.Compare)
 	if newest, err = f.list(ctx, f.admin.ListEndOffsets, names); err != nil || f.cfg.Newest {
 		return newest, newest, err
 	}
@@ -95,7 +97,7 @@ func (f *follower) positions(ctx context.Context, commits map[string]map[int32]k
 		starts, err = f.started(ctx, names, oldest, newest)
 		return starts, newest, err
 	}
-	starts = map[TopicPartition]int64{}
+	starts = map[topology.TopicPartition]int64{}
 	for _, name := range names {
 		at, first, end := commits[name.Topic][name.Partition].EpochOffset().Offset, oldest[name], newest[name]
 		switch {
@@ -110,17 +112,13 @@ func (f *follower) positions(ctx context.Context, commits map[string]map[int32]k
 	return starts, newest, nil
 }
 
-func comparePartitions(a, b TopicPartition) int {
-	return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
-}
-
 // list asks for one end of partitions, again and again for a while: leaders move.
-func (f *follower) list(ctx context.Context, ask func(context.Context, ...string) (kadm.ListedOffsets, error), names []TopicPartition) (map[TopicPartition]int64, error) {
+func (f *follower) list(ctx context.Context, ask func(context.Context, ...string) (kadm.ListedOffsets, error), names []topology.TopicPartition) (map[topology.TopicPartition]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	for pause := askPauseFirst; ; pause *= 2 {
 		listed, err := ask(ctx, f.cfg.Topics...)
-		found := map[TopicPartition]int64{}
+		found := map[topology.TopicPartition]int64{}
 		for _, name := range names {
 			o, ok := listed.Lookup(name.Topic, name.Partition)
 			if found[name] = o.Offset; !ok || o.Err != nil {
@@ -143,7 +141,7 @@ func (f *follower) revoked(partitions map[string][]int32, commit bool) {
 	f.mu.Lock()
 	for topic, numbers := range partitions {
 		for _, partition := range numbers {
-			name := TopicPartition{topic, partition}
+			name := topology.TopicPartition{Topic: topic, Partition: partition}
 			if p := f.owned[name]; p != nil {
 				p.stop()
 				gone = append(gone, p)
@@ -185,7 +183,7 @@ func (f *follower) stopAll() {
 		p.stop()
 		all = append(all, p)
 	}
-	f.owned = map[TopicPartition]*followed{}
+	f.owned = map[topology.TopicPartition]*followed{}
 	f.mu.Unlock()
 	f.finish(all, true)
 }
@@ -247,12 +245,12 @@ func (f *follower) tell(changed bool) {
 		return
 	}
 	f.told = true
-	list := make([]TopicPartition, 0, len(f.owned))
+	list := make([]topology.TopicPartition, 0, len(f.owned))
 	for tp := range f.owned {
 		list = append(list, tp)
 	}
 	f.mu.Unlock()
-	slices.SortFunc(list, comparePartitions)
+	slices.SortFunc(list, topology.TopicPartition.Compare)
 	f.cfg.Owned(list)
 }
 

@@ -40,12 +40,6 @@ type Rewind struct{ Offset int64 }
 
 func (r *Rewind) Error() string { return fmt.Sprintf("handle again from offset %d", r.Offset) }
 
-// TopicPartition names a partition.
-type TopicPartition struct {
-	Topic     string
-	Partition int32
-}
-
 // FollowerConfig is what Follow needs. Zero means the default.
 type FollowerConfig struct {
 	Cluster        Cluster
@@ -62,7 +56,7 @@ type FollowerConfig struct {
 
 	// Start says where partitions begin, for followers whose position stands where they write to; commits then only show
 	// the lag. Below the log's oldest offset means the oldest; above its end is ErrAlarm. May be nil.
-	Start func(ctx context.Context, partitions []TopicPartition) (map[TopicPartition]int64, error)
+	Start func(ctx context.Context, partitions []topology.TopicPartition) (map[topology.TopicPartition]int64, error)
 
 	// IdleEvery is how long a partition without records waits until Handle is called with an empty batch; 0 = never.
 	IdleEvery time.Duration
@@ -73,7 +67,7 @@ type FollowerConfig struct {
 
 	// Owned is told all partitions owned, sorted, after each change and before records of new ones are handled. With
 	// Newest, records produced after the call are handled; it must not block. May be nil.
-	Owned func([]TopicPartition)
+	Owned func([]topology.TopicPartition)
 
 	Log     *slog.Logger          // nil = slog.Default
 	Metrics prometheus.Registerer // nil = none
@@ -93,7 +87,7 @@ type follower struct {
 	ready   chan struct{}   // closed when the client is there and the topics were seen: before, nothing is owned
 
 	mu      sync.Mutex
-	owned   map[TopicPartition]*followed
+	owned   map[topology.TopicPartition]*followed
 	told    bool
 	failure error
 
@@ -120,7 +114,7 @@ func Follow(ctx context.Context, cfg FollowerConfig) error {
 	defer stop()
 	f := &follower{
 		cfg: cfg, log: loggerOr(cfg.Log).With("follower", cfg.Name), working: working, ready: make(chan struct{}),
-		owned: map[TopicPartition]*followed{}, rewinds: make(chan rewind, followRewinds),
+		owned: map[topology.TopicPartition]*followed{}, rewinds: make(chan rewind, followRewinds),
 	}
 	f.measure()
 	options, err := followerOptions(cfg, f.log)
@@ -224,7 +218,7 @@ func (f *follower) poll(ctx context.Context) error {
 		}
 	}
 	fetches.EachPartition(func(fetched kgo.FetchTopicPartition) {
-		if p := f.of(TopicPartition{fetched.Topic, fetched.Partition}); p != nil && len(fetched.Records) > 0 {
+		if p := f.of(topology.TopicPartition{Topic: fetched.Topic, Partition: fetched.Partition}); p != nil && len(fetched.Records) > 0 {
 			p.end.Store(fetched.HighWatermark)
 			p.reached = fetched.Records[len(fetched.Records)-1].Offset + 1
 			p.push(fetched.Records)
@@ -234,7 +228,7 @@ func (f *follower) poll(ctx context.Context) error {
 }
 
 // of is a partition that is owned, or nil.
-func (f *follower) of(tp TopicPartition) *followed {
+func (f *follower) of(tp topology.TopicPartition) *followed {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.owned[tp]

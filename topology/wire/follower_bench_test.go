@@ -28,7 +28,7 @@ func BenchmarkGather(b *testing.B) {
 			ended := make(chan error, 1)
 			cfg := FollowerConfig{
 				Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{wiretest.Commands}, Gather: c.gather, Log: testLog(b),
-				Owned: func([]TopicPartition) { owned <- struct{}{} },
+				Owned: func([]topology.TopicPartition) { owned <- struct{}{} },
 				Handle: func(_ context.Context, _ string, _ int32, batch []topology.Record) error {
 					batches.Add(1)
 					records.Add(int64(len(batch)))

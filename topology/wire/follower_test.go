@@ -23,8 +23,8 @@ import (
 type taken struct {
 	mu      sync.Mutex
 	records []topology.Record
-	owned   [][]TopicPartition
-	handled map[TopicPartition]bool
+	owned   [][]topology.TopicPartition
+	handled map[topology.TopicPartition]bool
 	strange []string
 }
 
@@ -34,7 +34,7 @@ func (s *taken) count() int {
 	return len(s.records)
 }
 
-func (s *taken) last() []TopicPartition {
+func (s *taken) last() []topology.TopicPartition {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.owned) == 0 {
@@ -44,15 +44,15 @@ func (s *taken) last() []TopicPartition {
 }
 
 func (h *house) follow(s *taken, change func(*FollowerConfig)) (stop func() error) {
-	s.handled = map[TopicPartition]bool{}
+	s.handled = map[topology.TopicPartition]bool{}
 	cfg := FollowerConfig{
 		Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{wiretest.Commands}, SessionTimeout: 2 * time.Second, Log: testLog(h.t),
 		MaxBatch: 50,
-		Owned: func(list []TopicPartition) {
+		Owned: func(list []topology.TopicPartition) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.owned = append(s.owned, list)
-			s.handled = map[TopicPartition]bool{}
+			s.handled = map[topology.TopicPartition]bool{}
 			for _, tp := range list {
 				s.handled[tp] = true
 			}
@@ -60,7 +60,7 @@ func (h *house) follow(s *taken, change func(*FollowerConfig)) (stop func() erro
 		Handle: func(_ context.Context, topic string, partition int32, batch []topology.Record) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if !s.handled[TopicPartition{topic, partition}] {
+			if !s.handled[topology.TopicPartition{Topic: topic, Partition: partition}] {
 				s.strange = append(s.strange, fmt.Sprintf("%s/%d handled before it was owned", topic, partition))
 			}
 			if len(batch) > 50 {
@@ -133,7 +133,7 @@ func TestABusyFollowerWaitsForMore(t *testing.T) {
 	}
 	require.Zero(t, FollowerConfig{}.linger(500), "nobody asked for it")
 
-	p := newFollowed(&follower{cfg: cfg}, TopicPartition{wiretest.Commands, 0}, 0, 0)
+	p := newFollowed(&follower{cfg: cfg}, topology.TopicPartition{Topic: wiretest.Commands, Partition: 0}, 0, 0)
 	push := func(n int) { p.push(slices.Repeat([]*kgo.Record{{Topic: wiretest.Commands}}, n)) }
 	push(3)
 	batch, ok := p.next(t.Context(), 0)

@@ -200,16 +200,16 @@ func restAfter(records int) time.Duration {
 
 // cut takes a round off the queue: what waits for partitions that are not late.
 func (f *franz) cut() []*shipment {
-	held := map[TopicPartition]bool{}
+	held := map[topology.TopicPartition]bool{}
 	for _, s := range f.late {
-		held[TopicPartition{s.topic, s.partition}] = true
+		held[topology.TopicPartition{Topic: s.topic, Partition: s.partition}] = true
 	}
 	round, left := []*shipment{}, []*shipment(nil)
 	if len(held) == 0 && len(f.waiting) <= roundRecords {
 		round, f.waiting = f.waiting, f.spare
 	}
 	for _, s := range f.waiting {
-		if len(round) < roundRecords && !held[TopicPartition{s.topic, s.partition}] {
+		if len(round) < roundRecords && !held[topology.TopicPartition{Topic: s.topic, Partition: s.partition}] {
 			round = append(round, s)
 		} else {
 			left = append(left, s)

@@ -32,7 +32,7 @@ func BenchmarkGroup(b *testing.B) {
 	go func() {
 		ended <- Follow(ctx, FollowerConfig{
 			Cluster: h.cluster, Plan: h.plan, Name: "reader", Topics: []string{wiretest.Events}, Log: testLog(b),
-			Owned: func([]TopicPartition) { owned <- struct{}{} },
+			Owned: func([]topology.TopicPartition) { owned <- struct{}{} },
 			Handle: func(_ context.Context, _ string, _ int32, batch []topology.Record) error {
 				said <- len(batch)
 				return nil

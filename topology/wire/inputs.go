@@ -60,14 +60,14 @@ func (g *group) openInputs(s *session) (*inputs, error) {
 	}
 	all := &inputs{g: g, client: client, of: map[int32]*input{}}
 	for _, c := range s.claims {
-		in := newInput(client, TopicPartition{g.input, c.partition}, c.target)
+		in := newInput(client, topology.TopicPartition{Topic: g.input, Partition: c.partition}, c.target)
 		all.of[c.partition] = in
 		c.input.Store(in)
 	}
 	return all, nil
 }
 
-func newInput(client *kgo.Client, tp TopicPartition, from int64) *input {
+func newInput(client *kgo.Client, tp topology.TopicPartition, from int64) *input {
 	return &input{queue: newQueue(client, tp, queuedInputs), from: from, messages: make(chan *sarama.ConsumerMessage, 1)}
 }
 

@@ -10,11 +10,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
 func TestEverythingFetchedIsFoldedInRuns(t *testing.T) {
-	in := newInput(nil, TopicPartition{wiretest.Commands, 3}, 0)
+	in := newInput(nil, topology.TopicPartition{Topic: wiretest.Commands, Partition: 3}, 0)
 	in.most = 10 * runRecords // there is no client to pause
 	require.Empty(t, in.run())
 	var fetched []*kgo.Record

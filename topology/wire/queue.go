@@ -16,7 +16,7 @@ const queueBytes = 4 << 20
 // queue belongs to one partition of a client. Whoever pushes never waits: the partition is paused instead, and one fetch
 // more may come.
 type queue struct {
-	TopicPartition
+	topology.TopicPartition
 	client *kgo.Client
 	most   int           // records, until the partition pauses
 	wake   chan struct{} // holds one: there is something
@@ -27,7 +27,7 @@ type queue struct {
 	paused  bool
 }
 
-func newQueue(client *kgo.Client, tp TopicPartition, most int) *queue {
+func newQueue(client *kgo.Client, tp topology.TopicPartition, most int) *queue {
 	return &queue{TopicPartition: tp, client: client, most: most, wake: make(chan struct{}, 1)}
 }
 

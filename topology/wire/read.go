@@ -154,7 +154,7 @@ func ends(ctx context.Context, consumer *kafka.Consumer, topic string) (map[int3
 	return spans, nil
 }
 
-func partitionsOf(consumer *kafka.Consumer, topic string) ([]TopicPartition, error) {
+func partitionsOf(consumer *kafka.Consumer, topic string) ([]topology.TopicPartition, error) {
 	answer, err := consumer.GetMetadata(&topic, false, int(askLimit.Milliseconds()))
 	if err != nil {
 		return nil, fmt.Errorf("ask for the topic %s: %w", topic, err)
@@ -163,17 +163,17 @@ func partitionsOf(consumer *kafka.Consumer, topic string) ([]TopicPartition, err
 	if len(found.Partitions) == 0 {
 		return nil, fmt.Errorf("%w: %s does not exist (%v)", ErrTopicMissing, topic, found.Error)
 	}
-	list := make([]TopicPartition, len(found.Partitions))
+	list := make([]topology.TopicPartition, len(found.Partitions))
 	for i, p := range found.Partitions {
-		list[i] = TopicPartition{Topic: topic, Partition: p.ID}
+		list[i] = topology.TopicPartition{Topic: topic, Partition: p.ID}
 	}
 	return list, nil
 }
 
 // listOffsets asks for one end of many partitions at once.
-func listOffsets(ctx context.Context, consumer *kafka.Consumer, partitions []TopicPartition, end kafka.OffsetSpec) (map[TopicPartition]int64, error) {
+func listOffsets(ctx context.Context, consumer *kafka.Consumer, partitions []topology.TopicPartition, end kafka.OffsetSpec) (map[topology.TopicPartition]int64, error) {
 	if len(partitions) == 0 {
-		return map[TopicPartition]int64{}, nil
+		return map[topology.TopicPartition]int64{}, nil
 	}
 	admin, err := kafka.NewAdminClientFromConsumer(consumer)
 	if err != nil {
@@ -209,8 +209,8 @@ func leaderMoved(err error) bool {
 	}, e.Code())
 }
 
-func listedOffsets(ctx context.Context, admin *kafka.AdminClient, ask map[kafka.TopicPartition]kafka.OffsetSpec) (map[TopicPartition]int64, error) {
-	found := map[TopicPartition]int64{}
+func listedOffsets(ctx context.Context, admin *kafka.AdminClient, ask map[kafka.TopicPartition]kafka.OffsetSpec) (map[topology.TopicPartition]int64, error) {
+	found := map[topology.TopicPartition]int64{}
 	answer, err := admin.ListOffsets(ctx, ask)
 	if err != nil {
 		return nil, fmt.Errorf("ask for offsets: %w", err)
@@ -220,7 +220,7 @@ func listedOffsets(ctx context.Context, admin *kafka.AdminClient, ask map[kafka.
 		if info.Error.Code() != kafka.ErrNoError {
 			errs = append(errs, fmt.Errorf("ask for an offset of %s/%d: %w", *tp.Topic, tp.Partition, info.Error))
 		}
-		found[TopicPartition{Topic: *tp.Topic, Partition: tp.Partition}] = int64(info.Offset)
+		found[topology.TopicPartition{Topic: *tp.Topic, Partition: tp.Partition}] = int64(info.Offset)
 	}
 	return found, errors.Join(errs...)
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/parley-im/parley/topology"
 )
 
 // rewind asks the polling goroutine, which alone fills queues, to take a partition back.
@@ -18,12 +20,12 @@ type rewind struct {
 }
 
 // started asks Start where partitions begin, for a while, and holds its answer against the log.
-func (f *follower) started(ctx context.Context, names []TopicPartition, oldest, newest map[TopicPartition]int64) (map[TopicPartition]int64, error) {
+func (f *follower) started(ctx context.Context, names []topology.TopicPartition, oldest, newest map[topology.TopicPartition]int64) (map[topology.TopicPartition]int64, error) {
 	starts, err := f.askStart(ctx, names)
 	if err != nil {
 		return nil, err
 	}
-	begins := map[TopicPartition]int64{}
+	begins := map[topology.TopicPartition]int64{}
 	for _, name := range names {
 		at, ok := starts[name]
 		if !ok {
@@ -42,7 +44,7 @@ func (f *follower) started(ctx context.Context, names []TopicPartition, oldest, 
 	return begins, nil
 }
 
-func (f *follower) askStart(ctx context.Context, names []TopicPartition) (map[TopicPartition]int64, error) {
+func (f *follower) askStart(ctx context.Context, names []topology.TopicPartition) (map[topology.TopicPartition]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, followStartPatience)
 	defer cancel()
 	for pause := followRetryFirst; ; pause = min(2*pause, followRetryMost) {
@@ -81,7 +83,7 @@ func (f *follower) goBack(ctx context.Context) error {
 
 func (f *follower) seek(ctx context.Context, r rewind) error {
 	tp := r.p.TopicPartition
-	oldest, err := f.list(ctx, f.admin.ListStartOffsets, []TopicPartition{tp})
+	oldest, err := f.list(ctx, f.admin.ListStartOffsets, []topology.TopicPartition{tp})
 	if err != nil {
 		return fmt.Errorf("go back to offset %d of %s/%d: %w", r.offset, tp.Topic, tp.Partition, err)
 	}

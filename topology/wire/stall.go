@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/parley-im/parley/topology"
 )
 
 const (
@@ -24,7 +26,7 @@ var ErrStalled = errors.New("the Kafka client fetches nothing though there is so
 type stallLook struct {
 	began   time.Time
 	reached map[*followed]int64 // not paused, when the look began
-	ends    chan map[TopicPartition]int64
+	ends    chan map[topology.TopicPartition]int64
 }
 
 // watchStalls asks for the ends now and then, and fails when a partition has more than we were given for too long.
@@ -46,8 +48,8 @@ func (f *follower) watchStalls(ctx context.Context) error {
 }
 
 func (f *follower) beginLook(ctx context.Context) {
-	look := &stallLook{began: time.Now(), reached: map[*followed]int64{}, ends: make(chan map[TopicPartition]int64, 1)}
-	var names []TopicPartition
+	look := &stallLook{began: time.Now(), reached: map[*followed]int64{}, ends: make(chan map[topology.TopicPartition]int64, 1)}
+	var names []topology.TopicPartition
 	f.mu.Lock()
 	for tp, p := range f.owned {
 		if !p.isPaused() {
@@ -74,7 +76,7 @@ func (f *follower) endLook() {
 }
 
 // judge compares what there was with what we were given since.
-func (f *follower) judge(look *stallLook, ends map[TopicPartition]int64) error {
+func (f *follower) judge(look *stallLook, ends map[topology.TopicPartition]int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for tp, p := range f.owned {
