@@ -1,4 +1,5 @@
-// This command measures the house: it starts real servers and the binary, lets people talk, and writes down what it cost.
+// This command measures a deployment: it starts real servers and the binary, lets simulated people talk, and writes down what it
+// cost beside a reference of the same run.
 //
 //	go run ./test/bench                          the whole table once; BENCH.md is made anew after each measurement
 //	go run ./test/bench -rounds 5                for the record
@@ -9,6 +10,9 @@
 //	go run ./test/bench report                   only makes BENCH.md and its charts anew, from results.jsonl
 //
 // Every run adds a line to results.jsonl, and BENCH.md is made from these lines alone.
+//
+// This package is large because each measurement starts and reads the same deployment (house.go) in its own way; what can stand alone
+// is below it: imload, the load generator, and chain, the reference.
 package main
 
 import (

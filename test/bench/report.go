@@ -180,36 +180,47 @@ func writeReport(o options) error {
 func head(w io.Writer) {
 	fmt.Fprintf(w, `# What Parley does under load
 
-Made from the newest lines of [test/bench/results.jsonl](test/bench/results.jsonl) by `+"`make bench`"+`; nobody edits it by hand. Reported
-with Go %s on %s; [the last table](#what-was-run) says when each part was measured, of which revision, by which command, on which
-machine and under which load. Texts of %d bytes; everything on one machine, the generator too; one Kafka broker without replicas, Redis with
-its append-only file, mongo-java-server in memory, half of the machine's, in MongoDB's place; limits of a person and of an address lifted; groups may have
-%d members, and each has an inbox. Every process of the house may use one core (all where a
-table is restored and where connections are weighed), and the broker has one network thread and two handlers. Topics have
-%d partitions, where nothing else is said. CPU is of all processes, servers included. Medians of the rounds; lost, duplicate, reordered and
-refused are the worst of them.
+Generated from the newest lines of [test/bench/results.jsonl](test/bench/results.jsonl) by `+"`make bench`"+`. Reported with Go %s on %s; [the last table](#what-was-run) says when
+each part was measured, of which revision, by which command, on which machine and under which load. Texts of %d bytes; everything on one machine, the load generator too; one
+Kafka broker without replicas, Redis with its append-only file, mongo-java-server in memory (half of the machine's) in MongoDB's place; limits of a person and of an address
+lifted; groups may have %d members, and each member has an inbox. Every process may use one core (all where a table is restored and where connections are weighed), and the
+broker has one network thread and two handlers. Topics have %d partitions unless it is said otherwise. CPU is of all processes, servers included. Medians of the rounds; lost,
+duplicate, reordered and refused are the worst of them.
 
 `, strings.TrimPrefix(runtime.Version(), "go"), runtime.GOOS, imload.TextSize, groupLimit, defaultPartitions)
 }
 
 // aimed is the table of targets.
 func aimed(w io.Writer, b book) {
-	fmt.Fprint(w, "## Targets\n\n| scenario | figure | target | measured | | best of those that store messages |\n|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, `## Targets
+
+A target is a ratio to a reference that was measured in the same run, in alternating rounds; the ratio is the median of the pairs. What Parley and the
+reference made on the machine of that day stands beside it, and says nothing about another machine.
+
+| scenario | figure | target | ratio | | Parley | reference | the reference |
+|---|---|---|---|---|---|---|---|
+`)
 	for _, t := range targets {
-		found := math.NaN()
+		at := notMeasured
 		if all := b[t.name]; len(all) > 0 || t.name == "growth" {
-			found = t.of(b, all)
+			at = t.of(b, all)
 		}
-		sign, said := "at most", "-"
+		sign := "at most"
 		if t.least {
 			sign = "at least"
 		}
-		if !math.IsNaN(found) {
-			said = strings.TrimSpace(written(found) + " " + t.unit)
-		}
-		fmt.Fprintf(w, "| %s | %s | %s %s | %s | %s | %s |\n", t.row, t.figure, sign, strings.TrimSpace(written(t.want)+" "+t.unit), said, t.verdict(found), t.peer)
+		fmt.Fprintf(w, "| %s | %s | %s %s | %s | %s | %s | %s | %s |\n", t.row, t.figure, sign, written(t.want), measured(at.ratio, ""), t.verdict(at.ratio),
+			measured(at.value, t.unit), measured(at.reference, t.unit), t.beside)
 	}
 	fmt.Fprintln(w)
+}
+
+// measured is a number with its unit, or a dash for one that was not measured.
+func measured(x float64, unit string) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
+	return strings.TrimSpace(written(x) + " " + unit)
 }
 
 // written is a number with three digits that count, and thousands set apart.

@@ -1,4 +1,5 @@
-// People who talk in several ways, measured round by round in one house, and a bare chain through the same broker.
+// People who talk in several ways, measured round by round in one deployment, and a bare chain through the same broker:
+// beside each scenario as its reference, and at last alone.
 
 package main
 
@@ -8,16 +9,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/parley-im/parley/test/bench/chain"
 	"github.com/parley-im/parley/test/bench/imload"
+	"github.com/parley-im/parley/topology"
 )
 
 // scenario is one way in which people talk.
 type scenario struct {
-	name  string
-	says  string // for the report
-	asked imload.Config
+	name      string
+	says      string // for the report
+	asked     imload.Config
+	reference chain.Shape // the same messages through the bare chain; without senders there is none
 }
 
 const (
@@ -28,11 +33,13 @@ const (
 )
 
 var scenarios = []scenario{
-	{"full", "200 connections, 400 messages in flight, 1:1", imload.Config{Scenario: "pairs", Conns: 2 * fullSenders, Window: fullWindow}},
-	{"calm", "200 connections, 300 messages a second, 1:1", imload.Config{Scenario: "pairs", Conns: 200, Rate: 300}},
-	{"many", "1,000 connections, 500 messages a second, 1:1", imload.Config{Scenario: "pairs", Conns: 1000, Rate: 500}},
-	{"rest", "200 connections, 2 messages a second, 1:1: what a house costs that has nothing to do", imload.Config{Scenario: "pairs", Conns: 200, Rate: 2}},
-	{"group", "2 groups of 100 online, one sender each, 2 in flight", imload.Config{Scenario: "group", Conns: 2 * groupSize, Members: groupSize, Window: 2}},
+	{"full", "200 connections, 400 messages in flight, 1:1", imload.Config{Scenario: "pairs", Conns: 2 * fullSenders, Window: fullWindow},
+		chain.Shape{Senders: fullSenders, Window: fullWindow}},
+	{"calm", "200 connections, 300 messages a second, 1:1", imload.Config{Scenario: "pairs", Conns: 200, Rate: 300}, chain.Shape{Senders: 100, Rate: 300}},
+	{"many", "1,000 connections, 500 messages a second, 1:1", imload.Config{Scenario: "pairs", Conns: 1000, Rate: 500}, chain.Shape{Senders: 500, Rate: 500}},
+	{"rest", "200 connections, 2 messages a second, 1:1: what a deployment costs that has nothing to do", imload.Config{Scenario: "pairs", Conns: 200, Rate: 2}, chain.Shape{}},
+	{"group", "2 groups of 100 online, one sender each, 2 in flight", imload.Config{Scenario: "group", Conns: 2 * groupSize, Members: groupSize, Window: 2},
+		chain.Shape{Senders: 2, Members: groupSize, Window: 2}},
 }
 
 func talkNames() (names []string) {
@@ -42,7 +49,10 @@ func talkNames() (names []string) {
 	return names
 }
 
-// measureTalks measures every chosen scenario in every round, then the chain with nobody else at the broker.
+// referencePrefix stands before a scenario's name in the lines of its reference.
+const referencePrefix = "ref-"
+
+// measureTalks measures every chosen scenario in every round, each beside its reference, then the chain with nobody else at the broker.
 func measureTalks(ctx context.Context, o options) (err error) {
 	h, err := openHot(ctx, o)
 	if err != nil {
@@ -55,14 +65,7 @@ func measureTalks(ctx context.Context, o options) (err error) {
 			if !o.only.MatchString(s.name) && !(limited && s.name == scenarios[0].name) { // the limit is a share of the first
 				continue
 			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			r, err := h.measure(o, s, round)
-			if err == nil {
-				err = o.note(r)
-			}
-			if err != nil {
+			if err := h.measurePair(ctx, o, s, round); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
 			}
 		}
@@ -70,10 +73,60 @@ func measureTalks(ctx context.Context, o options) (err error) {
 	if !limited {
 		return nil
 	}
-	if err := h.leave(); err != nil { // a house at rest would take from the chain
+	if err := h.leave(); err != nil { // a deployment at rest would take from the chain
 		return err
 	}
-	return measureChain(ctx, o, h)
+	for round := range o.rounds {
+		if err := h.measureChain(ctx, o, "limit", scenarios[0].reference, round); err != nil {
+			return fmt.Errorf("limit: %w", err)
+		}
+	}
+	return nil
+}
+
+// measurePair measures a scenario and its reference, in each round the other one first: what the machine does meanwhile hits both alike.
+func (h *house) measurePair(ctx context.Context, o options, s scenario, round int) error {
+	turns := []func() error{
+		func() error {
+			r, err := h.measure(o, s, round)
+			if err != nil {
+				return err
+			}
+			return o.note(r)
+		},
+		func() error {
+			if s.reference.Senders == 0 {
+				return nil
+			}
+			return h.measureChain(ctx, o, referencePrefix+s.name, s.reference, round)
+		},
+	}
+	if round%2 == 1 {
+		slices.Reverse(turns)
+	}
+	for _, turn := range turns {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := turn(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measureChain lets the bare chain carry messages once, through the deployment's broker.
+func (h *house) measureChain(ctx context.Context, o options, name string, shape chain.Shape, round int) error {
+	plan := topology.House()
+	plan.Partitions, plan.FanOut = int32(o.partitions), groupLimit
+	r, err := chain.Run(ctx, chain.Config{Shape: shape, Broker: h.kafka(), Process: h.pids["kafka"], Plan: plan,
+		Warm: o.warm, Measure: o.measure, Drain: o.drain})
+	if err != nil {
+		return err
+	}
+	r.Label = fmt.Sprintf("%s/%d", name, round+1)
+	fmt.Fprintf(os.Stderr, "%-9s %8.0f at the end/s  %6.3f CPU s/1,000  p50 %.1f ms  p99 %.1f ms  acked %.1f ms\n", name, r.DeliveredPerS, r.CPUPer1k, r.E2E50, r.E2E99, r.Ack50)
+	return o.note(r)
 }
 
 // openHot opens a house and heats it.

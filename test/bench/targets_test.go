@@ -51,6 +51,15 @@ func TestVerdicts(t *testing.T) {
 	require.Equal(t, "not measured", most.verdict(math.NaN()))
 }
 
+func TestReferencesAreOfTheSameRunAndRound(t *testing.T) {
+	b, _ := bookOf(t, lineOf("1", "ref-full/1", 10), lineOf("2", "full/1", 40), lineOf("2", "full/2", 60))
+	at := beside("ref-full", deliveredPerS)(b, b["full"])
+	require.True(t, math.IsNaN(at.ratio), "a reference of another run is none")
+	require.Equal(t, 40.0, at.value)
+	b, _ = bookOf(t, lineOf("2", "ref-full/2", 30), lineOf("2", "full/1", 40), lineOf("2", "full/2", 60))
+	require.Equal(t, found{60, 30, 2}, beside("ref-full", deliveredPerS)(b, b["full"]), "the round without a reference is left out")
+}
+
 func grownLine(name string, users, partitions, cost float64) imload.Result {
 	r := lineOf("1", name+"/1", 300)
 	r.CPUPer1k, r.Figures = cost, map[string]float64{"users": users, "partitions": partitions}
@@ -61,21 +70,23 @@ func TestFiguresOfTheTable(t *testing.T) {
 	limit, wrong := lineOf("2", "limit/1", 120), lineOf("2", "full/2", 60)
 	wrong.Lost, wrong.Reorder = 2, 1
 	restore := lineOf("1", "restore/1", 0)
-	restore.Figures = map[string]float64{"seconds": 2, "rows": 100_000}
-	b, _ := bookOf(t, lineOf("2", "full/1", 40), wrong, limit, restore,
+	restore.Figures = map[string]float64{"seconds": 2, "bare_s": 0.5}
+	b, _ := bookOf(t, lineOf("2", "full/1", 40), wrong, limit, restore, lineOf("2", "ref-full/1", 160), lineOf("2", "ref-full/2", 120),
 		grownLine("growth-1000x8", 1000, 8, 2), grownLine("growth-100000x8", 100_000, 8, 3), grownLine("growth-1000x64", 1000, 64, 8), grownLine("growth-1000x4", 1000, 4, 2))
-	found := map[string]float64{}
+	ratios, values := map[string]float64{}, map[string]float64{}
 	for _, x := range targets {
 		if all := b[x.name]; len(all) > 0 || x.name == "growth" {
-			found[x.name+": "+x.figure] = x.of(b, all)
+			at := x.of(b, all)
+			ratios[x.name+": "+x.figure], values[x.name+": "+x.figure] = at.ratio, at.value
 		}
 	}
-	require.Equal(t, 40.0, found["full: delivered/s"])
-	require.Equal(t, 3.0, found["full: lost, duplicate, reordered, refused"])
-	require.Equal(t, 3.0, found["limit: bare chain / house, delivered/s"])
-	require.Equal(t, 20.0, found["restore: a table of 1,000,000 rows restored"])
-	require.Equal(t, 1.5, found["growth: CPU, dearest / cheapest, by users"])
-	require.Equal(t, 4.0, found["growth: CPU, dearest / cheapest, by partitions"])
+	require.Equal(t, 40.0, values["full: delivered/s"])
+	require.Equal(t, 0.25, ratios["full: delivered/s"], "the lower of 40/160 and 60/120")
+	require.Equal(t, 3.0, ratios["full: lost, duplicate, reordered, refused"])
+	require.Equal(t, 3.0, ratios["limit: bare chain / deployment, delivered/s"])
+	require.Equal(t, 4.0, ratios["restore: a table of 1,000,000 rows restored"])
+	require.Equal(t, 1.5, ratios["growth: CPU, dearest / cheapest, by users"])
+	require.Equal(t, 4.0, ratios["growth: CPU, dearest / cheapest, by partitions"])
 }
 
 func TestReportIsMadeOfWhatThereIs(t *testing.T) {
@@ -83,13 +94,13 @@ func TestReportIsMadeOfWhatThereIs(t *testing.T) {
 	goka.Figures, ours.Figures = map[string]float64{"commands_per_s": 20_000}, map[string]float64{"commands_per_s": 90_000}
 	soak, look := lineOf("1", "soak/1", 100), lineOf("1", "soaking/1", 100)
 	soak.Figures, look.Figures = map[string]float64{"lasts_s": 60, "maximum_per_s": 200, "share": 0.5}, map[string]float64{"rss_mib_views": 50, "lag_records_views": 1}
-	_, path := bookOf(t, lineOf("1", "full/1", 40), goka, ours, soak, look, look)
+	_, path := bookOf(t, lineOf("1", "full/1", 40), lineOf("1", "ref-full/1", 160), goka, ours, soak, look, look)
 	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), whyFile), []byte("## Why\n\nBecause.\n"), 0o600))
 	to := filepath.Join(t.TempDir(), "BENCH.md")
 	require.NoError(t, writeReport(options{results: path, report: to}))
 	text, err := os.ReadFile(to)
 	require.NoError(t, err)
-	for _, says := range []string{"| at least 12,000 | 40 | **0.00 of it** |", "| goka | 20,000 |", "| parley | 90,000 |", "Because.", "full_cpu.svg", "soak_memory.svg",
+	for _, says := range []string{"| at least 0.33 | 0.25 | **0.76 of it** | 40 | 160 |", "| goka | 20,000 |", "| parley | 90,000 |", "Because.", "full_cpu.svg", "soak_memory.svg",
 		"| rss mib views | 50 | 50 | 50 | +0.0 % | +0.0 % | flat |", "not measured"} {
 		require.Contains(t, string(text), says)
 	}
