@@ -1,6 +1,6 @@
 // The report: what was aimed at and what was found, each measurement's table, on what machine, under which load, by which
 // command. It is made from the results alone, from the newest lines of each measurement, so that one may be measured
-// without the others. What explains the figures is written by hand in WHY.md, which is taken in as it is.
+// without the others. What explains the figures is written by hand in WHY.md, which it links to.
 
 package main
 
@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -133,9 +132,6 @@ func reportCommand(_ context.Context, args []string) error {
 	return writeReport(o)
 }
 
-// whyFile explains; nobody generates it.
-const whyFile = "WHY.md"
-
 // writeReport makes BENCH.md anew, and its charts.
 func writeReport(o options) error {
 	b, err := readBook(o.results)
@@ -148,10 +144,6 @@ func writeReport(o options) error {
 		if drawn, err = draw(b, folder); err != nil {
 			return err
 		}
-	}
-	why, err := os.ReadFile(filepath.Join(folder, whyFile))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
 	}
 	return toReport(o.report, func(w io.Writer) error {
 		head(w)
@@ -172,8 +164,7 @@ func writeReport(o options) error {
 		for _, section := range []func(io.Writer, book){sequencers, limits, recoveries, growths, idles, soaks, runs} {
 			section(w, b)
 		}
-		_, err := fmt.Fprintf(w, "\n%s", why)
-		return err
+		return nil
 	})
 }
 
@@ -185,7 +176,7 @@ each part was measured, of which revision, by which command, on which machine an
 Kafka broker without replicas, Redis with its append-only file, mongo-java-server in memory (half of the machine's) in MongoDB's place; limits of a person and of an address
 lifted; groups may have %d members, and each member has an inbox. Every process may use one core (all where a table is restored and where connections are weighed), and the
 broker has one network thread and two handlers. Topics have %d partitions unless it is said otherwise. CPU is of all processes, servers included. Medians of the rounds; lost,
-duplicate, reordered and refused are the worst of them.
+duplicate, reordered and refused are the worst of them. What explains the figures, and what was tried: [WHY.md](test/bench/WHY.md).
 
 `, strings.TrimPrefix(runtime.Version(), "go"), runtime.GOOS, imload.TextSize, groupLimit, defaultPartitions)
 }

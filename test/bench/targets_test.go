@@ -95,12 +95,11 @@ func TestReportIsMadeOfWhatThereIs(t *testing.T) {
 	soak, look := lineOf("1", "soak/1", 100), lineOf("1", "soaking/1", 100)
 	soak.Figures, look.Figures = map[string]float64{"lasts_s": 60, "maximum_per_s": 200, "share": 0.5}, map[string]float64{"rss_mib_views": 50, "lag_records_views": 1}
 	_, path := bookOf(t, lineOf("1", "full/1", 40), lineOf("1", "ref-full/1", 160), goka, ours, soak, look, look)
-	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), whyFile), []byte("## Why\n\nBecause.\n"), 0o600))
 	to := filepath.Join(t.TempDir(), "BENCH.md")
 	require.NoError(t, writeReport(options{results: path, report: to}))
 	text, err := os.ReadFile(to)
 	require.NoError(t, err)
-	for _, says := range []string{"| at least 0.33 | 0.25 | **0.76 of it** | 40 | 160 |", "| goka | 20,000 |", "| parley | 90,000 |", "Because.", "full_cpu.svg", "soak_memory.svg",
+	for _, says := range []string{"| at least 0.33 | 0.25 | **0.76 of it** | 40 | 160 |", "| goka | 20,000 |", "| parley | 90,000 |", "[WHY.md](test/bench/WHY.md)", "full_cpu.svg", "soak_memory.svg",
 		"| rss mib views | 50 | 50 | 50 | +0.0 % | +0.0 % | flat |", "not measured"} {
 		require.Contains(t, string(text), says)
 	}
