@@ -7,6 +7,7 @@ import (
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/views/history"
+	"github.com/parley-im/parley/views/store"
 )
 
 // chapter is what a batch says of one conversation.
@@ -18,7 +19,7 @@ type chapter struct {
 
 // foldHistory reads the conversations that the batch touches and nobody remembers, folds, and writes them before their
 // messages.
-func foldHistory(documents Documents, skip skip) fold {
+func foldHistory(documents store.Documents, skip skip) fold {
 	return func(ctx context.Context, b batch) (int64, error) {
 		chapters := readChapters(b, skip)
 		place, err := readDocuments(ctx, documents, b, chapters)
@@ -83,7 +84,7 @@ func readChapters(b batch, skip skip) []*chapter {
 
 // readDocuments finds the documents before the batch, and answers the place that the store has if it was asked. A store that
 // is not asked may have lost its place: then what is written now is there already when all is folded again.
-func readDocuments(ctx context.Context, documents Documents, b batch, chapters []*chapter) (int64, error) {
+func readDocuments(ctx context.Context, documents store.Documents, b batch, chapters []*chapter) (int64, error) {
 	var unknown []*chapter
 	var keys []string
 	for _, c := range chapters {
@@ -95,7 +96,7 @@ func readDocuments(ctx context.Context, documents Documents, b batch, chapters [
 	if len(unknown) == 0 && len(chapters) > 0 {
 		return b.span.FromOffset, nil
 	}
-	place, err := documents.Place(ctx, b.span.View, b.span.Partition)
+	place, err := documents.Checkpoint(ctx, b.span.View, b.span.Partition)
 	if err != nil || place < b.span.FromOffset {
 		return place, err
 	}

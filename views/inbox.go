@@ -7,10 +7,11 @@ import (
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/views/inbox"
+	"github.com/parley-im/parley/views/store"
 )
 
 // foldInbox reads the lines that the batch touches and nobody remembers, folds, and writes streams and lines in one go.
-func foldInbox(lists Lists, skip skip) fold {
+func foldInbox(lists store.Lists, skip skip) fold {
 	return func(ctx context.Context, b batch) (int64, error) {
 		entries, touched := readInbox(b, skip)
 		place, lines, err := readLines(ctx, lists, b, touched)
@@ -29,7 +30,7 @@ func foldInbox(lists Lists, skip skip) fold {
 }
 
 // readLines answers lines, nil where there is none, and the place that the store has if it was asked.
-func readLines(ctx context.Context, lists Lists, b batch, touched []*touch) (int64, []*pb.ConversationSummary, error) {
+func readLines(ctx context.Context, lists store.Lists, b batch, touched []*touch) (int64, []*pb.ConversationSummary, error) {
 	lines := make([]*pb.ConversationSummary, len(touched))
 	var unknown []*pb.InboxLine
 	var at []int

@@ -4,27 +4,22 @@ package views
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
-	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/views/query"
+	"github.com/parley-im/parley/views/store"
 )
 
 // meanwhile lets something happen right after content was read.
 type meanwhile struct {
-	Documents
+	store.Documents
 	happens func()
 }
 
@@ -160,76 +155,6 @@ func TestNamesStandForAllTheirAddresses(t *testing.T) {
 	require.Equal(t, []string{"127.0.0.1:1", "127.0.0.1:2"}, found)
 	_, err = lookUp(t.Context(), []string{"no port"})
 	require.ErrorContains(t, err, "no replica of the query service can be found")
-}
-
-// Part of a bulk fails: the rest is written, the whole is reported, and repeating the whole repairs it.
-func TestPartOfABulkFailsInMongo(t *testing.T) {
-	uri := servers.Mongo(t, servers.Own()).URI
-	documents := openSome(t, StoreSettings{Documents: Mongo, MongoURI: uri})
-	direct, err := mongo.Connect(options.Client().ApplyURI(uri))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, direct.Disconnect(context.Background())) })
-	pages := direct.Database("parley").Collection("pages")
-	_, err = pages.InsertOne(t.Context(), bson.M{"_id": "g-1/main#000000", "m": "no place for messages"})
-	require.NoError(t, err)
-
-	batch := []*pb.ConversationMessages{
-		{Conversation: "g-1/main", Messages: []*pb.HistoryMessage{{Number: 1}}},
-		{Conversation: "g-2/main", Messages: []*pb.HistoryMessage{{Number: 1}}},
-	}
-	failed := documents.PutMessages(t.Context(), batch)
-	require.ErrorAs(t, failed, &mongo.BulkWriteException{}, "what is no duplicate key is no newer document")
-	messages, err := documents.Messages(t.Context(), "g-2/main", 1, 1)
-	require.NoError(t, err)
-	require.Len(t, messages, 1, "a bulk without order goes on behind a failure")
-	_, err = pages.DeleteOne(t.Context(), bson.M{"_id": "g-1/main#000000"})
-	require.NoError(t, err)
-	require.NoError(t, documents.PutMessages(t.Context(), batch))
-	messages, err = documents.Messages(t.Context(), "g-1/main", 1, 1)
-	require.NoError(t, err)
-	require.Len(t, messages, 1)
-}
-
-// Batches that are written at the same moment share bulks: what one of them does wrong is told to it alone, and a place that
-// does not move, because the store lacks what comes before, holds up nobody else's.
-func TestBatchesOfOneBulkFailAlone(t *testing.T) {
-	uri := servers.Mongo(t, servers.Own()).URI
-	documents := openSome(t, StoreSettings{Documents: Mongo, MongoURI: uri})
-	direct, err := mongo.Connect(options.Client().ApplyURI(uri))
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, direct.Disconnect(context.Background())) })
-	_, err = direct.Database("parley").Collection("pages").InsertOne(t.Context(), bson.M{"_id": "g-0/main#000000", "m": "no place for messages"})
-	require.NoError(t, err)
-
-	const batches, bad = 16, 0
-	failed, places := make([]error, batches), make([]int64, batches)
-	var all sync.WaitGroup
-	for i := range batches {
-		all.Go(func() {
-			failed[i] = documents.PutMessages(t.Context(), []*pb.ConversationMessages{
-				{Conversation: fmt.Sprintf("g-%d/main", i), Messages: []*pb.HistoryMessage{{Number: 1}}}})
-			span := &pb.Span{View: "history@1", Partition: int32(i), ToOffset: 5}
-			_, first := documents.Advance(t.Context(), span)
-			if span.FromOffset, span.ToOffset = 5, 9; i == bad {
-				span.FromOffset = 7
-			}
-			place, err := documents.Advance(t.Context(), span)
-			places[i] = place
-			if i != bad {
-				failed[i] = errors.Join(failed[i], first, err)
-			}
-		})
-	}
-	all.Wait()
-	for i := range batches {
-		if i == bad {
-			require.ErrorAs(t, failed[i], &mongo.BulkWriteException{})
-			require.EqualValues(t, 5, places[i])
-			continue
-		}
-		require.NoError(t, failed[i])
-		require.EqualValues(t, 9, places[i])
-	}
 }
 
 func TestStoresMayBeKilledAndFrozenUnderway(t *testing.T) {

@@ -18,8 +18,6 @@ import (
 
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology"
-	"github.com/parley-im/parley/views/mongo"
-	"github.com/parley-im/parley/views/redis"
 )
 
 // The crowd.
@@ -69,9 +67,9 @@ func load(b *testing.B, name string, size int) {
 	for b.Loop() {
 		anew := Stores{}
 		if at := map[string]int{name: len(own) + 1}; stores.Lists != nil {
-			anew.Lists = stores.Lists.(*redis.Store).At(at)
+			anew.Lists = stores.Lists.At(at)
 		} else {
-			anew.Documents = stores.Documents.(*mongo.Store).At(at)
+			anew.Documents = stores.Documents.At(at)
 		}
 		r, err := newRunner(Config{Plan: s.plan, View: name, Stores: anew}, view)
 		require.NoError(b, err)

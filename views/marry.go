@@ -11,6 +11,7 @@ import (
 	"github.com/parley-im/parley/views/bookmark"
 	"github.com/parley-im/parley/views/people"
 	"github.com/parley-im/parley/views/presence"
+	"github.com/parley-im/parley/views/store"
 )
 
 // batch is a run of records of one partition.
@@ -30,7 +31,7 @@ type fold func(ctx context.Context, b batch) (place int64, err error)
 type skip func(record *topology.Record, why string)
 
 // marry gives each view of the plan its fold.
-func marry(view topology.View, stores Stores, skip skip) (fold, Places, error) {
+func marry(view topology.View, stores Stores, skip skip) (fold, store.Checkpoints, error) {
 	if view.Store == "redis" && stores.Lists == nil {
 		return nil, nil, fmt.Errorf("view %s needs Redis; give its address", view.Name)
 	}
@@ -50,7 +51,7 @@ func marry(view topology.View, stores Stores, skip skip) (fold, Places, error) {
 	case "people":
 		return foldEach(skip, people.Profile, putPeople(documents)), documents, nil
 	}
-	return nil, nil, fmt.Errorf("no projection is married to view %q; add it to views/marry.go", view.Name)
+	return nil, nil, fmt.Errorf("no projection is bound to view %q; add it to views/marry.go", view.Name)
 }
 
 // event is a message of schemas, by its pointer.
@@ -91,7 +92,7 @@ func foldEach[E, W any, P event[E]](
 }
 
 // putPeople writes profiles, one a person, and advances the place behind them.
-func putPeople(documents Documents) func(context.Context, *pb.Span, []*pb.Person) (int64, error) {
+func putPeople(documents store.Documents) func(context.Context, *pb.Span, []*pb.Person) (int64, error) {
 	return func(ctx context.Context, span *pb.Span, people []*pb.Person) (int64, error) {
 		var newest []*pb.Person
 		at := map[string]int{}

@@ -15,15 +15,16 @@ import (
 	"time"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/views/store"
 )
 
 // Limits of rebuilding.
 const (
-	rebuildAttempts = 10               // when the store or the log fails
-	rebuildPause    = 2 * time.Second  // between them
-	rebuildRounds   = 1000             // of folding what came during the last one
-	nearEnough      = 1000             // records behind the end of the log, to compare or to switch
-	takeOver        = 3 * pointerEvery // until everybody who is not frozen has noticed a switch
+	rebuildAttempts = 10                  // when the store or the log fails
+	rebuildPause    = 2 * time.Second     // between them
+	rebuildRounds   = 1000                // of folding what came during the last one
+	nearEnough      = 1000                // records behind the end of the log, to compare or to switch
+	takeOver        = 3 * PointerInterval // until everybody who is not frozen has noticed a switch
 )
 
 // RebuildConfig says what to build, of what.
@@ -63,7 +64,7 @@ type RebuildReport struct {
 type rebuild struct {
 	RebuildConfig
 	view    topology.View
-	pointer Pointer
+	pointer store.Pointer
 	report  *RebuildReport
 	target  Stores
 	runner  *runner
@@ -114,7 +115,7 @@ func (b *rebuild) choose(ctx context.Context) (int, error) {
 	if b.Back {
 		best := -1
 		for i, g := range b.pointer.List {
-			if g.State == Whole && g.Number != b.pointer.Current && (best < 0 || g.Switched.After(b.pointer.List[best].Switched)) {
+			if g.State == store.Whole && g.Number != b.pointer.Current && (best < 0 || g.Switched.After(b.pointer.List[best].Switched)) {
 				best = i
 			}
 		}
@@ -124,14 +125,23 @@ func (b *rebuild) choose(ctx context.Context) (int, error) {
 		return b.pointer.List[best].Number, nil
 	}
 	for _, g := range b.pointer.List {
-		if g.State == Building {
+		if g.State == store.Building {
 			b.Log.Info("a rebuild that was interrupted goes on", "view", b.view.Name, "generation", g.Number)
 			return g.Number, nil
 		}
 	}
 	b.pointer.Newest++
-	b.pointer.List = append(b.pointer.List, Generation{Number: b.pointer.Newest, State: Building, Made: time.Now().UTC()})
-	return b.pointer.Newest, b.Stores.setPointer(ctx, b.view, &b.pointer)
+	b.pointer.List = append(b.pointer.List, store.Generation{Number: b.pointer.Newest, State: store.Building, Made: time.Now().UTC()})
+	return b.pointer.Newest, b.write(ctx)
+}
+
+// write writes the pointer.
+func (b *rebuild) write(ctx context.Context) error {
+	of, err := b.Stores.Of(b.view)
+	if err != nil {
+		return err
+	}
+	return b.pointer.Write(ctx, of, b.view.Name)
 }
 
 // catchUp folds until the target is near the end of the log.
@@ -245,10 +255,10 @@ func (b *rebuild) turn(ctx context.Context) error {
 	if err := b.catchUp(ctx); err != nil {
 		return err
 	}
-	i := b.pointer.find(b.report.To)
+	i := b.pointer.Find(b.report.To)
 	b.pointer.Current = b.report.To
-	b.pointer.List[i].State, b.pointer.List[i].Switched = Whole, time.Now().UTC()
-	if err := b.Stores.setPointer(ctx, b.view, &b.pointer); err != nil {
+	b.pointer.List[i].State, b.pointer.List[i].Switched = store.Whole, time.Now().UTC()
+	if err := b.write(ctx); err != nil {
 		return err
 	}
 	b.report.Switched = true
@@ -259,7 +269,7 @@ func (b *rebuild) turn(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(pointerEvery / 4):
+		case <-time.After(PointerInterval / 4):
 		}
 	}
 	return nil
@@ -276,32 +286,32 @@ func DropGeneration(ctx context.Context, plan topology.Plan, stores Stores, name
 	if err != nil {
 		return err
 	}
-	i := p.find(number)
+	i := p.Find(number)
 	switch {
 	case number < 1 || number > p.Newest:
 		return fmt.Errorf("view %s has no generation %d: parley views list", name, number)
 	case number == p.Current:
 		return fmt.Errorf("generation %d of view %s is the one that is read; build another one first: parley views rebuild %s", number, name, name)
 	}
-	store, err := stores.of(view)
+	of, err := stores.Of(view)
 	if err != nil {
 		return err
 	}
 	if i < 0 {
-		return store.Drop(ctx, name, number)
+		return of.Drop(ctx, name, number)
 	}
-	p.List[i].State = Dropping
-	if err := stores.setPointer(ctx, view, &p); err != nil {
+	p.List[i].State = store.Dropping
+	if err := p.Write(ctx, of, view.Name); err != nil {
 		return err
 	}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(time.Until(p.List[p.find(p.Current)].Switched.Add(takeOver))):
+	case <-time.After(time.Until(p.List[p.Find(p.Current)].Switched.Add(takeOver))):
 	}
-	if err := store.Drop(ctx, name, number); err != nil {
+	if err := of.Drop(ctx, name, number); err != nil {
 		return errors.Join(err, fmt.Errorf("generation %d is half deleted; do it again: parley views drop %s %d", number, name, number))
 	}
 	p.List = append(p.List[:i], p.List[i+1:]...)
-	return stores.setPointer(ctx, view, &p)
+	return p.Write(ctx, of, view.Name)
 }

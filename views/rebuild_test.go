@@ -17,6 +17,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/views/store"
 )
 
 // testPatience is how long anything may take before a test gives up.
@@ -213,8 +214,8 @@ func TestARebuildThatWasStoppedGoesOn(t *testing.T) {
 	p, err := stores.PointerOf(t.Context(), view)
 	require.NoError(t, err)
 	require.Equal(t, 1, p.Current)
-	require.Equal(t, Building, p.List[1].State)
-	below, err := stores.Below(t.Context(), told.plan, view, 2)
+	require.Equal(t, store.Building, p.List[1].State)
+	below, err := stores.Folded(t.Context(), told.plan, view, 2)
 	require.NoError(t, err)
 	require.Positive(t, below)
 
@@ -253,26 +254,11 @@ func TestWhatDiffersIsNotSwitchedTo(t *testing.T) {
 			require.True(t, report.Switched)
 			require.Zero(t, report.Records, "it was built already")
 		}
-		time.Sleep(pointerEvery) // not asserted: readers may take so long to notice
+		time.Sleep(PointerInterval) // not asserted: readers may take so long to notice
 		require.Equal(t, straight(t, told), dump(t, stores.Now(t.Context()), told))
 	})
 }
 
 func partitionWord(told *tale, user string) string {
 	return string(rune('0' + topology.PartitionOf(user, told.plan.Partitions)))
-}
-
-func TestOneRebuildAtATimeChangesWhatCounts(t *testing.T) {
-	told := everyday(t)
-	eachStore(t, told.plan, func(t *testing.T, stores Stores, _ string) {
-		for _, view := range told.plan.Views {
-			store, err := stores.of(view)
-			require.NoError(t, err)
-			for version, want := range []bool{false, true, true, false} { // nothing is there yet; then the next; the next; not again
-				ok, err := store.SetPointer(t.Context(), view.Name, int64([]int{2, 1, 2, 2}[version]), []byte("{}"))
-				require.NoError(t, err)
-				require.Equal(t, want, ok, "%s: step %d", view.Name, version)
-			}
-		}
-	})
 }

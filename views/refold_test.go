@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/alicebob/miniredis/v2"
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"gotest.tools/v3/golden"
 	"pgregory.net/rapid"
@@ -17,6 +18,7 @@ import (
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views/pebble"
+	"github.com/parley-im/parley/views/store"
 )
 
 // straight is the dump of a tale that was folded once, in order, on the stores of one's own machine.
@@ -87,8 +89,14 @@ func TestALostRedisIsNoticedAndFoldedAgain(t *testing.T) {
 			told := everyday(t)
 			want := straight(t, told)
 			stores, _ := ownStores(t, told.plan)
-			_, lists, lose := openLists(t, address(t))
-			stores.Lists = lists
+			at := address(t)
+			own, err := Open(t.Context(), StoreSettings{Plan: told.plan, Redis: at})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, own.Close()) })
+			stores.Lists = own.Lists
+			direct := goredis.NewClient(&goredis.Options{Addr: at, Protocol: 2})
+			defer direct.Close()
+			lose := func() { require.NoError(t, direct.FlushAll(t.Context()).Err()) }
 			h := newHouse(t, told.plan, stores)
 
 			h.fold(told.log, 10)
@@ -145,9 +153,11 @@ func TestAHoleInTheDocumentsIsFoldedAgain(t *testing.T) {
 
 // breaking fails after a number of writes, each time anew: the process may be gone between any two.
 type breaking struct {
-	Documents
+	store.Documents
 	left int
 }
+
+func (b *breaking) At(map[string]int) store.Documents { return b }
 
 var errBroken = errors.New("broken on purpose")
 

@@ -16,6 +16,7 @@ import (
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/views/store"
 )
 
 // Config says which view to run, on what.
@@ -77,7 +78,7 @@ type runner struct {
 type married struct {
 	generation int // 0 = the store's own
 	fold       fold
-	places     Places
+	places     store.Checkpoints
 }
 
 // progress is where a partition is. It belongs to whoever handles the partition.
@@ -94,7 +95,7 @@ func newRunner(config Config, view topology.View) (*runner, error) {
 		log = slog.Default()
 	}
 	r := &runner{
-		name: fmt.Sprintf("%s@%d", view.Name, config.Plan.Epoch), view: view, stores: config.Stores,
+		name: store.CheckpointName(view.Name, config.Plan.Epoch), view: view, stores: config.Stores,
 		log: log.With("view", view.Name), partitions: map[int32]*progress{},
 	}
 	var err error
@@ -107,10 +108,11 @@ func newRunner(config Config, view topology.View) (*runner, error) {
 
 // now is the fold into the generation that counts now.
 func (r *runner) now(ctx context.Context) (married, error) {
-	stores, generation, err := r.stores.nowOf(ctx, r.view)
+	stores, generations, err := r.stores.now(ctx, r.view.Store)
 	if err != nil {
 		return married{}, err
 	}
+	generation := generations[r.view.Name]
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if generation == r.married.generation {
@@ -129,7 +131,7 @@ func (r *runner) start(ctx context.Context, partition int32) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	place, err := m.places.Place(ctx, r.name, partition)
+	place, err := m.places.Checkpoint(ctx, r.name, partition)
 	if err != nil {
 		return 0, fmt.Errorf("ask the store for the place of %s/%d: %w", r.name, partition, err)
 	}
@@ -179,7 +181,7 @@ func (r *runner) handle(ctx context.Context, partition int32, records []topology
 
 // look asks a quiet partition's store whether it is still where the view believes it to be.
 func (r *runner) look(ctx context.Context, partition int32, p *progress, m married) error {
-	place, err := m.places.Place(ctx, r.name, partition)
+	place, err := m.places.Checkpoint(ctx, r.name, partition)
 	if err != nil {
 		return err
 	}
@@ -191,7 +193,7 @@ func (r *runner) look(ctx context.Context, partition int32, p *progress, m marri
 
 // turn goes on in another generation of the view: from where that stands, or from here when it is further.
 func (r *runner) turn(ctx context.Context, partition int32, p *progress, m married) error {
-	place, err := m.places.Place(ctx, r.name, partition)
+	place, err := m.places.Checkpoint(ctx, r.name, partition)
 	if err != nil {
 		return err
 	}

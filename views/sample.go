@@ -12,7 +12,6 @@ import (
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
-	"github.com/parley-im/parley/views/redis"
 )
 
 // Unit is what is compared at once: all that a view keeps of one user, or of one conversation; of marks, those of the users
@@ -130,16 +129,9 @@ func (s *sample) fold(ctx context.Context, records []topology.Record) error {
 
 // lists compares what Redis has: the keys and the place are of one moment.
 func (s *sample) lists(ctx context.Context) error {
-	live, ok := s.config.Live.Lists.(interface {
-		dumped
-		KeysOf(view string, partition int32, name string) []redis.Key
-	})
-	fresh, okFresh := s.config.Fresh.Lists.(dumped)
-	if !ok || !okFresh {
-		return errors.New("this kind of store cannot be compared")
-	}
+	live, fresh := s.config.Live.Lists, s.config.Fresh.Lists
 	keys := live.KeysOf(s.unit.View, s.unit.Partition, s.unit.Name)
-	place, have, err := live.DumpAll(ctx, s.runner.name, keys)
+	place, have, err := live.TextAll(ctx, s.runner.name, keys)
 	if err != nil {
 		return err
 	}
@@ -150,7 +142,7 @@ func (s *sample) lists(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, want, err := fresh.DumpAll(ctx, s.runner.name, keys)
+	_, want, err := fresh.TextAll(ctx, s.runner.name, keys)
 	for i, key := range keys {
 		if err == nil && have[i] != want[i] {
 			s.report.differ(s.unit.View, key.Name, place, "it holds something else than the log says")
@@ -204,7 +196,7 @@ func (s *sample) last(records []topology.Record) uint64 {
 
 // person compares a profile. It is of the number of the last event that changed it.
 func (s *sample) person(ctx context.Context) error {
-	place, err := s.config.Live.Documents.Place(ctx, s.runner.name, s.unit.Partition)
+	place, err := s.config.Live.Documents.Checkpoint(ctx, s.runner.name, s.unit.Partition)
 	if err != nil {
 		return err
 	}
@@ -233,7 +225,7 @@ func (s *sample) person(ctx context.Context) error {
 // conversation compares a conversation and its messages up to its place: they are written behind it.
 func (s *sample) conversation(ctx context.Context) error {
 	live, fresh := s.config.Live.Documents, s.config.Fresh.Documents
-	place, err := live.Place(ctx, s.runner.name, s.unit.Partition)
+	place, err := live.Checkpoint(ctx, s.runner.name, s.unit.Partition)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// What the views keep their folds in: two kinds of stores behind one interface each, opened by settings.
+// The stores of a process: two kinds, opened by settings, at the generations of the views that are read.
 
 package views
 
@@ -8,55 +8,26 @@ import (
 	"errors"
 	"fmt"
 
-	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views/mongo"
 	"github.com/parley-im/parley/views/pebble"
-	"github.com/parley-im/parley/views/query"
 	"github.com/parley-im/parley/views/redis"
+	"github.com/parley-im/parley/views/store"
 )
 
-// Places is how far views have folded each partition. It stands in the store itself: whatever loses the folds loses the
-// place with them, and the view begins again there.
-type Places interface {
-	// Place is the offset below which everything is in the store, 0 when the store knows of nothing.
-	Place(ctx context.Context, view string, partition int32) (int64, error)
-	// Forget makes the view fold the partition again from the log's beginning.
-	Forget(ctx context.Context, view string, partition int32) error
-}
+// The kinds of stores, as the plan names them.
+const (
+	listsKind     = "redis"
+	documentsKind = "documents"
+)
 
-// Lists is the kind of store that Redis is. A Put writes its batch and the place together or not at all, and answers the
-// place: below span.ToOffset nothing was written, because what comes before the span is not there.
-type Lists interface {
-	query.Lists
-	Places
-	// Lines reads lines together with the place that they are true at.
-	Lines(ctx context.Context, span *pb.Span, wanted []*pb.InboxLine) (int64, []*pb.ConversationSummary, error)
-	PutInbox(ctx context.Context, span *pb.Span, entries []*pb.InboxEntry, lines []*pb.InboxLine) (int64, error)
-	PutMarks(ctx context.Context, span *pb.Span, marks []*pb.MemberMarks) (int64, error)
-	PutPresence(ctx context.Context, span *pb.Span, people []*pb.PersonPresence) (int64, error)
-	Close() error
-}
-
-// Documents is the kind of store that MongoDB is. A Put loses to what is newer. The place is advanced after the Puts and
-// answered: below span.ToOffset it did not move, because what comes before the span is not there.
-type Documents interface {
-	query.Documents
-	Places
-	PutConversations(ctx context.Context, documents []*pb.ConversationDocument) error
-	PutMessages(ctx context.Context, messages []*pb.ConversationMessages) error
-	PutPeople(ctx context.Context, people []*pb.Person) error
-	Advance(ctx context.Context, span *pb.Span) (int64, error)
-	Close() error
-}
-
-// The kinds of documents stores.
+// The stores of documents.
 const (
 	Mongo  = "mongo"
 	Pebble = "pebble"
 )
 
-// StoreSettings say which stores to open. What is left empty is not opened.
+// StoreSettings are which stores to open. What is left empty is not opened.
 type StoreSettings struct {
 	Plan      topology.Plan
 	Redis     string      // host:port or redis:// URL
@@ -66,13 +37,13 @@ type StoreSettings struct {
 	PebbleDir string      // folder; one process at a time
 }
 
-// Stores are open stores. Several views and the query service of one process share them. When they were opened by Open they
-// follow the switches between generations: see Now.
+// Stores are open stores. Several views and the query service of one process share them. Opened by Open they follow the
+// switches between generations: see Now.
 type Stores struct {
-	Lists     Lists
-	Documents Documents
+	Lists     store.Lists     // nil = not open
+	Documents store.Documents // nil = not open
 
-	lists, documents *generations // nil = the generation of the store itself, for ever
+	lists, documents *pointers // nil = the generation that the store is at, for ever
 }
 
 // Open opens what the settings name.
@@ -93,28 +64,103 @@ func Open(ctx context.Context, settings StoreSettings) (Stores, error) {
 		return Stores{}, errors.Join(err, stores.Close())
 	}
 	stores.Documents = documents
-	stores.lists, stores.documents = &generations{plan: settings.Plan, redis: true}, &generations{plan: settings.Plan}
+	stores.lists, stores.documents = pointersOf(settings.Plan, listsKind), pointersOf(settings.Plan, documentsKind)
 	return stores.Now(ctx), nil
 }
 
-func openDocuments(ctx context.Context, settings StoreSettings) (Documents, error) {
+func openDocuments(ctx context.Context, settings StoreSettings) (store.Documents, error) {
 	switch settings.Documents {
 	case "":
 		return nil, nil
 	case Mongo:
-		store, err := mongo.Open(ctx, settings.MongoURI)
+		opened, err := mongo.Open(ctx, settings.MongoURI)
 		if err != nil {
 			return nil, err
 		}
-		return store, nil
+		return opened, nil
 	case Pebble:
-		store, err := pebble.Open(settings.PebbleDir)
+		opened, err := pebble.Open(settings.PebbleDir)
 		if err != nil {
 			return nil, err
 		}
-		return store, nil
+		return opened, nil
 	}
 	return nil, fmt.Errorf("documents = %q is not known; use %q or %q", settings.Documents, Mongo, Pebble)
+}
+
+// ErrNotOpen means that the store of a view is not open.
+var ErrNotOpen = errors.New("the store of this view is not open")
+
+// Of is the store of a view.
+func (s Stores) Of(view topology.View) (store.Store, error) {
+	switch {
+	case view.Store == listsKind && s.Lists != nil:
+		return s.Lists, nil
+	case view.Store == documentsKind && s.Documents != nil:
+		return s.Documents, nil
+	}
+	return nil, fmt.Errorf("view %s: %w", view.Name, ErrNotOpen)
+}
+
+// At are the stores with one view at another generation, for ever.
+func (s Stores) At(view topology.View, generation int) Stores {
+	at, generations := Stores{Lists: s.Lists, Documents: s.Documents}, map[string]int{view.Name: generation}
+	switch {
+	case view.Store == listsKind && s.Lists != nil:
+		at.Lists = s.Lists.At(generations)
+	case view.Store == documentsKind && s.Documents != nil:
+		at.Documents = s.Documents.At(generations)
+	}
+	return at
+}
+
+// Now are the stores at the generations that are read now. When a store cannot answer, it stays at those that were read
+// before: the operation that follows fails by itself.
+func (s Stores) Now(ctx context.Context) Stores {
+	s, _, _ = s.now(ctx, listsKind)
+	s, _, _ = s.now(ctx, documentsKind)
+	return s
+}
+
+// now are the stores with one kind at the generations of its views that are read now, and these generations.
+func (s Stores) now(ctx context.Context, kind string) (Stores, map[string]int, error) {
+	switch {
+	case kind == listsKind && s.Lists != nil && s.lists != nil:
+		generations, err := s.lists.current(ctx, s.Lists)
+		s.Lists = s.Lists.At(generations)
+		return s, generations, err
+	case kind == documentsKind && s.Documents != nil && s.documents != nil:
+		generations, err := s.documents.current(ctx, s.Documents)
+		s.Documents = s.Documents.At(generations)
+		return s, generations, err
+	}
+	return s, nil, nil
+}
+
+// PointerOf reads which generations a view has.
+func (s Stores) PointerOf(ctx context.Context, view topology.View) (store.Pointer, error) {
+	of, err := s.Of(view)
+	if err != nil {
+		return store.Pointer{}, err
+	}
+	return store.ReadPointer(ctx, of, view.Name)
+}
+
+// Folded is how many records a generation of a view has folded, all partitions together.
+func (s Stores) Folded(ctx context.Context, plan topology.Plan, view topology.View, generation int) (int64, error) {
+	of, err := s.At(view, generation).Of(view)
+	if err != nil {
+		return 0, err
+	}
+	sum := int64(0)
+	for partition := range plan.Partitions {
+		checkpoint, err := of.Checkpoint(ctx, store.CheckpointName(view.Name, plan.Epoch), partition)
+		if err != nil {
+			return 0, err
+		}
+		sum += checkpoint
+	}
+	return sum, nil
 }
 
 // Close closes the stores.

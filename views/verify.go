@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-im/parley/topology"
-	"github.com/parley-im/parley/views/redis"
+	"github.com/parley-im/parley/views/store"
 )
 
 // VerifyConfig says what to compare with what.
@@ -152,9 +152,9 @@ func (r *VerifyReport) has(store string) bool {
 // live is the place of the view in the store that is compared.
 func (c *comparison) live(ctx context.Context, partition int32) (int64, error) {
 	if c.view.Store == "redis" {
-		return c.config.Live.Lists.Place(ctx, c.name, partition)
+		return c.config.Live.Lists.Checkpoint(ctx, c.name, partition)
 	}
-	return c.config.Live.Documents.Place(ctx, c.name, partition)
+	return c.config.Live.Documents.Checkpoint(ctx, c.name, partition)
 }
 
 // follow folds a partition to where the live view is now. One that is behind is waited for.
@@ -212,22 +212,11 @@ func (r *VerifyReport) differ(view, key string, place int64, format string, args
 	}
 }
 
-// dumped is a Redis that can be compared.
-type dumped interface {
-	Keys(ctx context.Context, each func(redis.Key) error) error
-	Dump(ctx context.Context, view string, key redis.Key) (place int64, content string, err error)
-	DumpAll(ctx context.Context, view string, keys []redis.Key) (place int64, contents []string, err error)
-}
-
 // compareLists compares every key that either Redis has. The live one is gone through first; of the fresh one only what the
 // live one lacks is left then.
 func (r *VerifyReport) compareLists(ctx context.Context, config VerifyConfig) error {
-	live, ok := config.Live.Lists.(dumped)
-	fresh, okFresh := config.Fresh.Lists.(dumped)
-	if !ok || !okFresh {
-		return errors.New("this kind of store cannot be compared")
-	}
-	err := live.Keys(ctx, func(key redis.Key) error {
+	live, fresh := config.Live.Lists, config.Fresh.Lists
+	err := live.EachKey(ctx, func(key store.Key) error {
 		c := r.names[key.View]
 		switch known := key.View != "" && key.Partition >= 0 && key.Partition < config.Plan.Partitions; {
 		case !known && config.Only == "":
@@ -242,12 +231,12 @@ func (r *VerifyReport) compareLists(ctx context.Context, config VerifyConfig) er
 	if err != nil {
 		return err
 	}
-	return fresh.Keys(ctx, func(key redis.Key) error {
+	return fresh.EachKey(ctx, func(key store.Key) error {
 		c := r.names[key.View]
 		if c == nil || c.late[key.Partition] {
 			return nil
 		}
-		if _, there, err := live.Dump(ctx, c.name, key); err != nil || there != "" {
+		if _, there, err := live.Text(ctx, c.name, key); err != nil || there != "" {
 			return err
 		}
 		c.report.Keys[c.view.Name]++
@@ -257,13 +246,13 @@ func (r *VerifyReport) compareLists(ctx context.Context, config VerifyConfig) er
 
 // compareKey compares one key. Redis gives it with its place. What is the same is the same whatever the places are; else
 // the two are brought to one place.
-func (c *comparison) compareKey(ctx context.Context, live, fresh dumped, key redis.Key) error {
+func (c *comparison) compareKey(ctx context.Context, live, fresh store.Texts, key store.Key) error {
 	for until := time.Now().Add(placePatience); ; {
-		place, have, err := live.Dump(ctx, c.name, key)
+		place, have, err := live.Text(ctx, c.name, key)
 		if err != nil {
 			return err
 		}
-		_, want, err := fresh.Dump(ctx, c.name, key)
+		_, want, err := fresh.Text(ctx, c.name, key)
 		if err != nil || have == want {
 			return err
 		}
@@ -275,7 +264,7 @@ func (c *comparison) compareKey(ctx context.Context, live, fresh dumped, key red
 			if err := c.foldTo(ctx, key.Partition, place); err != nil {
 				return err
 			}
-			if _, want, err = fresh.Dump(ctx, c.name, key); err == nil && have != want {
+			if _, want, err = fresh.Text(ctx, c.name, key); err == nil && have != want {
 				c.tell(key, place, have, want)
 			}
 			return err
@@ -287,7 +276,7 @@ func (c *comparison) compareKey(ctx context.Context, live, fresh dumped, key red
 }
 
 // tell tells that a key is not what the log says.
-func (c *comparison) tell(key redis.Key, place int64, have, want string) {
+func (c *comparison) tell(key store.Key, place int64, have, want string) {
 	switch {
 	case want == "":
 		c.report.differ(c.view.Name, key.Name, place, "the log knows nothing of it")

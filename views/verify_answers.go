@@ -56,10 +56,7 @@ func VerifyAnswers(
 			}
 		}
 	}
-	known, ok := config.Fresh.Documents.(enumerable)
-	if !ok {
-		return errors.New("this kind of store cannot be compared")
-	}
+	known := config.Fresh.Documents
 	return errors.Join(
 		known.EachPerson(ctx, func(user string) error { return a.person(ctx, user) }),
 		known.EachConversation(ctx, func(key string) error { return a.conversation(ctx, key) }),

@@ -10,6 +10,7 @@ import (
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/views/store"
 )
 
 // Limits of a comparison.
@@ -20,24 +21,17 @@ const (
 	messagesRead  = 500                    // at once
 )
 
-// enumerable is a store of documents that can say which it has.
-type enumerable interface {
-	Documents
-	EachConversation(ctx context.Context, each func(key string) error) error
-	EachPerson(ctx context.Context, each func(user string) error) error
-}
-
 // compareDocuments compares every document that either store has.
 func (r *VerifyReport) compareDocuments(ctx context.Context) error {
 	var failed error
 	if c := r.names["history"]; c != nil {
-		failed = c.compareEach(ctx, enumerable.EachConversation, c.compareConversation, func(in enumerable, key string) (bool, error) {
+		failed = c.compareEach(ctx, store.Documents.EachConversation, c.compareConversation, func(in store.Documents, key string) (bool, error) {
 			found, err := in.Conversations(ctx, []string{key})
 			return err == nil && found[0] != nil, err
 		})
 	}
 	if c := r.names["people"]; c != nil && failed == nil {
-		failed = c.compareEach(ctx, enumerable.EachPerson, c.comparePerson, func(in enumerable, user string) (bool, error) {
+		failed = c.compareEach(ctx, store.Documents.EachPerson, c.comparePerson, func(in store.Documents, user string) (bool, error) {
 			found, err := in.People(ctx, []string{user})
 			return err == nil && found[0] != nil, err
 		})
@@ -47,14 +41,10 @@ func (r *VerifyReport) compareDocuments(ctx context.Context) error {
 
 // compareEach compares all that the live store has, then what the fresh one has besides.
 func (c *comparison) compareEach(
-	ctx context.Context, all func(enumerable, context.Context, func(string) error) error,
-	compare func(ctx context.Context, live, fresh Documents, key string) error, has func(enumerable, string) (bool, error),
+	ctx context.Context, all func(store.Documents, context.Context, func(string) error) error,
+	compare func(ctx context.Context, live, fresh store.Documents, key string) error, has func(store.Documents, string) (bool, error),
 ) error {
-	live, ok := c.config.Live.Documents.(enumerable)
-	fresh, okFresh := c.config.Fresh.Documents.(enumerable)
-	if !ok || !okFresh {
-		return errors.New("this kind of store cannot be compared")
-	}
+	live, fresh := c.config.Live.Documents, c.config.Fresh.Documents
 	late := func(key string) bool { return c.late[topology.PartitionOf(key, c.config.Plan.Partitions)] }
 	if err := all(live, ctx, func(key string) error {
 		if late(key) {
@@ -119,8 +109,8 @@ func compareDocument[D document](
 	}
 }
 
-func (c *comparison) comparePerson(ctx context.Context, live, fresh Documents, user string) error {
-	read := func(from Documents) func() (*pb.Person, error) {
+func (c *comparison) comparePerson(ctx context.Context, live, fresh store.Documents, user string) error {
+	read := func(from store.Documents) func() (*pb.Person, error) {
 		return func() (*pb.Person, error) {
 			found, err := from.People(ctx, []string{user})
 			if err != nil {
@@ -133,8 +123,8 @@ func (c *comparison) comparePerson(ctx context.Context, live, fresh Documents, u
 	return err
 }
 
-func (c *comparison) compareConversation(ctx context.Context, live, fresh Documents, key string) error {
-	read := func(from Documents) func() (*pb.ConversationDocument, error) {
+func (c *comparison) compareConversation(ctx context.Context, live, fresh store.Documents, key string) error {
+	read := func(from store.Documents) func() (*pb.ConversationDocument, error) {
 		return func() (*pb.ConversationDocument, error) {
 			found, err := from.Conversations(ctx, []string{key})
 			if err != nil {
@@ -183,7 +173,7 @@ func (c *comparison) compareMessages(key string, place int64, have, want []*pb.H
 }
 
 // noneBehind looks for messages behind the last one. A document is written before its messages, so it is asked again.
-func (c *comparison) noneBehind(ctx context.Context, live Documents, key string, last uint64, place int64) error {
+func (c *comparison) noneBehind(ctx context.Context, live store.Documents, key string, last uint64, place int64) error {
 	extra, err := live.Messages(ctx, key, last+1, last+messagesAhead)
 	if err != nil || len(extra) == 0 {
 		return err

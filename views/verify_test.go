@@ -13,6 +13,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/views/store"
 )
 
 // against is a comparison with a tale's log.
@@ -45,14 +46,14 @@ func TestAnswersAreWhatTheLogSays(t *testing.T) {
 	told := everyday(t)
 	for name, c := range map[string]struct {
 		view string
-		harm func(Documents) error
+		harm func(store.Documents) error
 	}{
-		"": {"", func(Documents) error { return nil }},
-		"a message is another": {"history", func(d Documents) error {
+		"": {"", func(store.Documents) error { return nil }},
+		"a message is another": {"history", func(d store.Documents) error {
 			return d.PutMessages(t.Context(), []*pb.ConversationMessages{{Conversation: conversationOne,
 				Messages: []*pb.HistoryMessage{{Number: 90, Seq: 900, Sender: "mallory"}}}})
 		}},
-		"a conversation is another": {"history", func(d Documents) error {
+		"a conversation is another": {"history", func(d store.Documents) error {
 			return d.PutConversations(t.Context(), []*pb.ConversationDocument{{Conversation: conversationOne, Seq: 5000}})
 		}},
 	} {

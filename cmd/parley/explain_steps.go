@@ -12,6 +12,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/store"
 )
 
 // clockSkew is how far brokers' clocks may differ: what came of a record is looked for from so much before it.
@@ -274,7 +275,7 @@ func (e *explaining) lookAtViews(ctx context.Context, steps []*step) {
 	}
 }
 
-func inboxHolds(ctx context.Context, lists views.Lists, r *topology.Record) string {
+func inboxHolds(ctx context.Context, lists store.Lists, r *topology.Record) string {
 	event := &pb.InboxEvent{}
 	if event.UnmarshalVT(r.Value) != nil {
 		return "inbox: it is no event of an inbox"
@@ -293,7 +294,7 @@ func inboxHolds(ctx context.Context, lists views.Lists, r *topology.Record) stri
 	return fmt.Sprintf("inbox: Redis holds it as %d of %d", event.InboxSeq, part.Head.GetInboxSeq())
 }
 
-func historyHolds(ctx context.Context, documents views.Documents, r *topology.Record) []string {
+func historyHolds(ctx context.Context, documents store.Documents, r *topology.Record) []string {
 	event := &pb.ConversationEvent{}
 	if documents == nil {
 		return []string{"history: the documents are in a folder of another process, which alone can read it"}

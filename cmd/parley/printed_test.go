@@ -14,6 +14,7 @@ import (
 	"gotest.tools/v3/golden"
 
 	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/store"
 )
 
 func TestHelpGolden(t *testing.T) {
@@ -39,9 +40,9 @@ func TestPrintedGolden(t *testing.T) {
 	}
 	section("views list", func(w io.Writer) error {
 		return printViews(w, []viewShown{
-			{View: "inbox", Records: map[int]int64{1: 890, 2: 500}, Pointer: views.Pointer{Current: 1, Newest: 2, List: []views.Generation{
-				{Number: 1, State: views.Whole, Made: made, Switched: made.Add(time.Hour)}, {Number: 2, State: views.Building, Made: made}}}},
-			{View: "history", Why: "view history: " + views.ErrNoGenerations.Error()},
+			{View: "inbox", Records: map[int]int64{1: 890, 2: 500}, Pointer: store.Pointer{Current: 1, Newest: 2, List: []store.Generation{
+				{Number: 1, State: store.Whole, Made: made, Switched: made.Add(time.Hour)}, {Number: 2, State: store.Building, Made: made}}}},
+			{View: "history", Why: "view history: " + views.ErrNotOpen.Error()},
 		})
 	})
 	compared := &views.VerifyReport{Keys: map[string]int{"inbox": 80}, Through: map[string][]int64{"inbox": {84, 126}}}

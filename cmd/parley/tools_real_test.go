@@ -22,7 +22,7 @@ import (
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology"
-	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/store"
 )
 
 const (
@@ -198,7 +198,7 @@ func (h *realHouse) building(t *testing.T, view string) int {
 	require.NoError(t, json.Unmarshal([]byte(out), &list))
 	for _, v := range list {
 		for _, g := range v.List {
-			if v.View == view && g.State == views.Building {
+			if v.View == view && g.State == store.Building {
 				return g.Number
 			}
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
 	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/store"
 )
 
 func viewsCommand() *cobra.Command {
@@ -80,7 +81,7 @@ func onViews(c *cobra.Command, run func(ctx context.Context, s Settings, live vi
 		}
 		defer live.Close()
 		err = run(c.Context(), s, live, args)
-		if errors.Is(err, views.ErrNoGenerations) && len(notOpen) > 0 {
+		if errors.Is(err, views.ErrNotOpen) && len(notOpen) > 0 {
 			err = fmt.Errorf("%w: %s; stop that process for as long as this takes", err, strings.Join(notOpen, "; "))
 		}
 		return err
@@ -92,7 +93,7 @@ func onViews(c *cobra.Command, run func(ctx context.Context, s Settings, live vi
 // viewShown is a view with its generations.
 type viewShown struct {
 	View string `json:"view"`
-	views.Pointer
+	store.Pointer
 	Records map[int]int64 `json:"records_below_places"` // by generation
 	Why     string        `json:"not_looked_at,omitempty"`
 }
@@ -106,10 +107,10 @@ func viewsList() *cobra.Command {
 			shown := viewShown{View: v.Name, Records: map[int]int64{}}
 			var err error
 			if shown.Pointer, err = live.PointerOf(ctx, v); err != nil {
-				shown.Pointer, shown.Why = views.Pointer{}, err.Error()
+				shown.Pointer, shown.Why = store.Pointer{}, err.Error()
 			}
 			for _, g := range shown.List {
-				if shown.Records[g.Number], err = live.Below(ctx, s.plan(), v, g.Number); err != nil {
+				if shown.Records[g.Number], err = live.Folded(ctx, s.plan(), v, g.Number); err != nil {
 					return err
 				}
 			}

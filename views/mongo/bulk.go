@@ -1,5 +1,5 @@
-// Bulks: what several partitions write at the same moment goes out together. Whoever finds the way free sends what waits
-// until then, so a lone batch waits for nobody and many batches share a round trip.
+// Bulks: what several partitions write at the same moment is sent together. The first caller sends everything that waits,
+// so a single batch does not wait and many batches share a round trip.
 
 package mongo
 
@@ -12,55 +12,55 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// bulkWrites is how many writes go out together; one batch may be more.
+// bulkWrites is how many writes are sent together; one batch may be more.
 const bulkWrites = 500
 
-// gate lets one bulk at a time into a collection.
-type gate struct {
+// bulker sends one bulk at a time to a collection.
+type bulker struct {
 	into *mongo.Collection
 
 	mu      sync.Mutex
-	waiting []*cargo
-	way     sync.Mutex // held by whoever sends
+	waiting []*writes
+	sending sync.Mutex // held by the caller that sends
 }
 
-// cargo is the writes of one caller, and what became of them.
-type cargo struct {
-	writes []mongo.WriteModel
-	sent   bool // of the way
-	met    []mongo.WriteModel
-	all    bool // every write of its bulk matched a document that was there
+// writes are those of one caller, and their outcome.
+type writes struct {
+	models []mongo.WriteModel
+	sent   bool
+	exist  []mongo.WriteModel // those that met a document that is there already (E11000)
+	all    bool               // every write of the bulk matched a document that was there
 	err    error
 }
 
-func newGate(into *mongo.Collection) *gate { return &gate{into: into} }
+func newBulker(into *mongo.Collection) *bulker { return &bulker{into: into} }
 
-// write sends writes without order and answers those that met a document that is there already (E11000). Whatever else
-// fails fails the whole: the caller repeats all of it, which changes nothing where it went well.
-func (g *gate) write(ctx context.Context, writes []mongo.WriteModel) *cargo {
-	own := &cargo{writes: writes}
-	if len(writes) == 0 {
+// write sends writes without order. An error fails the whole: the caller repeats all of it, which changes nothing where it
+// succeeded.
+func (g *bulker) write(ctx context.Context, models []mongo.WriteModel) *writes {
+	own := &writes{models: models}
+	if len(models) == 0 {
 		return own
 	}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, own)
 	g.mu.Unlock()
-	g.way.Lock()
-	defer g.way.Unlock()
+	g.sending.Lock()
+	defer g.sending.Unlock()
 	for !own.sent {
-		// Who sends for others must not fail for them: the store's own limit of an operation holds for all.
+		// A caller that sends for others must not cancel for them: the store's own timeout of an operation holds for all.
 		g.send(context.WithoutCancel(ctx), g.next())
 	}
 	return own
 }
 
-// next takes what waits, as much as fits into one bulk and at least one cargo.
-func (g *gate) next() []*cargo {
+// next takes what waits, as much as fits into one bulk and at least the writes of one caller.
+func (g *bulker) next() []*writes {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n, size := 0, 0
-	for n < len(g.waiting) && (n == 0 || size+len(g.waiting[n].writes) <= bulkWrites) {
-		size += len(g.waiting[n].writes)
+	for n < len(g.waiting) && (n == 0 || size+len(g.waiting[n].models) <= bulkWrites) {
+		size += len(g.waiting[n].models)
 		n++
 	}
 	bulk := g.waiting[:n:n]
@@ -68,51 +68,51 @@ func (g *gate) next() []*cargo {
 	return bulk
 }
 
-// send sends a bulk and tells each cargo what became of it.
-func (g *gate) send(ctx context.Context, bulk []*cargo) {
-	writes := bulk[0].writes
+// send sends a bulk and gives each caller's writes their outcome.
+func (g *bulker) send(ctx context.Context, bulk []*writes) {
+	models := bulk[0].models
 	if len(bulk) > 1 {
-		writes = nil
+		models = nil
 		for _, c := range bulk {
-			writes = append(writes, c.writes...)
+			models = append(models, c.models...)
 		}
 	}
-	result, err := g.into.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
-	wrong, err := wrongOf(err)
+	result, err := g.into.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+	refusals, err := refusalsOf(err)
 	if err != nil && len(bulk) > 1 && !mongo.IsTimeout(err) && !mongo.IsNetworkError(err) {
-		for _, c := range bulk { // it may be the fault of one of them: the others are not to suffer
-			g.send(ctx, []*cargo{c})
+		for _, c := range bulk { // one caller's writes may have failed all: send each alone
+			g.send(ctx, []*writes{c})
 		}
 		return
 	}
 	from := 0
 	for _, c := range bulk {
 		c.sent, c.err = true, err
-		c.all = err == nil && len(wrong) == 0 && result.MatchedCount == int64(len(writes))
+		c.all = err == nil && len(refusals) == 0 && result.MatchedCount == int64(len(models))
 		var refused mongo.BulkWriteException
-		for i := range c.writes {
-			if what, is := wrong[from+i]; is && mongo.IsDuplicateKeyError(what) {
-				c.met = append(c.met, c.writes[i])
-			} else if is {
-				refused.WriteErrors = append(refused.WriteErrors, what)
+		for i := range c.models {
+			if refusal, ok := refusals[from+i]; ok && mongo.IsDuplicateKeyError(refusal) {
+				c.exist = append(c.exist, c.models[i])
+			} else if ok {
+				refused.WriteErrors = append(refused.WriteErrors, refusal)
 			}
 		}
 		if len(refused.WriteErrors) > 0 {
 			c.err = refused
 		}
-		from += len(c.writes)
+		from += len(c.models)
 	}
 }
 
-// wrongOf tells writes that were refused, by their places in the bulk, from what fails the whole.
-func wrongOf(err error) (map[int]mongo.BulkWriteError, error) {
+// refusalsOf separates writes that were refused, by their index in the bulk, from an error that fails the whole.
+func refusalsOf(err error) (map[int]mongo.BulkWriteError, error) {
 	var partly mongo.BulkWriteException
 	if err == nil || !errors.As(err, &partly) || partly.WriteConcernError != nil {
 		return nil, err
 	}
-	wrong := make(map[int]mongo.BulkWriteError, len(partly.WriteErrors))
+	refusals := make(map[int]mongo.BulkWriteError, len(partly.WriteErrors))
 	for _, refused := range partly.WriteErrors {
-		wrong[refused.Index] = refused
+		refusals[refused.Index] = refused
 	}
-	return wrong, nil
+	return refusals, nil
 }

@@ -1,5 +1,5 @@
-// Generations of views: a view that is built anew has collections of its own beside the old ones. Which generation counts is
-// said by one document for each view.
+// Generations of views: a view that is built anew has collections of its own beside the old ones. One document for each view
+// holds the pointer to the generation that is read.
 
 package mongo
 
@@ -12,19 +12,23 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/parley-im/parley/views/store"
 )
 
 // collectionsOf are the collections of a view.
-var collectionsOf = map[string][]string{"history": {"conversations", "pages"}, "people": {"people"}}
+var collectionsOf = map[string][]string{store.History: {"conversations", "pages"}, store.People: {"people"}}
 
 // At is the same database at other generations of its views.
-func (s *Store) At(generations map[string]int) *Store {
+func (s *Store) At(generations map[string]int) store.Documents { return s.at(generations) }
+
+func (s *Store) at(generations map[string]int) *Store {
 	at := *s
 	at.generations = generations
-	db := s.places.into.Database()
-	at.conversations = newGate(db.Collection("conversations" + at.suffix("history")))
-	at.pages = newGate(db.Collection("pages" + at.suffix("history")))
-	at.people = newGate(db.Collection("people" + at.suffix("people")))
+	db := s.checkpoints.into.Database()
+	at.conversations = newBulker(db.Collection("conversations" + at.suffix(store.History)))
+	at.pages = newBulker(db.Collection("pages" + at.suffix(store.History)))
+	at.people = newBulker(db.Collection("people" + at.suffix(store.People)))
 	return &at
 }
 
@@ -37,7 +41,7 @@ func suffixOf(generation int) string {
 	return ""
 }
 
-// Pointer is what is said about the generations of a view, and its version; 0 = nothing.
+// Pointer is the pointer of a view, and its version; 0 = there is none.
 func (s *Store) Pointer(ctx context.Context, view string) (version int64, value []byte, err error) {
 	var found valued
 	err = s.pointers.FindOne(ctx, bson.D{{Key: "_id", Value: view}}).Decode(&found)
@@ -47,7 +51,7 @@ func (s *Store) Pointer(ctx context.Context, view string) (version int64, value 
 	return found.Position, found.Value, err
 }
 
-// SetPointer replaces what is said about generations by the next version. It is false when somebody else was quicker.
+// SetPointer replaces the pointer by the next version. It is false when another writer was faster.
 func (s *Store) SetPointer(ctx context.Context, view string, version int64, value []byte) (bool, error) {
 	if version == 1 {
 		_, err := s.pointers.InsertOne(ctx, valued{ID: view, Position: version, Value: value})
@@ -65,26 +69,26 @@ func (s *Store) SetPointer(ctx context.Context, view string, version int64, valu
 	return changed.MatchedCount == 1, nil
 }
 
-// Drop deletes a generation of a view: its places first, so that whoever still writes to it is refused.
+// Drop deletes a generation of a view: its checkpoints first, so that whoever still writes to it is refused.
 func (s *Store) Drop(ctx context.Context, view string, generation int) error {
-	var places []string
-	if err := eachID(ctx, s.places.into, func(id string) error {
+	var checkpoints []string
+	if err := eachID(ctx, s.checkpoints.into, func(id string) error {
 		name, rest, _ := strings.Cut(id, "@")
 		_, behind, later := strings.Cut(rest, "_g")
 		if name == view && (later && behind == strconv.Itoa(generation) || !later && generation == 1) {
-			places = append(places, id)
+			checkpoints = append(checkpoints, id)
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	for _, id := range places {
-		if _, err := s.places.into.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}}); err != nil {
-			return fmt.Errorf("delete the place %s: %w", id, err)
+	for _, id := range checkpoints {
+		if _, err := s.checkpoints.into.DeleteOne(ctx, bson.D{{Key: "_id", Value: id}}); err != nil {
+			return fmt.Errorf("delete the checkpoint %s: %w", id, err)
 		}
 	}
 	for _, name := range collectionsOf[view] {
-		if err := s.places.into.Database().Collection(name + suffixOf(generation)).Drop(ctx); err != nil {
+		if err := s.checkpoints.into.Database().Collection(name + suffixOf(generation)).Drop(ctx); err != nil {
 			return fmt.Errorf("drop generation %d of %s: %w", generation, name, err)
 		}
 	}

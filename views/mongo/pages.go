@@ -1,4 +1,4 @@
-// Pages of messages. A page that begins in a batch is inserted as it is; what comes to one later is set in it, number by number.
+// Pages of messages. A page that begins in a batch is inserted whole; later messages are set in it, number by number.
 
 package mongo
 
@@ -17,7 +17,7 @@ import (
 // PageSize is how many messages a page holds.
 const PageSize = 25
 
-// pageAttempts is how often a page is written when another writer makes it at the same moment. Made once, it stays.
+// pageAttempts is how often a page is written when another writer inserts it at the same moment. Once inserted it stays.
 const pageAttempts = 3
 
 // page is 25 messages of a conversation by number.
@@ -60,31 +60,31 @@ func (s *Store) Messages(ctx context.Context, conversation string, from, to uint
 
 // PutMessages writes messages, one write a page. A number has one message for ever, so a repeat writes the same.
 func (s *Store) PutMessages(ctx context.Context, conversations []*pb.ConversationMessages) error {
-	var writes []mongo.WriteModel
+	var models []mongo.WriteModel
 	pages := map[mongo.WriteModel]part{} // those that may be there already
 	for _, c := range conversations {
 		for _, p := range partsOf(c) {
-			write := p.set()
+			model := p.set()
 			if pageOf(p.messages[0].Number)*PageSize+1 == p.messages[0].Number {
-				write = p.insert()
-				pages[write] = p
+				model = p.insert()
+				pages[model] = p
 			}
-			writes = append(writes, write)
+			models = append(models, model)
 		}
 	}
 	for range pageAttempts {
-		written := s.pages.write(ctx, writes)
-		if written.err != nil || len(written.met) == 0 {
+		written := s.pages.write(ctx, models)
+		if written.err != nil || len(written.exist) == 0 {
 			return written.err
 		}
-		writes = written.met
-		for i, write := range writes {
-			if p, inserted := pages[write]; inserted {
-				writes[i] = p.set()
+		models = written.exist
+		for i, model := range models {
+			if p, inserted := pages[model]; inserted {
+				models[i] = p.set()
 			}
 		}
 	}
-	return fmt.Errorf("%d pages of messages are being made by others at the same moment; write the batch again", len(writes))
+	return fmt.Errorf("%d pages of messages are being inserted by other writers at the same moment; write the batch again", len(models))
 }
 
 // part is some messages of one page, by rising number.
@@ -93,15 +93,15 @@ type part struct {
 	messages []*pb.HistoryMessage
 }
 
-// partsOf cuts what was said where pages begin.
-func partsOf(said *pb.ConversationMessages) []part {
+// partsOf cuts messages where pages begin.
+func partsOf(c *pb.ConversationMessages) []part {
 	var parts []part
 	first := 0
-	for i, m := range said.Messages {
-		if i+1 < len(said.Messages) && pageOf(said.Messages[i+1].Number) == pageOf(m.Number) {
+	for i, m := range c.Messages {
+		if i+1 < len(c.Messages) && pageOf(c.Messages[i+1].Number) == pageOf(m.Number) {
 			continue
 		}
-		parts = append(parts, part{pageID(said.Conversation, pageOf(m.Number)), said.Messages[first : i+1]})
+		parts = append(parts, part{pageID(c.Conversation, pageOf(m.Number)), c.Messages[first : i+1]})
 		first = i + 1
 	}
 	return parts
@@ -110,8 +110,8 @@ func partsOf(said *pb.ConversationMessages) []part {
 // namesBytes is about what the names of fields, types and lengths add to a message.
 const namesBytes = 128
 
-// room is where a part is written; too little only costs a copy.
-func (p part) room() []byte {
+// buffer is what a part is encoded into; too small only costs a copy.
+func (p part) buffer() []byte {
 	bytes := namesBytes
 	for _, m := range p.messages {
 		bytes += m.SizeVT() + namesBytes
@@ -119,17 +119,17 @@ func (p part) room() []byte {
 	return make([]byte, 0, bytes)
 }
 
-// insert makes the page.
+// insert inserts the page.
 func (p part) insert() mongo.WriteModel {
-	begin, to := bsoncore.AppendDocumentStart(p.room())
+	begin, to := bsoncore.AppendDocumentStart(p.buffer())
 	inner, to := bsoncore.AppendDocumentElementStart(bsoncore.AppendStringElement(to, "_id", p.id), "m")
 	to = end(p.append(to, ""), inner)
 	return mongo.NewInsertOneModel().SetDocument(bson.Raw(end(to, begin)))
 }
 
-// set writes into a page, whatever else is in it, or makes it.
+// set sets messages in a page, whatever else is in it, or inserts it.
 func (p part) set() mongo.WriteModel {
-	begin, to := bsoncore.AppendDocumentStart(p.room())
+	begin, to := bsoncore.AppendDocumentStart(p.buffer())
 	inner, to := bsoncore.AppendDocumentElementStart(to, "$set")
 	to = end(p.append(to, "m."), inner)
 	return mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: p.id}}).SetUpdate(bson.Raw(end(to, begin))).SetUpsert(true)

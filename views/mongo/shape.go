@@ -1,8 +1,8 @@
 // Messages as documents that people can read and query: every field of the schema under its own name.
 //
-// The schema is the only description of a document. Numbers are int64, choices are the names of the enum without their
-// prefix, times are dates (time_ms becomes time), sealed text is binary: its key is in nobody's database. What is zero or
-// empty is left out, as on the wire, so a document and its message say the same, and comparing messages compares documents.
+// The schema is the only description of a document. Numbers are int64, enums are the names of their values without the
+// prefix, times are dates (time_ms becomes time), sealed text is binary: its key is in no database. What is zero or empty is
+// left out, as on the wire, so a document and its message are equivalent, and comparing messages compares documents.
 
 package mongo
 
@@ -16,22 +16,23 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/views/store"
 )
 
-// wholeMessage is the field of documents as they were before they had fields.
+// wholeMessage is the one field of documents of the earlier form: the encoded message.
 const wholeMessage = "value"
 
-// What the documents hold, and what stands in their ids and keys instead.
+// What documents hold, and the field that is in their ids or keys instead.
 var (
-	conversationShape = shapeOf("history", new(pb.ConversationDocument).ProtoReflect().Descriptor(), "conversation")
-	messageShape      = shapeOf("history", new(pb.HistoryMessage).ProtoReflect().Descriptor(), "number")
-	personShape       = shapeOf("people", new(pb.Person).ProtoReflect().Descriptor(), "user")
+	conversationShape = shapeOf(store.History, new(pb.ConversationDocument).ProtoReflect().Descriptor(), "conversation")
+	messageShape      = shapeOf(store.History, new(pb.HistoryMessage).ProtoReflect().Descriptor(), "number")
+	personShape       = shapeOf(store.People, new(pb.Person).ProtoReflect().Descriptor(), "user")
 )
 
-// shape is how messages of one kind stand in documents.
+// shape is how messages of one kind are stored as documents.
 type shape struct {
 	view   string                       // whose documents they are
-	id     protoreflect.FieldDescriptor // stands in the document's _id or key, and not in it; nil = none
+	id     protoreflect.FieldDescriptor // is the document's _id or key, and not in it; nil = none
 	fields []field
 	byName map[string]*field
 }
@@ -76,7 +77,7 @@ func (s *shape) document(m protoreflect.Message) bson.Raw {
 	return end(s.append(to, m), begin)
 }
 
-// at is a message as a document that says its position.
+// at is a message as a document with its position.
 func (s *shape) at(position int64, m protoreflect.Message) bson.Raw {
 	begin, to := bsoncore.AppendDocumentStart(nil)
 	return end(s.append(bsoncore.AppendInt64Element(to, "position", position), m), begin)
@@ -206,7 +207,7 @@ func (f *field) read(value bson.RawValue, m protoreflect.Message) error {
 		if name, ok := value.StringValueOK(); ok {
 			known := f.schema.Enum().Values().ByName(protoreflect.Name(f.prefix + name))
 			if known == nil {
-				return fmt.Errorf("%q is no choice that this binary knows: run a newer one, or %s", name, f.anew)
+				return fmt.Errorf("%q is no value that this binary knows: run a newer one, or %s", name, f.anew)
 			}
 			number, isNumber = int64(known.Number()), true
 		}

@@ -1,14 +1,14 @@
 // Package mongo keeps the documents of the views in MongoDB.
 //
-// Every document is read and written by its exact _id. A write says of which position it is and is filtered by it: an
-// upsert that meets a newer document answers E11000, which means "newer is there". Nothing is incremented, pushed or
+// Every document is read and written by its exact _id. A write carries its position and is filtered by it: an upsert that
+// meets a newer document fails with E11000, which means that a newer one is there. Nothing is incremented, pushed or
 // written in a transaction, so every batch may be repeated.
 //
 //	conversations  {_id: "g-1/main", position: seq, kind: "GROUP", title: sealed, members: [{user, role, since_seq}], seq, number}
 //	pages          {_id: "g-1/main#000042", m: {"1051": {seq, sender, time, body: sealed}, ...}}: 25 messages a page
 //	people         {_id: "bob", position: version, exists: true, display_name: sealed, version}
 //	places         {_id: "history@1/12", position: next offset of the view in partition 12}
-//	generations    {_id: "history", position: version, value}: which generation of the view counts; none = the first
+//	generations    {_id: "history", position: version, value}: which generation of the view is read; none = the first
 //
 // A view that is built anew beside the old one is another generation: its collections end in _g2, _g3 and so on, and so do
 // the ids of its places.
@@ -26,6 +26,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -44,22 +45,22 @@ const database = "parley"
 // Store is one database.
 type Store struct {
 	client        *mongo.Client
-	conversations *gate
-	pages         *gate
-	people        *gate
-	places        *gate
+	conversations *bulker
+	pages         *bulker
+	people        *bulker
+	checkpoints   *bulker
 	pointers      *mongo.Collection
 	generations   map[string]int // of views, by short name; none = 1
 }
 
-// Open connects and asks MongoDB whether it is there. The URI may name the database.
+// Open connects, and fails when MongoDB does not answer. The URI may name the database.
 func Open(ctx context.Context, uri string) (*Store, error) {
 	settings := options.Client().ApplyURI(uri).
 		SetAppName("parley-view").
 		SetTimeout(operationLimit).SetServerSelectionTimeout(electionLimit).SetConnectTimeout(dialLimit).
 		SetMaxPoolSize(connections).
 		// Law of reads: membership is written before content and read after it. That holds only for what cannot be
-		// rolled back and when everybody asks the same server.
+		// rolled back and when every reader asks the same server.
 		SetWriteConcern(writeconcern.Majority()).SetReadConcern(readconcern.Majority()).
 		SetReadPreference(readpref.Primary())
 	if err := settings.Validate(); err != nil {
@@ -74,8 +75,15 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 			settings.Hosts, err), client.Disconnect(ctx))
 	}
 	db := client.Database(databaseOf(uri))
-	store := &Store{client: client, places: newGate(db.Collection("places")), pointers: db.Collection("generations")}
-	return store.At(nil), nil
+	opened := &Store{client: client, checkpoints: newBulker(db.Collection("places")), pointers: db.Collection("generations")}
+	return opened.at(nil), nil
+}
+
+func databaseOf(uri string) string {
+	if parsed, err := connstring.Parse(uri); err == nil && parsed.Database != "" {
+		return parsed.Database
+	}
+	return database
 }
 
 // Close closes the connections.

@@ -1,5 +1,5 @@
-// Generations of views: a view that is built anew has keys of its own beside the old ones. Which generation counts is said by
-// one key for each view.
+// Generations of views: a view that is built anew has keys of its own beside the old ones. One key for each view holds the
+// pointer to the generation that is read.
 
 package pebble
 
@@ -7,38 +7,24 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"strconv"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/parley-im/parley/views/store"
 )
 
-// Views whose documents are here.
-const (
-	historyView = "history"
-	peopleView  = "people"
-)
-
-// tablesOf are the tables of a view, beside its places.
-var tablesOf = map[string][]string{historyView: {"conversation/", "message/"}, peopleView: {"person/"}}
+// tablesOf are the tables of a view, beside its checkpoints.
+var tablesOf = map[string][]string{
+	store.History: {conversationTable, messageTable}, store.People: {personTable},
+}
 
 // At is the same folder at other generations of its views.
-func (s *Store) At(generations map[string]int) *Store {
+func (s *Store) At(generations map[string]int) store.Documents {
 	return &Store{folder: s.folder, generations: generations}
 }
 
-func (s *Store) prefix(view string) string { return prefixOf(s.generations[view]) }
-
-func prefixOf(generation int) string {
-	if generation > 1 {
-		return "g" + strconv.Itoa(generation) + "/"
-	}
-	return ""
-}
-
-func pointerKey(view string) []byte { return []byte("generations/" + view) }
-
-// Pointer is what is said about the generations of a view, and its version; 0 = nothing.
+// Pointer is the pointer of a view, and its version; 0 = there is none.
 func (s *Store) Pointer(_ context.Context, view string) (version int64, value []byte, err error) {
 	found, closer, err := s.db.Get(pointerKey(view))
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -54,7 +40,7 @@ func (s *Store) Pointer(_ context.Context, view string) (version int64, value []
 	return int64(binary.BigEndian.Uint64(found)), append([]byte{}, found[positionBytes:]...), nil
 }
 
-// SetPointer replaces what is said about generations by the next version. It is false when somebody else was quicker.
+// SetPointer replaces the pointer by the next version. It is false when another writer was faster.
 func (s *Store) SetPointer(ctx context.Context, view string, version int64, value []byte) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,20 +52,20 @@ func (s *Store) SetPointer(ctx context.Context, view string, version int64, valu
 	return err == nil, err
 }
 
-// Drop deletes a generation of a view: its places first, so that whoever still writes to it is refused.
+// Drop deletes a generation of a view: its checkpoints first, so that whoever still writes to it is refused.
 func (s *Store) Drop(_ context.Context, view string, generation int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	batch := s.db.NewBatch()
 	defer batch.Close()
-	failed := deleteAll(batch, prefixOf(generation)+"place/"+view+"@")
+	failed := deleteAll(batch, prefixOf(generation)+checkpointTable+view+"@")
 	for _, table := range tablesOf[view] {
 		failed = errors.Join(failed, deleteAll(batch, prefixOf(generation)+table))
 	}
 	return errors.Join(failed, batch.Commit(pebble.Sync))
 }
 
-// deleteAll deletes what begins so.
+// deleteAll deletes the keys with a prefix.
 func deleteAll(batch *pebble.Batch, prefix string) error {
 	last := len(prefix) - 1
 	return batch.DeleteRange([]byte(prefix), []byte(strings.Clone(prefix[:last])+string(prefix[last]+1)), nil)

@@ -1,33 +1,38 @@
-// Which documents there are: for comparisons.
+// Names of keys: generations, tables and partitions.
 
 package pebble
 
 import (
-	"context"
-	"errors"
+	"encoding/binary"
+	"strconv"
 
-	"github.com/cockroachdb/pebble/v2"
+	"github.com/parley-im/parley/views/store"
 )
 
-// EachConversation gives the key of every conversation.
-func (s *Store) EachConversation(_ context.Context, each func(key string) error) error {
-	return s.each(s.prefix(historyView)+"conversation/", each)
+// Tables: what keys begin with behind the prefix of their generation.
+const (
+	conversationTable = "conversation/"
+	messageTable      = "message/"
+	personTable       = "person/"
+	checkpointTable   = "place/"
+)
+
+// prefix begins the keys of a view in the generation that the store is at.
+func (s *Store) prefix(view string) string { return prefixOf(s.generations[view]) }
+
+func prefixOf(generation int) string {
+	if generation > 1 {
+		return "g" + strconv.Itoa(generation) + "/"
+	}
+	return ""
 }
 
-// EachPerson gives every user who has a profile.
-func (s *Store) EachPerson(_ context.Context, each func(user string) error) error {
-	return s.each(s.prefix(peopleView)+"person/", each)
+func pointerKey(view string) []byte { return []byte("generations/" + view) }
+
+func (s *Store) checkpointKey(view string, partition int32) []byte {
+	return []byte(s.prefix(store.ViewOf(view)) + checkpointTable + view + "/" + strconv.Itoa(int(partition)))
 }
 
-func (s *Store) each(prefix string, each func(string) error) error {
-	end := []byte(prefix)
-	end[len(end)-1]++
-	i, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte(prefix), UpperBound: end})
-	if err != nil {
-		return err
-	}
-	for ok := i.First(); ok && err == nil; ok = i.Next() {
-		err = each(string(i.Key()[len(prefix):]))
-	}
-	return errors.Join(err, i.Close())
+func (s *Store) messageKey(conversation string, number uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(s.prefix(store.History)+messageTable+conversation+"#"), number)
 }

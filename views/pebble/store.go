@@ -1,13 +1,13 @@
 // Package pebble keeps the documents of the views in a folder: the stand-in for MongoDB on one's own machine.
 //
-// Several views of one process share one store. The place of a view is in the same log as its documents and written after
-// them, so what a crash cuts off is refolded.
+// Several views of one process share one store. The checkpoint of a view is in the same log as its documents and written
+// after them, so what a crash cuts off is folded again.
 //
 //	conversation/g-1/main        seq and ConversationDocument
 //	message/g-1/main#<number>    HistoryMessage
 //	person/bob                   version and Person
 //	place/history@1/12           next offset of the view in partition 12
-//	generations/history          version and value: which generation of the view counts; none = the first
+//	generations/history          version and value: which generation of the view is read; none = the first
 //
 // A view that is built anew beside the old one is another generation: its keys begin with g2/, g3/ and so on.
 package pebble
@@ -17,19 +17,18 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/views/store"
 )
 
 // cacheBytes is the size of the block cache.
 const cacheBytes = 32 << 20
 
-// positionBytes is the width of the position that stands before every document: big endian.
+// positionBytes is the width of the position before every document: big endian.
 const positionBytes = 8
 
 // folder is what all generations share.
@@ -44,7 +43,7 @@ type Store struct {
 	generations map[string]int // of views, by short name; none = 1
 }
 
-// Open opens the folder, and makes it when it is not there.
+// Open opens the folder, and creates it when it is not there.
 func Open(dir string) (*Store, error) {
 	cache := pebble.NewCache(cacheBytes)
 	defer cache.Unref()
@@ -62,7 +61,7 @@ func (s *Store) Close() error {
 	return s.db.Close()
 }
 
-// quiet drops what Pebble tells about its files; what is fatal comes back as an error or ends the process.
+// quiet drops what Pebble logs about its files; failures are returned as errors or end the process.
 type quiet struct{}
 
 func (quiet) Infof(string, ...any)  {}
@@ -71,29 +70,29 @@ func (quiet) Fatalf(format string, args ...any) {
 	panic("pebble: " + fmt.Sprintf(format, args...))
 }
 
-// Place is the offset below which everything is in the store, 0 when the store knows of nothing.
-func (s *Store) Place(_ context.Context, view string, partition int32) (int64, error) {
-	place, _, err := s.get(s.placeKey(view, partition))
-	return int64(place), err
+// Checkpoint is the offset below which everything is in the store, 0 when the store has none.
+func (s *Store) Checkpoint(_ context.Context, view string, partition int32) (int64, error) {
+	checkpoint, _, err := positionOf(s.db, s.checkpointKey(view, partition))
+	return int64(checkpoint), err
 }
 
-// Advance moves the view's place to the end of the span and answers the place. Below span.ToOffset it did not move,
-// because the store does not hold what comes before the span.
+// Advance moves the view's checkpoint to the end of the span and returns the checkpoint. Below span.ToOffset it did not
+// move, because the store lacks what comes before the span.
 func (s *Store) Advance(_ context.Context, span *pb.Span) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := s.placeKey(span.View, span.Partition)
-	at, _, err := s.get(key)
-	if place := int64(at); err != nil || place < span.FromOffset || place >= span.ToOffset {
-		return place, err
+	key := s.checkpointKey(span.View, span.Partition)
+	at, _, err := positionOf(s.db, key)
+	if checkpoint := int64(at); err != nil || checkpoint < span.FromOffset || checkpoint >= span.ToOffset {
+		return checkpoint, err
 	}
-	// Not synced: the log of this folder keeps the order, so a lost place only means that some records are folded twice.
+	// Not synced: the log of this folder keeps the order, so after a lost checkpoint some records are folded twice.
 	return span.ToOffset, s.db.Set(key, document(uint64(span.ToOffset), nil), pebble.NoSync)
 }
 
-// Forget makes the view fold the partition again from the log's beginning. What is there stays and is compared.
+// Forget makes the view fold the partition again from the log's beginning. The content stays and is compared.
 func (s *Store) Forget(_ context.Context, view string, partition int32) error {
-	return s.db.Delete(s.placeKey(view, partition), pebble.NoSync)
+	return s.db.Delete(s.checkpointKey(view, partition), pebble.NoSync)
 }
 
 // Conversations reads conversations, in the order of the question; nil where there is none.
@@ -101,7 +100,7 @@ func (s *Store) Conversations(_ context.Context, keys []string) ([]*pb.Conversat
 	documents := make([]*pb.ConversationDocument, len(keys))
 	for i, key := range keys {
 		value := &pb.ConversationDocument{}
-		found, err := s.read(s.prefix(historyView)+"conversation/"+key, value)
+		found, err := s.read(s.prefix(store.History)+conversationTable+key, value)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +114,7 @@ func (s *Store) Conversations(_ context.Context, keys []string) ([]*pb.Conversat
 // PutConversations writes conversations that are newer than what is there.
 func (s *Store) PutConversations(_ context.Context, documents []*pb.ConversationDocument) error {
 	return put(s, len(documents), func(i int) (string, uint64, message) {
-		return s.prefix(historyView) + "conversation/" + documents[i].Conversation, documents[i].Seq, documents[i]
+		return s.prefix(store.History) + conversationTable + documents[i].Conversation, documents[i].Seq, documents[i]
 	})
 }
 
@@ -124,7 +123,7 @@ func (s *Store) People(_ context.Context, users []string) ([]*pb.Person, error) 
 	people := make([]*pb.Person, len(users))
 	for i, user := range users {
 		value := &pb.Person{}
-		found, err := s.read(s.prefix(peopleView)+"person/"+user, value)
+		found, err := s.read(s.prefix(store.People)+personTable+user, value)
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +137,7 @@ func (s *Store) People(_ context.Context, users []string) ([]*pb.Person, error) 
 // PutPeople writes profiles that are newer than what is there.
 func (s *Store) PutPeople(_ context.Context, people []*pb.Person) error {
 	return put(s, len(people), func(i int) (string, uint64, message) {
-		return s.prefix(peopleView) + "person/" + people[i].User, people[i].Version, people[i]
+		return s.prefix(store.People) + personTable + people[i].User, people[i].Version, people[i]
 	})
 }
 
@@ -214,10 +213,6 @@ func document(position uint64, value []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, position), value...)
 }
 
-func (s *Store) get(key []byte) (position uint64, found bool, err error) {
-	return positionOf(s.db, key)
-}
-
 func positionOf(from pebble.Reader, key []byte) (position uint64, found bool, err error) {
 	value, closer, err := from.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -250,13 +245,4 @@ func (s *Store) read(key string, into message) (bool, error) {
 
 func damaged(key []byte) error {
 	return fmt.Errorf("%q has no position; the views' folder is damaged: delete it, it is folded again from the log", key)
-}
-
-func (s *Store) placeKey(view string, partition int32) []byte {
-	short, _, _ := strings.Cut(view, "@")
-	return []byte(s.prefix(short) + "place/" + view + "/" + strconv.Itoa(int(partition)))
-}
-
-func (s *Store) messageKey(conversation string, number uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte(s.prefix(historyView)+"message/"+conversation+"#"), number)
 }

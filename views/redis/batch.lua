@@ -1,13 +1,13 @@
--- Writes one batch of one partition, together or not at all, and answers the view's place after it.
--- KEYS[1]  the view's place; then the keys of each operation, in order
+-- Writes one batch of one partition, together or not at all, and returns the view's checkpoint after it.
+-- KEYS[1]  the view's checkpoint; then the keys of each operation, in order
 -- ARGV     from, to; then each operation with its arguments. A value stands behind its position (20 digits):
 --   run    stream, head | epoch, number of the first event, of the last, of the oldest to be kept, the events: no gap in them
 --   value  hash         | field, value
 --   line   hash, order  | field, value, score
-local place = tonumber(redis.call('GET', KEYS[1]) or '0')
+local checkpoint = tonumber(redis.call('GET', KEYS[1]) or '0')
 local from, to = tonumber(ARGV[1]), tonumber(ARGV[2])
-if place < from then
-  return place -- something before this batch is not here: the view must go back
+if checkpoint < from then
+  return checkpoint -- something before this batch is not here: the view must go back
 end
 
 local k, a = 2, 3
@@ -22,8 +22,8 @@ local function put(hash, field, value)
   return true
 end
 
--- What a stream keeps is contiguous: behind a hole, or in a new epoch, it begins anew. What is there already is passed over;
--- of a run that is there in part all is written, and who reads it leaves the part out.
+-- What a stream keeps is contiguous: behind a hole, or in a new epoch, it begins anew. What is there already is skipped;
+-- a run that is there in part is written whole, and readers leave out the part.
 local function append(stream, head, epoch, first, last, oldest, events)
   local h = redis.call('HMGET', head, 'inbox_seq', 'epoch')
   local newest, era = tonumber(h[1] or '0'), tonumber(h[2] or '0')
@@ -54,8 +54,8 @@ while a <= #ARGV do
   end
 end
 
-if place < to then
+if checkpoint < to then
   redis.call('SET', KEYS[1], ARGV[2])
   return to
 end
-return place
+return checkpoint

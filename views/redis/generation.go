@@ -1,5 +1,5 @@
-// Generations of views: a view that is built anew has keys of its own beside the old ones. Which generation counts is said by
-// one key for each view, which is replaced as a whole.
+// Generations of views: a view that is built anew has keys of its own beside the old ones. One key for each view, replaced as
+// a whole, holds the pointer to the generation that is read.
 
 package redis
 
@@ -11,27 +11,19 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/parley-im/parley/views/store"
 )
 
-const (
-	pointerPrefix = "generations:" // of the keys that say which generation counts
-)
+// pointerPrefix begins the keys of pointers.
+const pointerPrefix = "generations:"
 
 // At is the same Redis at other generations of its views.
-func (s *Store) At(generations map[string]int) *Store {
+func (s *Store) At(generations map[string]int) store.Lists {
 	return &Store{client: s.client, partition: s.partition, generations: generations}
 }
 
-func (s *Store) generation(view string) int { return max(s.generations[view], 1) }
-
-func (s *Store) prefix(view string) string {
-	if n := s.generation(view); n > 1 {
-		return "g" + strconv.Itoa(n) + ":"
-	}
-	return ""
-}
-
-// generationOf takes what a later generation's key begins with from a name.
+// generationOf splits the prefix of a later generation from a key's name.
 func generationOf(name string) (generation int, rest string) {
 	head, rest, ok := strings.Cut(name, ":")
 	if n, err := strconv.Atoi(strings.TrimPrefix(head, "g")); ok && err == nil && n > 1 && strings.HasPrefix(head, "g") {
@@ -40,7 +32,7 @@ func generationOf(name string) (generation int, rest string) {
 	return 1, name
 }
 
-// Pointer is what is said about the generations of a view, and its version; 0 = nothing.
+// Pointer is the pointer of a view, and its version; 0 = there is none.
 func (s *Store) Pointer(ctx context.Context, view string) (version int64, value []byte, err error) {
 	return pointerOf(s.client.Get(ctx, pointerPrefix+view))
 }
@@ -58,10 +50,10 @@ func pointerOf(answer *redis.StringCmd) (version int64, value []byte, err error)
 	return version, []byte(rest), err
 }
 
-// errBehind ends a transaction that somebody else was quicker than.
-var errBehind = errors.New("somebody else was quicker")
+// errOutrun ends a transaction when another writer was faster.
+var errOutrun = errors.New("another writer was faster")
 
-// SetPointer replaces what is said about generations by the next version. It is false when somebody else was quicker.
+// SetPointer replaces the pointer by the next version. It is false when another writer was faster.
 func (s *Store) SetPointer(ctx context.Context, view string, version int64, value []byte) (bool, error) {
 	key := pointerPrefix + view
 	err := s.client.Watch(ctx, func(tx *redis.Tx) error {
@@ -70,29 +62,29 @@ func (s *Store) SetPointer(ctx context.Context, view string, version int64, valu
 			return err
 		}
 		if now != version-1 {
-			return errBehind
+			return errOutrun
 		}
 		_, err = tx.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 			return pipe.Set(ctx, key, strconv.FormatInt(version, 10)+" "+string(value), 0).Err()
 		})
 		return err
 	}, key)
-	if errors.Is(err, errBehind) || errors.Is(err, redis.TxFailedErr) {
+	if errors.Is(err, errOutrun) || errors.Is(err, redis.TxFailedErr) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// Drop deletes a generation of a view: its places first, so that whoever still writes to it is refused.
+// Drop deletes a generation of a view: its checkpoints first, so that whoever still writes to it is refused.
 func (s *Store) Drop(ctx context.Context, view string, generation int) error {
-	for _, places := range []bool{true, false} {
+	for _, checkpoints := range []bool{true, false} {
 		for cursor, first := uint64(0), true; first || cursor != 0; first = false {
 			var names []string
 			var err error
 			if names, cursor, err = s.client.Scan(ctx, cursor, "*", scanCount).Result(); err != nil {
 				return fmt.Errorf("scan the keys: %w", err)
 			}
-			if err := s.unlink(ctx, names, view, generation, places); err != nil {
+			if err := s.unlink(ctx, names, view, generation, checkpoints); err != nil {
 				return err
 			}
 		}
@@ -100,12 +92,12 @@ func (s *Store) Drop(ctx context.Context, view string, generation int) error {
 	return nil
 }
 
-// unlink deletes those of some keys that belong to a generation, one by one: they are in different slots.
-func (s *Store) unlink(ctx context.Context, names []string, view string, generation int, places bool) error {
+// unlink deletes the keys that belong to a generation, one by one: they are in different slots.
+func (s *Store) unlink(ctx context.Context, names []string, view string, generation int, checkpoints bool) error {
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, name := range names {
-			key, of, place := keyOf(name)
-			if key.View == view && of == generation && place == places {
+			key, of, checkpoint := keyOf(name)
+			if key.View == view && of == generation && checkpoint == checkpoints {
 				pipe.Unlink(ctx, name)
 			}
 		}

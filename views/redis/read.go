@@ -58,7 +58,7 @@ func (s *Store) InboxPart(ctx context.Context, user string, after uint64, limit 
 	}
 	kept := oldest(part.Head.InboxSeq)
 	if len(there) > 0 {
-		part.OldestInboxSeq = max(there[0].InboxSeq, kept) // Redis may not have let go of what is before
+		part.OldestInboxSeq = max(there[0].InboxSeq, kept) // Redis may not have trimmed what is before
 	}
 	if there, err = eventsOf(events.Val()); err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (s *Store) InboxPart(ctx context.Context, user string, after uint64, limit 
 	return part, nil
 }
 
-// Conversations are the latest lines of a person's list, latest first, and the head of the inbox, which is taken before
+// Conversations are the latest lines of a person's list, latest first, and the head of the inbox, which is read before
 // the lines: they are true at least up to it.
 func (s *Store) Conversations(ctx context.Context, user string, limit int) (*pb.Cursor, []*pb.ConversationSummary, error) {
 	var head *redis.SliceCmd
@@ -94,7 +94,7 @@ func (s *Store) Conversations(ctx context.Context, user string, limit int) (*pb.
 	lines := make([]*pb.ConversationSummary, 0, len(answers))
 	for _, answer := range answers {
 		line := &pb.ConversationSummary{}
-		if found, err := open(answer, line); err != nil {
+		if found, err := decode(answer, line); err != nil {
 			return nil, nil, err
 		} else if found {
 			lines = append(lines, line)
@@ -116,7 +116,7 @@ func (s *Store) Marks(ctx context.Context, wanted []*pb.MemberMarks) ([]*pb.Mark
 	marks := make([]*pb.Marks, len(wanted))
 	for i, answer := range answers {
 		m := &pb.Marks{}
-		if found, err := open(answer, m); err != nil {
+		if found, err := decode(answer, m); err != nil {
 			return nil, err
 		} else if found {
 			marks[i] = m
@@ -138,7 +138,7 @@ func (s *Store) Presence(ctx context.Context, users []string) ([]*pb.PersonPrese
 	people := make([]*pb.PersonPresence, len(users))
 	for i, answer := range answers {
 		p := &pb.PersonPresence{}
-		if found, err := open(answer, p); err != nil {
+		if found, err := decode(answer, p); err != nil {
 			return nil, err
 		} else if found {
 			people[i] = p
@@ -147,7 +147,7 @@ func (s *Store) Presence(ctx context.Context, users []string) ([]*pb.PersonPrese
 	return people, nil
 }
 
-// ask sends questions in one round trip. An absent value is an answer.
+// ask sends questions in one round trip. A value that is not there is an answer.
 func (s *Store) ask(ctx context.Context, questions func(redis.Pipeliner)) error {
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		questions(pipe)
@@ -160,7 +160,7 @@ func (s *Store) ask(ctx context.Context, questions func(redis.Pipeliner)) error 
 }
 
 func (s *Store) askHead(ctx context.Context, pipe redis.Pipeliner, user string) *redis.SliceCmd {
-	return pipe.HMGet(ctx, s.key("inbox", user, user)+":head", "inbox_seq", "epoch")
+	return pipe.HMGet(ctx, s.key("inbox", user, user)+headSuffix, "inbox_seq", "epoch")
 }
 
 // headOf decodes a head; both numbers are 0 when nothing was ever kept.

@@ -1,18 +1,18 @@
 // Package redis keeps what must be read at once: inboxes, lists of conversations, marks and presence.
 //
-// Everything of one partition carries the hash tag {partition}, so it lives in one slot: a batch and the view's place
-// are written by one script, together or not at all, also in a cluster. If Redis loses its data, the place is lost
-// with them, and the next batch is refused: the view then folds again from the place that Redis still has.
+// Everything of one partition carries the hash tag {partition}, so it is in one slot: a batch and the view's checkpoint are
+// written by one script, together or not at all, also in a cluster. If Redis loses its data, the checkpoint is lost with
+// them, and the next batch is refused: the view then folds again from the checkpoint that Redis still has.
 //
 //	inbox:{12}:bob            stream, at least the newest Kept events, contiguous: "run" -> InboxPart with some of them, entry
-//	                          ids <inbox_seq>-0 of the last; or "e" -> InboxEvent, as before there were runs
+//	                          ids <inbox_seq>-0 of the last; or, the earlier form, "e" -> InboxEvent
 //	inbox:{12}:bob:head       hash, inbox_seq and epoch of the newest event ever kept
 //	conversations:{12}:bob    hash, conversation -> position and ConversationSummary
 //	order:{12}:bob            sorted set, conversation by the time of its latest change
 //	marks:{12}:g-1/main       hash, user of partition 12 -> position and Marks
 //	presence:{12}:bob         hash, "lease" -> position and PersonPresence
 //	position:{12}:inbox@1     next offset of the view in partition 12
-//	generations:inbox         version and value: which generation of the view counts; none = the first
+//	generations:inbox         version and value: which generation of the view is read; none = the first
 //
 // A view that is built anew beside the old one is another generation: its keys begin with g2:, g3: and so on.
 package redis
@@ -22,7 +22,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -57,7 +56,7 @@ type Store struct {
 	generations map[string]int // of views, by short name; none = 1
 }
 
-// Open connects and asks Redis whether it is there.
+// Open connects, and fails when Redis does not answer.
 func Open(ctx context.Context, options Options) (*Store, error) {
 	if options.Partition == nil {
 		return nil, errors.New("redis: Options.Partition is missing; give the plan's PartitionOf")
@@ -66,13 +65,13 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	hearChatter()
-	store := &Store{client: redis.NewClient(settings), partition: options.Partition}
-	if err := store.client.Ping(ctx).Err(); err != nil {
+	redirectLog()
+	opened := &Store{client: redis.NewClient(settings), partition: options.Partition}
+	if err := opened.client.Ping(ctx).Err(); err != nil {
 		return nil, errors.Join(fmt.Errorf("redis at %s does not answer; start it or correct the address: %w",
-			settings.Addr, err), store.Close())
+			settings.Addr, err), opened.Close())
 	}
-	return store, nil
+	return opened, nil
 }
 
 func settings(options Options) (*redis.Options, error) {
@@ -94,7 +93,7 @@ func settings(options Options) (*redis.Options, error) {
 	settings.PoolTimeout, settings.PoolSize, settings.MaxActiveConns = poolLimit, connections, connections
 	settings.MaxRetries, settings.MaxRetryBackoff = retries, retryPause
 	// A caller who stops waiting must also stop the read: the connection is then thrown away. Reused, it would give this
-	// caller's answer to the next one (CVE-2025-29923). For the same reason nothing optional is said at the handshake.
+	// caller's answer to the next one (CVE-2025-29923). For the same reason the handshake sends nothing optional.
 	settings.ContextTimeoutEnabled = true
 	settings.DisableIdentity = true
 	settings.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
@@ -104,32 +103,20 @@ func settings(options Options) (*redis.Options, error) {
 // Close closes the connections.
 func (s *Store) Close() error { return s.client.Close() }
 
-// Place is the offset below which everything is in the store, 0 when the store knows of nothing.
-func (s *Store) Place(ctx context.Context, view string, partition int32) (int64, error) {
-	return placeOf(s.client.Get(ctx, s.placeKey(view, partition)))
+// Checkpoint is the offset below which everything is in the store, 0 when the store has none.
+func (s *Store) Checkpoint(ctx context.Context, view string, partition int32) (int64, error) {
+	return checkpointOf(s.client.Get(ctx, s.checkpointKey(view, partition)))
 }
 
-// Forget makes the view fold the partition again from the log's beginning. What is there stays and is compared.
+// Forget makes the view fold the partition again from the log's beginning. The content stays and is compared.
 func (s *Store) Forget(ctx context.Context, view string, partition int32) error {
-	return s.client.Del(ctx, s.placeKey(view, partition)).Err()
+	return s.client.Del(ctx, s.checkpointKey(view, partition)).Err()
 }
 
-func placeOf(answer *redis.StringCmd) (int64, error) {
-	place, err := answer.Int64()
+func checkpointOf(answer *redis.StringCmd) (int64, error) {
+	checkpoint, err := answer.Int64()
 	if errors.Is(err, redis.Nil) {
 		return 0, nil
 	}
-	return place, err
+	return checkpoint, err
 }
-
-func (s *Store) placeKey(view string, partition int32) string {
-	short, _, _ := strings.Cut(view, "@")
-	return s.prefix(short) + placePrefix + tag(partition) + ":" + view
-}
-
-// key is where the table keeps what it has of the name. Names follow the grammar of ids, so no brace is in them.
-func (s *Store) key(table, user, name string) string {
-	return s.prefix(viewOf[table]) + table + ":" + tag(s.partition(user)) + ":" + name
-}
-
-func tag(partition int32) string { return "{" + strconv.Itoa(int(partition)) + "}" }

@@ -1,4 +1,4 @@
-// What the views write: a batch of one partition with the place that it reaches, as one call of one script.
+// What the views write: a batch of one partition with the checkpoint that it reaches, as one call of one script.
 
 package redis
 
@@ -22,13 +22,13 @@ var batchScript = redis.NewScript(batchSource)
 const leaseField = "lease"
 
 // positionDigits is the width of a position: epoch (8 digits) and number (12 digits), compared as text. A script's
-// numbers are doubles, and 12 digits of messages in one inbox are enough.
+// numbers are doubles; 12 digits are enough for the messages of one inbox.
 const positionDigits = 20
 
 func position(epoch, number uint64) string { return fmt.Sprintf("%08d%012d", epoch, number) }
 
-// placed is a value behind its position.
-func placed(epoch, number uint64, m message) ([]byte, error) {
+// positioned is a value behind its position.
+func positioned(epoch, number uint64, m message) ([]byte, error) {
 	value := make([]byte, positionDigits+m.SizeVT())
 	copy(value, position(epoch, number))
 	_, err := m.MarshalToSizedBufferVT(value[positionDigits:])
@@ -43,7 +43,7 @@ type batch struct {
 
 func (s *Store) newBatch(span *pb.Span) *batch {
 	return &batch{
-		keys: []string{s.placeKey(span.View, span.Partition)},
+		keys: []string{s.checkpointKey(span.View, span.Partition)},
 		args: []any{span.FromOffset, span.ToOffset},
 	}
 }
@@ -53,19 +53,19 @@ func (b *batch) add(keys []string, args ...any) {
 	b.args = append(b.args, args...)
 }
 
-// run writes the batch and answers the view's place. Below span.ToOffset nothing was written, because the store does
-// not hold what comes before the batch. A repeat changes nothing, so a lost answer may be asked for again.
+// run writes the batch and returns the view's checkpoint. Below span.ToOffset nothing was written, because the store lacks
+// what comes before the batch. A repeat changes nothing, so a call whose answer was lost may be repeated.
 func (s *Store) run(ctx context.Context, b *batch) (int64, error) {
 	return batchScript.Run(ctx, s.client, b.keys, b.args...).Int64()
 }
 
-// Lines reads the lines that a batch will fold on, with the place they are true at; nil for lines that are not there.
+// Lines reads the lines that a batch will fold on, with the checkpoint they are true at; nil for lines that are not there.
 func (s *Store) Lines(ctx context.Context, span *pb.Span, wanted []*pb.InboxLine) (int64, []*pb.ConversationSummary, error) {
-	var place *redis.StringCmd
+	var at *redis.StringCmd
 	answers := make([]*redis.StringCmd, len(wanted))
-	// MULTI: the place and the lines are of one moment.
+	// MULTI: the checkpoint and the lines are of one moment.
 	_, err := s.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-		place = pipe.Get(ctx, s.placeKey(span.View, span.Partition))
+		at = pipe.Get(ctx, s.checkpointKey(span.View, span.Partition))
 		for i, line := range wanted {
 			answers[i] = pipe.HGet(ctx, s.key("conversations", line.User, line.User), line.Summary.Conversation)
 		}
@@ -74,14 +74,14 @@ func (s *Store) Lines(ctx context.Context, span *pb.Span, wanted []*pb.InboxLine
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return 0, nil, err
 	}
-	at, err := placeOf(place)
+	checkpoint, err := checkpointOf(at)
 	if err != nil {
 		return 0, nil, err
 	}
 	lines := make([]*pb.ConversationSummary, len(wanted))
 	for i, answer := range answers {
 		line := &pb.ConversationSummary{}
-		found, err := open(answer, line)
+		found, err := decode(answer, line)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -89,10 +89,10 @@ func (s *Store) Lines(ctx context.Context, span *pb.Span, wanted []*pb.InboxLine
 			lines[i] = line
 		}
 	}
-	return at, lines, nil
+	return checkpoint, lines, nil
 }
 
-// PutInbox writes events into streams and lines into lists, and answers the view's place: see run.
+// PutInbox writes events into streams and lines into lists, and returns the view's checkpoint: see run.
 func (s *Store) PutInbox(ctx context.Context, span *pb.Span, entries []*pb.InboxEntry, lines []*pb.InboxLine) (int64, error) {
 	b := s.newBatch(span)
 	for _, r := range runsOf(entries) {
@@ -104,7 +104,7 @@ func (s *Store) PutInbox(ctx context.Context, span *pb.Span, entries []*pb.Inbox
 		b.add([]string{stream, stream + headSuffix}, "run", r.epoch, r.last-uint64(len(r.events))+1, r.last, oldest(r.last), events)
 	}
 	for _, line := range lines {
-		value, err := placed(line.Summary.Epoch, line.Summary.InboxSeq, line.Summary)
+		value, err := positioned(line.Summary.Epoch, line.Summary.InboxSeq, line.Summary)
 		if err != nil {
 			return 0, err
 		}
@@ -114,11 +114,11 @@ func (s *Store) PutInbox(ctx context.Context, span *pb.Span, entries []*pb.Inbox
 	return s.run(ctx, b)
 }
 
-// PutMarks writes marks, and answers the view's place: see run.
+// PutMarks writes marks, and returns the view's checkpoint: see run.
 func (s *Store) PutMarks(ctx context.Context, span *pb.Span, marks []*pb.MemberMarks) (int64, error) {
 	b := s.newBatch(span)
 	for _, m := range marks {
-		value, err := placed(0, m.Version, m.Marks)
+		value, err := positioned(0, m.Version, m.Marks)
 		if err != nil {
 			return 0, err
 		}
@@ -127,11 +127,11 @@ func (s *Store) PutMarks(ctx context.Context, span *pb.Span, marks []*pb.MemberM
 	return s.run(ctx, b)
 }
 
-// PutPresence writes leases, and answers the view's place: see run.
+// PutPresence writes leases, and returns the view's checkpoint: see run.
 func (s *Store) PutPresence(ctx context.Context, span *pb.Span, people []*pb.PersonPresence) (int64, error) {
 	b := s.newBatch(span)
 	for _, p := range people {
-		value, err := placed(0, p.Version, p)
+		value, err := positioned(0, p.Version, p)
 		if err != nil {
 			return 0, err
 		}
@@ -146,8 +146,8 @@ type message interface {
 	UnmarshalVT([]byte) error
 }
 
-// open decodes a value that stands behind its position; false when there is none.
-func open(answer *redis.StringCmd, into message) (bool, error) {
+// decode decodes a value behind its position; false when there is none.
+func decode(answer *redis.StringCmd, into message) (bool, error) {
 	value, err := answer.Bytes()
 	if errors.Is(err, redis.Nil) {
 		return false, nil

@@ -1,4 +1,4 @@
-// Everything that a Redis holds of the views, one key at a time with the place that it is true at: for comparisons.
+// The content of keys as text, with the checkpoint that it is true at: for comparisons.
 
 package redis
 
@@ -11,27 +11,17 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/parley-im/parley/views/store"
 )
 
 const (
-	scanCount   = 1000        // keys that one step of a scan looks at
-	headSuffix  = ":head"     // of the hash beside a stream
-	placePrefix = "position:" // of the keys of places
+	scanCount = 1000 // keys that one step of a scan examines
 )
 
-// Key is a key of a view, without what it begins with in a later generation.
-type Key struct {
-	View      string // "" = nothing that this package writes
-	Partition int32
-	Name      string
-}
-
-// viewOf says which view writes a table.
-var viewOf = map[string]string{"inbox": "inbox", "conversations": "inbox", "order": "inbox", "marks": "bookmark", "presence": "presence"}
-
-// Keys gives every key of the generations that this store is at, and what nobody of the house writes; places left out. Keys
-// that come or go meanwhile may be met or not, or twice.
-func (s *Store) Keys(ctx context.Context, each func(Key) error) error {
+// EachKey gives every key of the generations that this store is at, and keys that no view writes; checkpoints left out.
+// Keys that come or go meanwhile may be given or not, or twice.
+func (s *Store) EachKey(ctx context.Context, each func(store.Key) error) error {
 	for cursor, first := uint64(0), true; first || cursor != 0; first = false {
 		var names []string
 		var err error
@@ -39,8 +29,8 @@ func (s *Store) Keys(ctx context.Context, each func(Key) error) error {
 			return fmt.Errorf("scan the keys: %w", err)
 		}
 		for _, name := range names {
-			key, generation, place := keyOf(name)
-			if place || strings.HasPrefix(name, pointerPrefix) || key.View != "" && generation != s.generation(key.View) {
+			key, generation, checkpoint := keyOf(name)
+			if checkpoint || strings.HasPrefix(name, pointerPrefix) || key.View != "" && generation != s.generation(key.View) {
 				continue
 			}
 			if err := each(key); err != nil {
@@ -51,8 +41,8 @@ func (s *Store) Keys(ctx context.Context, each func(Key) error) error {
 	return nil
 }
 
-// keyOf takes a key's name apart. What is not written by the house has no view.
-func keyOf(name string) (key Key, generation int, place bool) {
+// keyOf parses a key's name. What no view writes has no view.
+func keyOf(name string) (key store.Key, generation int, checkpoint bool) {
 	generation, rest := generationOf(name)
 	key.Name = rest
 	table, rest, _ := strings.Cut(rest, ":{")
@@ -61,17 +51,17 @@ func keyOf(name string) (key Key, generation int, place bool) {
 	if ok && err == nil {
 		key.View, key.Partition = viewOf[table], int32(n)
 	}
-	if place = table+":" == placePrefix; place {
-		key.View, _, _ = strings.Cut(what, "@")
+	if checkpoint = table+":" == checkpointPrefix; checkpoint {
+		key.View = store.ViewOf(what)
 	}
 	if key.View == "" {
 		key.Name = name
 	}
-	return key, generation, place
+	return key, generation, checkpoint
 }
 
-// KeysOf are the keys that a view (by its short name) writes for one user, or, marks, for one conversation in a partition.
-func (s *Store) KeysOf(view string, partition int32, name string) []Key {
+// KeysOf are the keys that a view writes for one user, or, marks, for one conversation in a partition.
+func (s *Store) KeysOf(view string, partition int32, name string) []store.Key {
 	var tables []string
 	for table, of := range viewOf {
 		if of == view {
@@ -79,9 +69,9 @@ func (s *Store) KeysOf(view string, partition int32, name string) []Key {
 		}
 	}
 	slices.Sort(tables)
-	var keys []Key
+	var keys []store.Key
 	for _, table := range tables {
-		key := Key{View: view, Partition: partition, Name: table + ":" + tag(partition) + ":" + name}
+		key := store.Key{View: view, Partition: partition, Name: table + ":" + tag(partition) + ":" + name}
 		if keys = append(keys, key); table == "inbox" {
 			key.Name += headSuffix
 			keys = append(keys, key)
@@ -90,38 +80,38 @@ func (s *Store) KeysOf(view string, partition int32, name string) []Key {
 	return keys
 }
 
-// Dump is a key's content as text, with the place of its view (by its full name) at the same moment.
-func (s *Store) Dump(ctx context.Context, view string, key Key) (place int64, content string, err error) {
-	place, contents, err := s.DumpAll(ctx, view, []Key{key})
+// Text is a key's content as text, with the view's checkpoint at the same moment.
+func (s *Store) Text(ctx context.Context, view string, key store.Key) (checkpoint int64, text string, err error) {
+	checkpoint, texts, err := s.TextAll(ctx, view, []store.Key{key})
 	if err != nil {
 		return 0, "", err
 	}
-	return place, contents[0], nil
+	return checkpoint, texts[0], nil
 }
 
-// DumpAll is Dump of keys of one partition, all at the same moment.
-func (s *Store) DumpAll(ctx context.Context, view string, keys []Key) (place int64, contents []string, err error) {
+// TextAll is Text of keys of one partition, all at the same moment.
+func (s *Store) TextAll(ctx context.Context, view string, keys []store.Key) (checkpoint int64, texts []string, err error) {
 	var at *redis.StringCmd
-	words := make([]func() string, len(keys))
+	answers := make([]func() string, len(keys))
 	_, err = s.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-		at = pipe.Get(ctx, s.placeKey(view, keys[0].Partition))
+		at = pipe.Get(ctx, s.checkpointKey(view, keys[0].Partition))
 		for i, key := range keys {
-			words[i] = ask(ctx, pipe, s.prefix(key.View), key.Name)
+			answers[i] = askText(ctx, pipe, s.prefix(key.View), key.Name)
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return 0, nil, fmt.Errorf("read %s: %w", keys[0].Name, err)
 	}
-	for _, w := range words {
-		contents = append(contents, w())
+	for _, answer := range answers {
+		texts = append(texts, answer())
 	}
-	place, err = placeOf(at)
-	return place, contents, err
+	checkpoint, err = checkpointOf(at)
+	return checkpoint, texts, err
 }
 
-// ask asks for a key as what its table holds.
-func ask(ctx context.Context, pipe redis.Pipeliner, prefix, name string) func() string {
+// askText reads a key as the type that its table has.
+func askText(ctx context.Context, pipe redis.Pipeliner, prefix, name string) func() string {
 	var lines []string
 	full := prefix + name
 	switch {
@@ -147,7 +137,7 @@ func ask(ctx context.Context, pipe redis.Pipeliner, prefix, name string) func() 
 	}
 }
 
-// textOf is a line for each event that is kept: how they are cut into runs is nobody's business.
+// textOf is a line for each event that is kept. How they are cut into runs does not show: it depends on batches.
 func textOf(entries []redis.XMessage) string {
 	events, err := eventsOf(entries)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Which documents there are: for comparisons.
+// The ids of all documents: for comparisons.
 
 package mongo
 
@@ -21,7 +21,7 @@ func (s *Store) EachPerson(ctx context.Context, each func(user string) error) er
 	return eachID(ctx, s.people.into, each)
 }
 
-// keysAtOnce are asked for in one answer. MongoDB bounds an answer itself; not everything that speaks like it does.
+// keysAtOnce are asked for in one answer. MongoDB bounds an answer itself; not every server with its protocol does.
 const keysAtOnce = 1_000
 
 func eachID(ctx context.Context, from *mongo.Collection, each func(string) error) error {

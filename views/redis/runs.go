@@ -1,4 +1,4 @@
-// How events stand in a stream: runs of them, one entry a run. Redis pays for an entry and hardly for what is in it.
+// Events in a stream: runs of them, one entry a run, because Redis pays for an entry and hardly for what is in it.
 
 package redis
 
@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// runField is the one field of an entry: an InboxPart that has nothing but events. The last one's number is the entry's id.
+	// runField is the one field of an entry: an InboxPart that holds events alone. The last one's number is the entry's id.
 	runField = "run"
-	// eventField is the one field of an entry as it was before there were runs: an InboxEvent.
+	// eventField is the one field of an entry of the earlier form: an InboxEvent.
 	eventField = "e"
-	// runEvents are at most in one entry. Whoever wants one event reads at most so many.
+	// runEvents bounds an entry: a reader of one event reads at most so many.
 	runEvents = 64
 )
 
-// run is events of one person whose numbers have no gap: the stream's head is looked at and moved once for all.
+// run is events of one person whose numbers have no gap: the stream's head is read and moved once for all.
 type run struct {
 	user        string
 	epoch, last uint64
@@ -55,15 +55,15 @@ func behindID(after uint64, limit int) (first, last string) {
 	return strconv.FormatUint(after+1, 10), strconv.FormatUint(after+uint64(limit)+runEvents, 10)
 }
 
-// eventsOf opens entries. One may begin with events of the one before it: a batch that was folded again was cut elsewhere.
+// eventsOf decodes entries. One may begin with events of the one before it: a batch that was folded again was cut elsewhere.
 func eventsOf(entries []redis.XMessage) ([]*pb.InboxEvent, error) {
 	var events []*pb.InboxEvent
 	for _, entry := range entries {
-		opened, err := openEntry(entry)
+		decoded, err := decodeEntry(entry)
 		if err != nil {
 			return nil, fmt.Errorf("entry %s of an inbox: %w", entry.ID, err)
 		}
-		for _, event := range opened {
+		for _, event := range decoded {
 			if n := len(events); n == 0 || event.InboxSeq > events[n-1].InboxSeq {
 				events = append(events, event)
 			}
@@ -72,8 +72,8 @@ func eventsOf(entries []redis.XMessage) ([]*pb.InboxEvent, error) {
 	return events, nil
 }
 
-// openEntry is the events of an entry.
-func openEntry(entry redis.XMessage) ([]*pb.InboxEvent, error) {
+// decodeEntry is the events of an entry.
+func decodeEntry(entry redis.XMessage) ([]*pb.InboxEvent, error) {
 	part, err := &pb.InboxPart{}, error(nil)
 	if value, ok := entry.Values[runField].(string); ok {
 		err = part.UnmarshalVT([]byte(value))
@@ -82,7 +82,7 @@ func openEntry(entry redis.XMessage) ([]*pb.InboxEvent, error) {
 		err = part.Events[0].UnmarshalVT([]byte(value))
 	}
 	if n := len(part.Events); err == nil && (n == 0 || entry.ID != idOf(part.Events[n-1].InboxSeq)) {
-		err = fmt.Errorf("it does not hold the event of its number under %q or %q: something else wrote it, or a newer binary; run that one", runField, eventField)
+		err = fmt.Errorf("it does not hold the event of its number under %q or %q: another program or a newer binary wrote it; run that binary", runField, eventField)
 	}
 	return part.Events, err
 }
