@@ -33,7 +33,11 @@ var rooms = []room{
 	{"processors/*", []string{"schemas..."}, "a machine knows the schema alone: neither plan nor hall nor another machine"},
 	{"processors", []string{"topology", "processors/*", "schemas..."}, "the hall binds machines to the plan and does no IO; cmd gives it to the wire"},
 
-	{"views/*", []string{"schemas..."}, "a projection or store knows the schema alone; the hall brings rooms together"},
+	{"views/store", []string{"schemas..."}, "what the stores share knows the schema alone and no store"},
+	{"views/redis", []string{"views/store", "schemas..."}, "a store knows what stores share and the schema; the hall brings rooms together"},
+	{"views/mongo", []string{"views/store", "schemas..."}, "a store knows what stores share and the schema; the hall brings rooms together"},
+	{"views/pebble", []string{"views/store", "schemas..."}, "a store knows what stores share and the schema; the hall brings rooms together"},
+	{"views/*", []string{"schemas..."}, "a projection knows the schema alone; the hall brings rooms together"},
 	{"views", []string{"topology", "topology/wire", "views/*", "schemas..."}, "halls do not know each other; cmd brings them together"},
 
 	{"gateways/session", []string{"schemas..."}, "the client protocol knows neither sockets nor the rest of the system"},
