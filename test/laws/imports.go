@@ -25,7 +25,12 @@ var rooms = []room{
 	{"schemas...", []string{"schemas..."}, "the schema is the ground floor and depends on nothing"},
 
 	{"topology", []string{"schemas..."}, "the plan is data: what is derived from the plan imports it, not the other way round"},
-	{"topology/wire", []string{"topology", "schemas..."}, "the wire knows the plan, and receives machines as values"},
+	{"topology/wire/ticker", nil, "a function at intervals needs nothing"},
+	{"topology/wire/metric", nil, "registering a collector needs nothing"},
+	{"topology/wire/cluster", nil, "a connection knows neither the plan nor what is sent over it"},
+	{"topology/wire/fetch", []string{"topology"}, "a fetched record is the same for whoever handles it"},
+	{"topology/wire/read", []string{"topology", "topology/wire/cluster", "topology/wire/fetch"}, "a reader joins no group and keeps nothing"},
+	{"topology/wire", []string{"topology", "topology/wire/*", "schemas..."}, "the wire knows the plan, and receives machines as values"},
 	{"topology/draw", []string{"topology", "schemas..."}, "drawings show the plan and nothing else"},
 	{"deploy", []string{"topology", "schemas..."}, "what is deployed is derived from the plan alone"},
 
@@ -53,6 +58,7 @@ var rooms = []room{
 var owned = []struct{ module, room, why string }{
 	{"github.com/lovoo/goka", "topology/wire", "the wire keeps the rules of the log; goka used elsewhere would break them unnoticed"},
 	{"github.com/IBM/sarama", "topology/wire", "the wire keeps the rules of the log; a second producer would not know them"},
+	{"github.com/confluentinc/confluent-kafka-go", "topology/wire/read", "one library in each place: groups, followers and producers are on others"},
 }
 
 // Imports finds imports that the law forbids, and folders that have no room.

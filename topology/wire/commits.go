@@ -14,6 +14,8 @@ import (
 	"sync"
 
 	"github.com/IBM/sarama"
+
+	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
 // noCommit stands where nothing is to be committed yet.
@@ -66,7 +68,7 @@ func (s *session) MarkMessage(*sarama.ConsumerMessage, string) {}
 func (s *session) startCommitting() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.idle.Go(func() { every(ctx, commitInterval, s.commit) })
+	s.idle.Go(func() { ticker.Run(ctx, commitInterval, s.commit) })
 }
 
 // stopCommitting ends the loop and commits what is left.

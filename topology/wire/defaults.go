@@ -7,31 +7,26 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"github.com/lovoo/goka"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/fetch"
 )
 
 // Limits of groups. Each bounds memory or waiting; none carries correctness.
 const (
-	defaultSessionTimeout = 10 * time.Second // without a heartbeat, until the brokers give the partitions to another
-	defaultDrainLimit     = 15 * time.Second // from the end of a session to its last ack; longer ends the process
-	defaultMaxInFlight    = 20_000           // records handed to the producer and not acked, all partitions together
-	defaultInFlightBytes  = 64 << 20         // bytes of the same
+	defaultDrainLimit    = 15 * time.Second // from the end of a session to its last ack; longer ends the process
+	defaultMaxInFlight   = 20_000           // records handed to the producer and not acked, all partitions together
+	defaultInFlightBytes = 64 << 20         // bytes of the same
 
 	rowPace            = 100 * time.Millisecond // for which a row waits for a newer one of its key
 	commitInterval     = 250 * time.Millisecond // between commits; what is folded again after a crash, at most
-	rebalanceTimeout   = 30 * time.Second       // members must drain and rejoin within; above the drain limit
-	joinBackoffFirst   = 100 * time.Millisecond // after a failed attempt to join
+	joinBackoffFirst   = cluster.FirstBackoff
 	joinBackoffMost    = 5 * time.Second
-	joinPatience       = 2 * time.Minute  // of failed attempts in a row, until the process ends and its supervisor decides
-	networkTimeout     = 10 * time.Second // of one request; sarama's 30 s hides a dead broker
-	heartbeatShare     = 4                // heartbeats in a session timeout; three may be lost
+	joinPatience       = 2 * time.Minute // of failed attempts in a row, until the process ends and its supervisor decides
 	recoveryWait       = 20 * time.Millisecond
-	consumeWait        = 100 * time.Millisecond
-	fetchBytes         = 256 << 10 // of a partition in one fetch
 	gatherBytes        = 1 << 20   // of all partitions together, for which a broker need not wait
 	maxMessageBytes    = 1 << 20   // of a produced record: Kafka's own limit, which topology.MaxValue stays below
 	maxRecordBytes     = 960 << 10 // key and value of an output; leaves room for headers in maxMessageBytes
@@ -39,27 +34,42 @@ const (
 )
 
 // saramaConfig is the common ground of consumers and admin requests.
-func saramaConfig(c Cluster, clientID string) (*sarama.Config, error) {
+func saramaConfig(c cluster.Config, clientID string) (*sarama.Config, error) {
 	conf := sarama.NewConfig()
 	conf.ClientID = clientID
 	// goka says 2.0: no static membership, no topic ids, no zstd. 2.8 is the first that tells a topic's id.
 	conf.Version = sarama.V2_8_0_0
-	conf.Net.DialTimeout = networkTimeout
-	conf.Net.ReadTimeout = rebalanceTimeout + networkTimeout // a join is answered when the last member has drained
-	conf.Net.WriteTimeout = networkTimeout
+	conf.Net.DialTimeout = cluster.NetworkTimeout
+	conf.Net.ReadTimeout = cluster.RebalanceTimeout + cluster.NetworkTimeout // a join is answered when the last member has drained
+	conf.Net.WriteTimeout = cluster.NetworkTimeout
 	conf.Metadata.AllowAutoTopicCreation = false // a misspelt topic is an error, not a new topic
 	conf.Metadata.Retry.Backoff = joinBackoffFirst
 	conf.Metadata.Retry.Max = 5
 	conf.Consumer.Return.Errors = true // else they are logged nowhere
 	// goka says newest: a partition without a commit would lose what stands in it.
 	conf.Consumer.Offsets.Initial = sarama.OffsetOldest
-	conf.Consumer.Fetch.Default = fetchBytes // sarama's 1 MiB, times 64 partitions, is memory; it grows for larger records
-	conf.Consumer.MaxWaitTime = consumeWait  // closing a partition waits for its last fetch
-	return conf, c.forSarama(conf)
+	conf.Consumer.Fetch.Default = fetch.PartitionBytes // sarama's 1 MiB, times 64 partitions, is memory; it grows for larger records
+	conf.Consumer.MaxWaitTime = fetch.Wait             // closing a partition waits for its last fetch
+	return conf, saramaConnection(c, conf)
+}
+
+// saramaConnection adds the connection to sarama's settings.
+func saramaConnection(c cluster.Config, conf *sarama.Config) error {
+	if c.User != "" {
+		conf.Net.SASL.Enable = true
+		conf.Net.SASL.Mechanism = sarama.SASLTypePlaintext
+		conf.Net.SASL.User, conf.Net.SASL.Password = c.User, c.Password
+	}
+	secure, err := c.TLS()
+	if err != nil || secure == nil {
+		return err
+	}
+	conf.Net.TLS.Enable, conf.Net.TLS.Config = true, secure
+	return nil
 }
 
 // recoveryConfig is for reading changelogs.
-func recoveryConfig(c Cluster, clientID string) (*sarama.Config, error) {
+func recoveryConfig(c cluster.Config, clientID string) (*sarama.Config, error) {
 	conf, err := saramaConfig(c, clientID)
 	if err != nil {
 		return nil, err
@@ -77,8 +87,8 @@ func memberConfig(s Settings, clientID string) (*sarama.Config, error) {
 	}
 	group := &conf.Consumer.Group
 	group.Session.Timeout = s.SessionTimeout
-	group.Heartbeat.Interval = s.SessionTimeout / heartbeatShare
-	group.Rebalance.Timeout = rebalanceTimeout
+	group.Heartbeat.Interval = s.SessionTimeout / cluster.HeartbeatShare
+	group.Rebalance.Timeout = cluster.RebalanceTimeout
 	group.Rebalance.Retry.Backoff = joinBackoffFirst // sarama's 2 s would be a pause in every rebalance
 	group.Rebalance.Retry.Max = 20
 	// The old field: goka and sarama prefer it, and one strategy means one protocol name on the wire. Members are
@@ -135,8 +145,8 @@ func emitterOptions(cfg EmitterConfig, log *slog.Logger) ([]kgo.Opt, error) {
 }
 
 // producerOptions are common to groups and gateways.
-func producerOptions(c Cluster, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
-	options, err := franzOptions(c, clientID, log)
+func producerOptions(c cluster.Config, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
+	options, err := c.Options(clientID, log)
 	if breached(BreachAcks) {
 		options = append(options, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())
 	}
@@ -149,76 +159,28 @@ func producerOptions(c Cluster, clientID string, log *slog.Logger) ([]kgo.Opt, e
 	), err
 }
 
-// franzOptions are common to producers and followers.
-func franzOptions(c Cluster, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
-	options, err := c.forFranz()
-	return append(options,
-		kgo.ClientID(clientID),
-		kgo.WithLogger(franzLog{log}),
-		kgo.DialTimeout(networkTimeout),
-		kgo.RetryBackoffFn(backoff),
-		kgo.MetadataMinAge(joinBackoffFirst), // a new leader is looked for at once
-		kgo.DisableClientMetrics(),           // brokers need not know how we fare
-	), err
-}
-
 // inputOptions are for fetching what a group folds.
-func inputOptions(c Cluster, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
-	options, err := franzOptions(c, clientID, log)
-	return append(options,
-		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // out of range must be seen, never jumped over
-		kgo.FetchMaxBytes(followFetchBytes),
-		kgo.FetchMaxPartitionBytes(fetchBytes), // a fetch of a partition that pauses meanwhile is thrown away
-		kgo.FetchMaxWait(consumeWait),
-	), err
-}
-
-// backoff is the pause before the n-th attempt: after an outage be back within a second, not five.
-func backoff(n int) time.Duration {
-	return min(joinBackoffFirst<<min(n, 10), time.Second)
-}
-
-// readerSettings are for tools that read whole topics.
-func readerSettings(c Cluster) kafka.ConfigMap {
-	return c.forRdkafka(kafka.ConfigMap{
-		"client.id":                  "parley-reader",
-		"group.id":                   "parley.reader", // librdkafka wants one; nothing joins it and nothing is committed
-		"enable.partition.eof":       true,
-		"auto.offset.reset":          "error", // out of range must be seen, never jumped over
-		"enable.auto.commit":         false,
-		"enable.auto.offset.store":   false,
-		"isolation.level":            "read_committed",
-		"fetch.wait.max.ms":          int(recoveryWait.Milliseconds()),
-		"fetch.error.backoff.ms":     100,
-		"queued.max.messages.kbytes": readBuffer, // librdkafka's default is 64 MiB
-		"fetch.message.max.bytes":    readFetch,
-		"allow.auto.create.topics":   false,
-		"go.logs.channel.enable":     false,
-		"log_level":                  3, // errors alone reach stderr; troubles come as events
-		"log.connection.close":       false,
-		"socket.nagle.disable":       true,
-		"reconnect.backoff.max.ms":   1000,
-		"enable.metrics.push":        false,
-	})
+func inputOptions(c cluster.Config, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
+	options, err := c.Options(clientID, log)
+	options = append(options, fetch.Options()...)
+	return append(options, kgo.ConsumeResetOffset(kgo.NoResetOffset())), err // out of range must be seen, never jumped over
 }
 
 // followerOptions are for members of a follower's group. A member that joins or leaves stops only the partitions that move.
 func followerOptions(cfg FollowerConfig, log *slog.Logger) ([]kgo.Opt, error) {
-	options, err := franzOptions(cfg.Cluster, cfg.Plan.Consumer(cfg.Name), log)
+	options, err := cfg.Cluster.Options(cfg.Plan.Consumer(cfg.Name), log)
 	options = append(options,
 		kgo.ConsumerGroup(cfg.Plan.Consumer(cfg.Name)),
 		kgo.ConsumeTopics(cfg.Topics...),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(cfg.SessionTimeout),
-		kgo.HeartbeatInterval(cfg.SessionTimeout/heartbeatShare),
-		kgo.RebalanceTimeout(rebalanceTimeout),
+		kgo.HeartbeatInterval(cfg.SessionTimeout/cluster.HeartbeatShare),
+		kgo.RebalanceTimeout(cluster.RebalanceTimeout),
 		kgo.BlockRebalanceOnPoll(), // what was polled is queued before its partition can go
 		kgo.DisableAutoCommit(),    // what was polled is not handled yet
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.FetchMaxBytes(followFetchBytes),
-		kgo.FetchMaxPartitionBytes(fetchBytes), // a fetch of a partition that pauses meanwhile is thrown away
-		kgo.FetchMaxWait(consumeWait),
 	)
+	options = append(options, fetch.Options()...)
 	if cfg.Gather > 0 {
 		// Every fetch costs the broker, the network and the handler about the same, with one record in it or a thousand.
 		options = append(options, kgo.FetchMinBytes(gatherBytes), kgo.FetchMaxWait(max(time.Millisecond, cfg.Gather)))

@@ -15,16 +15,15 @@ import (
 	"github.com/IBM/sarama"
 	"github.com/lovoo/goka"
 	"github.com/lovoo/goka/storage"
-)
 
-// ErrAlarm means that the log is not what it was, or needs a newer binary. A restart does not help: somebody must look.
-var ErrAlarm = errors.New("stopped so that nothing is lost silently")
+	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/ticker"
+)
 
 // Kinds of alarms, for the metric.
 const (
 	alarmTopic     = "topic_recreated"
 	alarmChangelog = "changelog_shrunk"
-	alarmInput     = "input_shrunk"
 	alarmRules     = "rules_unknown"
 	alarmCommits   = "commits_gone"
 	alarmPanics    = "panics"
@@ -35,7 +34,7 @@ const topicCheckInterval = 10 * time.Second
 
 // alarm ends the process. It returns the error for whoever has to stop on the spot.
 func (g *group) alarm(kind, format string, a ...any) error {
-	err := fmt.Errorf("%w: %s: %s", ErrAlarm, kind, fmt.Sprintf(format, a...))
+	err := fmt.Errorf("%w: %s: %s", cluster.ErrAlarm, kind, fmt.Sprintf(format, a...))
 	g.metrics.alarms.WithLabelValues(kind).Inc()
 	g.die(err)
 	return err
@@ -44,7 +43,7 @@ func (g *group) alarm(kind, format string, a ...any) error {
 // checkTopics compares the topics with those that this process found when it began.
 func (g *group) checkTopics() error {
 	found, err := g.describeTopics([]string{g.input, g.table})
-	if errors.Is(err, ErrTopicMissing) {
+	if errors.Is(err, cluster.ErrTopicMissing) {
 		return g.alarm(alarmTopic, "%v", err)
 	}
 	if err != nil {
@@ -63,8 +62,8 @@ func (g *group) checkTopics() error {
 }
 
 func (g *group) checkTopicsForever(ctx context.Context) {
-	every(ctx, topicCheckInterval, func() {
-		if err := g.checkTopics(); err != nil && !errors.Is(err, ErrAlarm) {
+	ticker.Run(ctx, topicCheckInterval, func() {
+		if err := g.checkTopics(); err != nil && !errors.Is(err, cluster.ErrAlarm) {
 			g.log.Warn("could not check the topics", "error", err)
 		}
 	})
@@ -180,10 +179,10 @@ func (g *group) checkTarget(c *claim, first bool, oldest, end int64) error {
 	older := len(c.store.livingTakeovers()) > 1
 	switch {
 	case c.target < oldest:
-		return g.alarm(alarmInput, "must fold %s/%d again from %d, but it begins at %d: inputs were deleted before every row that needs them was safe: "+
+		return g.alarm(cluster.AlarmInput, "must fold %s/%d again from %d, but it begins at %d: inputs were deleted before every row that needs them was safe: "+
 			"put them back from a mirror, or, if nobody misses them, %s", g.input, c.partition, c.target, oldest, g.howToCommit(c.partition, oldest))
 	case c.committed > end:
-		return g.alarm(alarmInput, "%s/%d ends at %d, but was committed up to %d: acknowledged records are gone, or somebody moved the commit: "+
+		return g.alarm(cluster.AlarmInput, "%s/%d ends at %d, but was committed up to %d: acknowledged records are gone, or somebody moved the commit: "+
 			"if the commit was moved, %s; if records are gone, %s", g.input, c.partition, end, c.committed, g.howToCommit(c.partition, end), g.howToRestore())
 	case first && oldest > 0:
 		return g.alarm(alarmCommits, "the group %s lost its commit of %s/%d, which begins at %d, or never folded what was deleted: if the rows hold everything before it, %s",

@@ -6,6 +6,8 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/parley-im/parley/topology/wire/cluster"
 )
 
 const metaCensus = "census" // of kindMeta: rows, and the highest through
@@ -70,7 +72,7 @@ func (g *group) checkCensus(c *claim, end int64) error {
 			g.table, c.partition, found.rows, c.known, g.howToRebuild())
 	}
 	if found.through > end {
-		return g.alarm(alarmInput, "rows of %s/%d hold inputs up to %d, but %s ends at %d: acknowledged records are gone, and new ones in their place would be dropped: %s",
+		return g.alarm(cluster.AlarmInput, "rows of %s/%d hold inputs up to %d, but %s ends at %d: acknowledged records are gone, and new ones in their place would be dropped: %s",
 			g.table, c.partition, found.through, g.input, end, g.howToRestore())
 	}
 	return nil

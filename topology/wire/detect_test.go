@@ -16,6 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/read"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -72,13 +74,13 @@ var alarms = map[string]struct {
 			_, err = admin.DeleteRecords(t.Context(), ends.Offsets())
 			require.NoError(t, err)
 		},
-		kind: alarmInput, contains: "inputs were deleted",
+		kind: cluster.AlarmInput, contains: "inputs were deleted",
 	},
 	"the commit is beyond the input's end": {
 		harm: func(t *testing.T, h *house, admin *kadm.Client) {
 			h.commit(t, admin, 1_000_000, "moved by hand")
 		},
-		kind: alarmInput, contains: "acknowledged records are gone",
+		kind: cluster.AlarmInput, contains: "acknowledged records are gone",
 	},
 	"the changelog ends below the commit's note": {
 		harm: func(t *testing.T, h *house, admin *kadm.Client) {
@@ -117,7 +119,7 @@ var alarms = map[string]struct {
 			require.NoError(h.t, err)
 			h.writeLate("user3/x", ahead, generation)
 		},
-		kind: alarmInput, contains: "new ones in their place would be dropped",
+		kind: cluster.AlarmInput, contains: "new ones in their place would be dropped",
 	},
 }
 
@@ -134,9 +136,9 @@ func TestAlarms(t *testing.T) {
 			cfg.Metrics = registry
 			r := start(t, cfg)
 			err := r.wait(t)
-			require.ErrorIs(t, err, ErrAlarm)
+			require.ErrorIs(t, err, cluster.ErrAlarm)
 			require.ErrorContains(t, err, c.contains)
-			require.ErrorIs(t, <-r.exits, ErrAlarm)
+			require.ErrorIs(t, <-r.exits, cluster.ErrAlarm)
 			require.Positive(t, metricOf(t, registry, "parley_group_alarms_total", c.kind))
 		})
 	}
@@ -153,7 +155,7 @@ func TestGroupThatNeverFoldedWhatWasDeletedStops(t *testing.T) {
 	_, err = kadm.NewClient(client).DeleteRecords(t.Context(), offsets)
 	require.NoError(t, err)
 	err = start(t, h.config(t.TempDir())).wait(t)
-	require.ErrorIs(t, err, ErrAlarm)
+	require.ErrorIs(t, err, cluster.ErrAlarm)
 	require.ErrorContains(t, err, "never folded what was deleted")
 }
 
@@ -171,7 +173,7 @@ func TestCensusIsTakenInAStoreThatHasNone(t *testing.T) {
 				}
 				c, err := store.readCensus(p)
 				require.NoError(t, err)
-				ends, err := Ends(t.Context(), h.cluster, wiretest.Commands)
+				ends, err := read.Ends(t.Context(), h.cluster, wiretest.Commands)
 				require.NoError(t, err)
 				require.Equal(t, ends[p].End, c.through)
 				rows += c.rows

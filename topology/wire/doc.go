@@ -5,8 +5,11 @@
 //
 // Where to look for what:
 //
+//	cluster/       the connection, for all libraries; whether Kafka accepts this process
+//	fetch/         records as every reader sees them; what waits of a partition
+//	read/          what a topic holds now
 //	group.go       a group's settings and its life, from first connection to last breath
-//	inputs.go      what a session folds: franz-go fetches, goka is told; queue.go what waits of a partition
+//	inputs.go      what a session folds: franz-go fetches, goka is told
 //	fold.go        what happens to a run of inputs, one after another: rules, fold, outputs, row
 //	lane.go        outputs before state: a row's changelog record waits for the outputs before it
 //	producer.go    a group's producer over lanes; sender.go is the seam, franz.go what lies below it
@@ -19,7 +22,7 @@
 //	detect.go      what must never be reset silently
 //	follower.go    a follower polls; followed_group.go what comes and goes, followed.go one partition's queue and worker
 //	failpoint.go   where a process can be made to die, in binaries built for it
-//	defaults.go    every setting of the libraries that is not their default, with its reason
+//	defaults.go    settings of sarama and goka that are not their default, each with its reason; others stand in their room
 //
 // Invariants that no single line shows: everything in a shipment's life after the hand-over runs on the delivery
 // goroutine and must not block; everything of one partition before it runs on that partition's goroutine; a partition

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/metric"
+	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
 // Limits of an emitter.
@@ -59,7 +63,7 @@ type Placed struct {
 
 // EmitterConfig is what NewEmitter needs. Zero means the default.
 type EmitterConfig struct {
-	Cluster    Cluster
+	Cluster    cluster.Config
 	Plan       topology.Plan
 	Name       string        // client id, and the label of metrics
 	Lane       string        // swimlane stamped on every record; empty = the main one
@@ -103,7 +107,7 @@ type pending struct {
 
 // NewEmitter starts a producer: idempotent, acks of all in-sync replicas.
 func NewEmitter(cfg EmitterConfig) (*Emitter, error) {
-	if err := cfg.Cluster.check(); err != nil {
+	if err := cfg.Cluster.Check(); err != nil {
 		return nil, err
 	}
 	if cfg.Deadline == 0 {
@@ -117,12 +121,12 @@ func NewEmitter(cfg EmitterConfig) (*Emitter, error) {
 	}
 	e := &Emitter{
 		partitions: cfg.Plan.Partitions, lane: []byte(cfg.Lane), deadline: cfg.Deadline,
-		maxRecords: int64(cfg.MaxRecords), maxBytes: cfg.MaxBytes, log: loggerOr(cfg.Log).With("emitter", cfg.Name),
+		maxRecords: int64(cfg.MaxRecords), maxBytes: cfg.MaxBytes, log: cmp.Or(cfg.Log, slog.Default()).With("emitter", cfg.Name),
 	}
 	labels := prometheus.Labels{"emitter": cfg.Name}
-	e.answers = register(cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+	e.answers = metric.Register(cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_emitter_answers_total", Help: "Records by what became of them.", ConstLabels: labels}, []string{"topic", "answer"}))
-	register(cfg.Metrics, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	metric.Register(cfg.Metrics, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "parley_emitter_pending_records", Help: "Records accepted and not answered.", ConstLabels: labels},
 		func() float64 { return float64(e.records.Load()) }))
 	options, err := emitterOptions(cfg, e.log)
@@ -138,7 +142,7 @@ func NewEmitter(cfg EmitterConfig) (*Emitter, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
-	e.idle.Go(func() { every(ctx, emitterSweepInterval, e.sweep) })
+	e.idle.Go(func() { ticker.Run(ctx, emitterSweepInterval, e.sweep) })
 	return e, nil
 }
 

@@ -15,24 +15,26 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/read"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
 func TestEmitterOverloadNeverBlocksAndLosesNothing(t *testing.T) {
 	plan := wiretest.Plan(2, 1)
-	cluster := wiretest.Kafka(t, plan)
+	kafka := wiretest.Kafka(t, plan)
 	var hold atomic.Bool
 	hold.Store(true)
-	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		cluster.SleepControl(func() {
+	kafka.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		kafka.KeepControl()
+		kafka.SleepControl(func() {
 			for hold.Load() {
 				time.Sleep(time.Millisecond)
 			}
 		})
 		return nil, nil, false
 	})
-	e, err := NewEmitter(EmitterConfig{Cluster: Cluster{Brokers: cluster.ListenAddrs()}, Plan: plan, Name: "test", MaxRecords: 10, Lane: "blue"})
+	e, err := NewEmitter(EmitterConfig{Cluster: cluster.Config{Brokers: kafka.ListenAddrs()}, Plan: plan, Name: "test", MaxRecords: 10, Lane: "blue"})
 	require.NoError(t, err)
 	var placed, overloaded atomic.Int64
 	for range 25 {
@@ -53,7 +55,7 @@ func TestEmitterOverloadNeverBlocksAndLosesNothing(t *testing.T) {
 	require.EqualValues(t, 10, placed.Load())
 	require.ErrorIs(t, e.Emit(wiretest.Commands, "ann", nil, nil, nil), ErrClosed)
 	n := 0
-	require.NoError(t, Read(t.Context(), Cluster{Brokers: cluster.ListenAddrs()}, wiretest.Commands, func(r *topology.Record) error {
+	require.NoError(t, read.Topic(t.Context(), cluster.Config{Brokers: kafka.ListenAddrs()}, wiretest.Commands, func(r *topology.Record) error {
 		require.Equal(t, "blue", string(r.Get(topology.HeaderLane)))
 		n++
 		return nil
@@ -63,8 +65,8 @@ func TestEmitterOverloadNeverBlocksAndLosesNothing(t *testing.T) {
 
 func TestEmitterBoundsBytes(t *testing.T) {
 	plan := wiretest.Plan(2, 1)
-	cluster := wiretest.Kafka(t, plan)
-	e, err := NewEmitter(EmitterConfig{Cluster: Cluster{Brokers: cluster.ListenAddrs()}, Plan: plan, Name: "test", MaxBytes: 100_000})
+	kafka := wiretest.Kafka(t, plan)
+	e, err := NewEmitter(EmitterConfig{Cluster: cluster.Config{Brokers: kafka.ListenAddrs()}, Plan: plan, Name: "test", MaxBytes: 100_000})
 	require.NoError(t, err)
 	defer e.Close(time.Second)
 	require.ErrorIs(t, e.Emit(wiretest.Commands, "ann", make([]byte, 200_000), nil, nil), ErrOverloaded)
@@ -72,12 +74,12 @@ func TestEmitterBoundsBytes(t *testing.T) {
 
 func TestEmitterSaysWhenNobodyKnows(t *testing.T) {
 	plan := wiretest.Plan(2, 1)
-	cluster := wiretest.Kafka(t, plan)
-	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
+	kafka := wiretest.Kafka(t, plan)
+	kafka.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		kafka.KeepControl()
 		return nil, errors.New("the connection breaks"), true
 	})
-	e, err := NewEmitter(EmitterConfig{Cluster: Cluster{Brokers: cluster.ListenAddrs()}, Plan: plan, Name: "test", Deadline: 500 * time.Millisecond, Log: testLog(t)})
+	e, err := NewEmitter(EmitterConfig{Cluster: cluster.Config{Brokers: kafka.ListenAddrs()}, Plan: plan, Name: "test", Deadline: 500 * time.Millisecond, Log: testLog(t)})
 	require.NoError(t, err)
 	defer e.Close(time.Second)
 	answers := make(chan error, 2)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"time"
 
 	"github.com/lovoo/goka"
 
@@ -164,13 +163,3 @@ func (g *group) check(in *topology.Record, next []byte, out []topology.Output) e
 	}
 	return nil
 }
-
-// recordValue makes no difference between no value and an empty one, because librdkafka makes none.
-func recordValue(b []byte) []byte {
-	if len(b) == 0 {
-		return nil
-	}
-	return b
-}
-
-func recordTime(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

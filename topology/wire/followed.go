@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/fetch"
 )
 
 // followed is a partition that is owned.
 type followed struct {
-	*queue
+	*fetch.Queue
 	f        *follower
 	position atomic.Int64 // next offset to handle; -1 before the first
 	sent     atomic.Int64 // the position that was committed last, or is on its way; -1 before the first
@@ -28,8 +29,8 @@ type followed struct {
 }
 
 func newFollowed(f *follower, tp topology.TopicPartition, from, end int64) *followed {
-	q := newQueue(f.client, tp, followQueueBatches*f.cfg.MaxBatch)
-	p := &followed{queue: q, f: f, reached: from, quit: make(chan struct{}), idle: make(chan struct{})}
+	q := fetch.NewQueue(f.client, tp, followQueueBatches*f.cfg.MaxBatch)
+	p := &followed{Queue: q, f: f, reached: from, quit: make(chan struct{}), idle: make(chan struct{})}
 	p.position.Store(-1)
 	p.sent.Store(-1)
 	p.end.Store(end)
@@ -80,9 +81,9 @@ func (p *followed) next(ctx context.Context, linger time.Duration) ([]topology.R
 		idle = time.After(p.f.cfg.IdleEvery)
 	}
 	for {
-		n, paused := p.state()
+		n, paused := p.State()
 		if n >= p.f.cfg.MaxBatch || n > 0 && (linger == 0 || paused) {
-			return p.cut(p.f.cfg.MaxBatch), true
+			return p.Cut(p.f.cfg.MaxBatch), true
 		}
 		if n > 0 && full == nil {
 			full = time.After(linger)
@@ -90,11 +91,11 @@ func (p *followed) next(ctx context.Context, linger time.Duration) ([]topology.R
 		select {
 		case <-ctx.Done():
 			return nil, false
-		case <-p.wake:
+		case <-p.Wake:
 		case <-idle:
 			return nil, true
 		case <-full:
-			return p.cut(p.f.cfg.MaxBatch), true
+			return p.Cut(p.f.cfg.MaxBatch), true
 		}
 		if ctx.Err() != nil {
 			return nil, false

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
 )
 
 // callbacks are what the client calls when the group gives or takes partitions.
@@ -46,7 +47,7 @@ func (f *follower) assigned(ctx context.Context, commits map[string]map[int32]kg
 		err = ctx.Err() // they are another's already
 	}
 	if err != nil {
-		if errors.Is(err, ErrAlarm) {
+		if errors.Is(err, cluster.ErrAlarm) {
 			f.mu.Lock()
 			f.failure = err
 			f.mu.Unlock()
@@ -105,7 +106,7 @@ func (f *follower) positions(ctx context.Context, commits map[string]map[int32]k
 			at = first
 		case at < first || at > end:
 			return nil, nil, fmt.Errorf("%w: %s: %s committed %s/%d at %d, but it holds %d to %d: rebuild the view, then commit by hand",
-				ErrAlarm, alarmInput, f.cfg.Name, name.Topic, name.Partition, at, first, end)
+				cluster.ErrAlarm, cluster.AlarmInput, f.cfg.Name, name.Topic, name.Partition, at, first, end)
 		}
 		starts[name] = at
 	}
@@ -114,9 +115,9 @@ func (f *follower) positions(ctx context.Context, commits map[string]map[int32]k
 
 // list asks for one end of partitions, again and again for a while: leaders move.
 func (f *follower) list(ctx context.Context, ask func(context.Context, ...string) (kadm.ListedOffsets, error), names []topology.TopicPartition) (map[topology.TopicPartition]int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := context.WithTimeout(ctx, cluster.QueryTimeout)
 	defer cancel()
-	for pause := askPauseFirst; ; pause *= 2 {
+	for pause := cluster.QueryBackoff; ; pause *= 2 {
 		listed, err := ask(ctx, f.cfg.Topics...)
 		found := map[topology.TopicPartition]int64{}
 		for _, name := range names {
@@ -166,10 +167,10 @@ func (f *follower) finish(gone []*followed, commit bool) {
 				"topic", p.Topic, "partition", p.Partition)
 			limit = time.After(0)
 		}
-		p.drop() // a pause would outlast it
+		p.Drop() // a pause would outlast it
 	}
 	if offsets := f.handled(gone); commit && len(offsets) > 0 {
-		ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+		ctx, cancel := context.WithTimeout(context.Background(), cluster.QueryTimeout)
 		defer cancel()
 		f.client.CommitOffsetsSync(ctx, offsets, f.committed)
 	}

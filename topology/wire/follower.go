@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,13 +18,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/metric"
 )
 
 // Limits of followers.
 const (
 	defaultMaxBatch      = 500                    // records of a batch
 	followQueueBatches   = 4                      // batches fetched ahead for each partition, and one fetch, before it is paused
-	followFetchBytes     = 16 << 20               // of one fetch from a broker, all partitions together
+	followPollInterval   = 100 * time.Millisecond // how long a poll waits for a record
 	followCommitInterval = 500 * time.Millisecond // between commits
 	followLagInterval    = time.Second            // between looks at the lag
 	followRevokeLimit    = 10 * time.Second       // for a batch in the works when its partition goes to another
@@ -42,7 +45,7 @@ func (r *Rewind) Error() string { return fmt.Sprintf("handle again from offset %
 
 // FollowerConfig is what Follow needs. Zero means the default.
 type FollowerConfig struct {
-	Cluster        Cluster
+	Cluster        cluster.Config
 	Plan           topology.Plan
 	Name           string        // the consumer group is Plan.Consumer(Name)
 	Topics         []string      // of the plan
@@ -55,7 +58,7 @@ type FollowerConfig struct {
 	Stall          time.Duration // without a record of a partition that holds some, until Follow ends with ErrStalled; 20 s
 
 	// Start says where partitions begin, for followers whose position stands where they write to; commits then only show
-	// the lag. Below the log's oldest offset means the oldest; above its end is ErrAlarm. May be nil.
+	// the lag. Below the log's oldest offset means the oldest; above its end is cluster.ErrAlarm. May be nil.
 	Start func(ctx context.Context, partitions []topology.TopicPartition) (map[topology.TopicPartition]int64, error)
 
 	// IdleEvery is how long a partition without records waits until Handle is called with an empty batch; 0 = never.
@@ -96,16 +99,16 @@ type follower struct {
 	retries *prometheus.CounterVec
 }
 
-// Follow handles records until the context ends (nil), or until it would have to skip some (ErrAlarm).
+// Follow handles records until the context ends (nil), or until it would have to skip some (cluster.ErrAlarm).
 func Follow(ctx context.Context, cfg FollowerConfig) error {
-	if err := cfg.Cluster.check(); err != nil {
+	if err := cfg.Cluster.Check(); err != nil {
 		return err
 	}
 	if cfg.MaxBatch == 0 {
 		cfg.MaxBatch = defaultMaxBatch
 	}
 	if cfg.SessionTimeout == 0 {
-		cfg.SessionTimeout = defaultSessionTimeout
+		cfg.SessionTimeout = cluster.SessionTimeout
 	}
 	if cfg.Stall == 0 {
 		cfg.Stall = defaultStall
@@ -113,7 +116,7 @@ func Follow(ctx context.Context, cfg FollowerConfig) error {
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	f := &follower{
-		cfg: cfg, log: loggerOr(cfg.Log).With("follower", cfg.Name), working: working, ready: make(chan struct{}),
+		cfg: cfg, log: cmp.Or(cfg.Log, slog.Default()).With("follower", cfg.Name), working: working, ready: make(chan struct{}),
 		owned: map[topology.TopicPartition]*followed{}, rewinds: make(chan rewind, followRewinds),
 	}
 	f.measure()
@@ -152,12 +155,12 @@ func (f *follower) leave() error {
 
 func (f *follower) measure() {
 	labels := prometheus.Labels{"follower": f.cfg.Name}
-	f.lag = register(f.cfg.Metrics, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	f.lag = metric.Register(f.cfg.Metrics, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "parley_follower_lag_records", Help: "Records between the last one handled and the end of the log.", ConstLabels: labels},
 		[]string{"topic", "partition"}))
-	f.records = register(f.cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+	f.records = metric.Register(f.cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_follower_records_total", Help: "Records handled.", ConstLabels: labels}, []string{"topic"}))
-	f.retries = register(f.cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
+	f.retries = metric.Register(f.cfg.Metrics, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_follower_retries_total", Help: "Batches that their handler could not take.", ConstLabels: labels}, []string{"topic"}))
 }
 
@@ -192,7 +195,7 @@ func (f *follower) follow(ctx context.Context) error {
 
 // seeTopics fails for topics that are not there.
 func (f *follower) seeTopics(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := context.WithTimeout(ctx, cluster.QueryTimeout)
 	defer cancel()
 	found, err := f.admin.ListTopics(ctx, f.cfg.Topics...)
 	if err != nil {
@@ -200,7 +203,7 @@ func (f *follower) seeTopics(ctx context.Context) error {
 	}
 	for _, topic := range f.cfg.Topics {
 		if d := found[topic]; d.Err != nil || len(d.Partitions) == 0 {
-			return fmt.Errorf("%w: %s does not exist (%v)", ErrTopicMissing, topic, d.Err)
+			return fmt.Errorf("%w: %s does not exist (%v)", cluster.ErrTopicMissing, topic, d.Err)
 		}
 	}
 	return nil
@@ -208,7 +211,7 @@ func (f *follower) seeTopics(ctx context.Context) error {
 
 // poll queues what came. From its answer on no partition comes or goes until everything is queued and nothing is to go back.
 func (f *follower) poll(ctx context.Context) error {
-	waiting, cancel := context.WithTimeout(ctx, pollInterval)
+	waiting, cancel := context.WithTimeout(ctx, followPollInterval)
 	fetches := f.client.PollFetches(waiting)
 	cancel()
 	defer f.client.AllowRebalance()
@@ -221,7 +224,7 @@ func (f *follower) poll(ctx context.Context) error {
 		if p := f.of(topology.TopicPartition{Topic: fetched.Topic, Partition: fetched.Partition}); p != nil && len(fetched.Records) > 0 {
 			p.end.Store(fetched.HighWatermark)
 			p.reached = fetched.Records[len(fetched.Records)-1].Offset + 1
-			p.push(fetched.Records)
+			p.Push(fetched.Records)
 		}
 	})
 	return f.goBack(ctx)
@@ -243,7 +246,7 @@ func (f *follower) trouble(ctx context.Context, e kgo.FetchError) error {
 	case errors.Is(e.Err, kgo.ErrClientClosed):
 		return fmt.Errorf("follow: %w", e.Err)
 	case !f.cfg.Newest && (errors.Is(e.Err, kerr.OffsetOutOfRange) || errors.As(e.Err, &lost)):
-		return fmt.Errorf("%w: %s: the position of %s in %s/%d is outside its log: %v", ErrAlarm, alarmInput, f.cfg.Name, e.Topic, e.Partition, e.Err)
+		return fmt.Errorf("%w: %s: the position of %s in %s/%d is outside its log: %v", cluster.ErrAlarm, cluster.AlarmInput, f.cfg.Name, e.Topic, e.Partition, e.Err)
 	}
 	f.log.Warn("the follower is in trouble and goes on trying", "topic", e.Topic, "partition", e.Partition, "error", e.Err)
 	return nil

@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -134,7 +135,7 @@ func TestABusyFollowerWaitsForMore(t *testing.T) {
 	require.Zero(t, FollowerConfig{}.linger(500), "nobody asked for it")
 
 	p := newFollowed(&follower{cfg: cfg}, topology.TopicPartition{Topic: wiretest.Commands, Partition: 0}, 0, 0)
-	push := func(n int) { p.push(slices.Repeat([]*kgo.Record{{Topic: wiretest.Commands}}, n)) }
+	push := func(n int) { p.Push(slices.Repeat([]*kgo.Record{{Topic: wiretest.Commands}}, n)) }
 	push(3)
 	batch, ok := p.next(t.Context(), 0)
 	require.True(t, ok)
@@ -272,11 +273,11 @@ func TestFollowerBelowTheLogStops(t *testing.T) {
 		Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{wiretest.Commands},
 		Handle: func(context.Context, string, int32, []topology.Record) error { return nil },
 	})
-	require.ErrorIs(t, err, ErrAlarm)
+	require.ErrorIs(t, err, cluster.ErrAlarm)
 }
 
 func TestFollowerNeedsItsTopics(t *testing.T) {
 	h := newHouse(t, 2)
 	err := Follow(t.Context(), FollowerConfig{Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{"nowhere.events"}})
-	require.ErrorIs(t, err, ErrTopicMissing)
+	require.ErrorIs(t, err, cluster.ErrTopicMissing)
 }

@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -286,19 +285,4 @@ func (m *roundRoom) clear() {
 	}
 	clear(m.headers)
 	clear(m.records)
-}
-
-// franzLog forwards the library's log lines to slog.
-type franzLog struct{ log *slog.Logger }
-
-// Level is the lowest that we want: what the library calls information is chatter.
-func (l franzLog) Level() kgo.LogLevel { return kgo.LogLevelWarn }
-
-// Log takes a line.
-func (l franzLog) Log(level kgo.LogLevel, message string, pairs ...any) {
-	at := slog.LevelWarn
-	if level == kgo.LogLevelError {
-		at = slog.LevelError
-	}
-	l.log.Log(context.Background(), at, message, append(pairs, "from", "franz-go")...)
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/parley-im/parley/topology/wire/cluster"
 )
 
 // answers keeps what a sender answered.
@@ -91,7 +93,7 @@ func TestSlowLeaderHoldsBackNobodyElse(t *testing.T) {
 		}
 		return nil, nil, false
 	})
-	options, err := groupProducerOptions(Settings{Cluster: Cluster{Brokers: k.ListenAddrs()}}, "test", testLog(t))
+	options, err := groupProducerOptions(Settings{Cluster: cluster.Config{Brokers: k.ListenAddrs()}}, "test", testLog(t))
 	require.NoError(t, err)
 	var a answers
 	f, err := newFranz(options, a.hooks(), isFinal, nil)
@@ -139,7 +141,7 @@ func keysIn(t *testing.T, k *kfake.Cluster, n int) map[int32][]string {
 
 func TestPurgeAnswersEverything(t *testing.T) {
 	k := twoLeaders(t)
-	options, err := groupProducerOptions(Settings{Cluster: Cluster{Brokers: k.ListenAddrs()}}, "test", testLog(t))
+	options, err := groupProducerOptions(Settings{Cluster: cluster.Config{Brokers: k.ListenAddrs()}}, "test", testLog(t))
 	require.NoError(t, err)
 	k.Close() // nobody answers
 	var a answers
@@ -176,7 +178,7 @@ func TestARoundWaitsForWhatIsFetched(t *testing.T) {
 
 func TestAHeldRoundLeaves(t *testing.T) {
 	k := twoLeaders(t)
-	options, err := groupProducerOptions(Settings{Cluster: Cluster{Brokers: k.ListenAddrs()}}, "test", testLog(t))
+	options, err := groupProducerOptions(Settings{Cluster: cluster.Config{Brokers: k.ListenAddrs()}}, "test", testLog(t))
 	require.NoError(t, err)
 	var a answers
 	f, err := newFranz(options, a.hooks(), isFinal, func() bool { return true }) // a fold that stands still

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
 )
 
 // ExitCode is the process's when the prefix law ends it: its supervisor starts it again.
@@ -25,7 +27,7 @@ const ExitCode = 3
 
 // Settings say how a group runs. Zero means the default.
 type Settings struct {
-	Cluster          Cluster
+	Cluster          cluster.Config
 	Dir              string        // folder for local stores; the group's lies in Dir/<group>
 	InstanceID       string        // name of this process among its kind, kept over restarts; empty = a member without a name
 	SessionTimeout   time.Duration // without a heartbeat, until others get the partitions; 10 s
@@ -37,7 +39,7 @@ type Settings struct {
 
 func (s Settings) withDefaults() Settings {
 	if s.SessionTimeout == 0 {
-		s.SessionTimeout = defaultSessionTimeout
+		s.SessionTimeout = cluster.SessionTimeout
 	}
 	if s.DrainLimit == 0 {
 		s.DrainLimit = defaultDrainLimit
@@ -63,7 +65,7 @@ type GroupConfig struct {
 	// ends. After its first call the group is ready.
 	Owned func(partitions []int32)
 
-	// Exit is called at most once, when the process must end because of the prefix law or an alarm (errors.Is ErrAlarm).
+	// Exit is called at most once, when the process must end because of the prefix law or an alarm (errors.Is cluster.ErrAlarm).
 	// The default logs and exits with ExitCode. When it returns, RunGroup returns the error too.
 	Exit func(error)
 }
@@ -113,7 +115,7 @@ func RunGroup(ctx context.Context, cfg GroupConfig) error {
 }
 
 func newGroup(cfg GroupConfig) (*group, error) {
-	if err := cfg.Settings.Cluster.check(); err != nil {
+	if err := cfg.Settings.Cluster.Check(); err != nil {
 		return nil, err
 	}
 	if cfg.Settings.Dir == "" {
@@ -121,7 +123,7 @@ func newGroup(cfg GroupConfig) (*group, error) {
 	}
 	g := &group{
 		plan: cfg.Plan, machine: cfg.Machine, settings: cfg.Settings.withDefaults(),
-		log:   loggerOr(cfg.Log).With("group", cfg.Machine.Group.Name),
+		log:   cmp.Or(cfg.Log, slog.Default()).With("group", cfg.Machine.Group.Name),
 		owned: cfg.Owned, exit: cfg.Exit,
 		name:  cfg.Plan.Consumer(cfg.Machine.Group.Name),
 		input: cfg.Machine.Group.Input, table: cfg.Plan.Table(cfg.Machine.Group.Name),

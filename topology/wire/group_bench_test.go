@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -64,7 +65,7 @@ func BenchmarkSender(b *testing.B) {
 	for _, atOnce := range []int{1, 100, 2_000} {
 		b.Run(fmt.Sprintf("%d at once", atOnce), func(b *testing.B) {
 			plan := wiretest.Plan(8, 1)
-			options, err := groupProducerOptions(Settings{Cluster: Cluster{Brokers: wiretest.Kafka(b, plan).ListenAddrs()}}, "bench", testLog(b))
+			options, err := groupProducerOptions(Settings{Cluster: cluster.Config{Brokers: wiretest.Kafka(b, plan).ListenAddrs()}}, "bench", testLog(b))
 			require.NoError(b, err)
 			var out sync.WaitGroup
 			f, err := newFranz(options, sendHooks{

@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/read"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -104,7 +106,7 @@ func (r *runner) awaitReady(t testing.TB) []int32 {
 type house struct {
 	t       testing.TB
 	plan    topology.Plan
-	cluster Cluster
+	cluster cluster.Config
 	emitter *Emitter
 	sent    int
 }
@@ -115,7 +117,7 @@ func newHouse(t testing.TB, partitions int32) *house {
 }
 
 func joinHouse(t testing.TB, plan topology.Plan, brokers []string) *house {
-	h := &house{t: t, plan: plan, cluster: Cluster{Brokers: brokers}}
+	h := &house{t: t, plan: plan, cluster: cluster.Config{Brokers: brokers}}
 	var err error
 	h.emitter, err = NewEmitter(EmitterConfig{Cluster: h.cluster, Plan: plan, Name: "test", Log: testLog(t)})
 	require.NoError(t, err)
@@ -154,7 +156,7 @@ func (h *house) send(n, keys int) {
 func (h *house) history() *wiretest.History {
 	h.t.Helper()
 	history := wiretest.NewHistory()
-	require.NoError(h.t, Read(h.t.Context(), h.cluster, wiretest.Events, history.Take))
+	require.NoError(h.t, read.Topic(h.t.Context(), h.cluster, wiretest.Events, history.Take))
 	return history
 }
 
@@ -173,7 +175,7 @@ func (h *house) whole() *wiretest.History {
 func (h *house) read(topic string) []topology.Record {
 	h.t.Helper()
 	var list []topology.Record
-	require.NoError(h.t, Read(h.t.Context(), h.cluster, topic, func(r *topology.Record) error {
+	require.NoError(h.t, read.Topic(h.t.Context(), h.cluster, topic, func(r *topology.Record) error {
 		list = append(list, *r)
 		return nil
 	}))
@@ -317,11 +319,11 @@ func TestMissingTopicNamesTheCommand(t *testing.T) {
 	cfg := h.config(t.TempDir())
 	cfg.Machine.Group.Output = []string{"nowhere.events"}
 	err := RunGroup(t.Context(), cfg)
-	require.ErrorIs(t, err, ErrTopicMissing)
+	require.ErrorIs(t, err, cluster.ErrTopicMissing)
 	require.ErrorContains(t, err, "parley topology apply")
 	cfg = h.config(t.TempDir())
 	cfg.Plan.Partitions = 8
-	require.ErrorIs(t, RunGroup(t.Context(), cfg), ErrTopicMissing)
+	require.ErrorIs(t, RunGroup(t.Context(), cfg), cluster.ErrTopicMissing)
 }
 
 func TestDeadLetterOfNoValueHasARow(t *testing.T) {
@@ -379,7 +381,7 @@ func TestRulesChangeInMidStream(t *testing.T) {
 	require.NoError(t, h.emitter.EmitTo(wiretest.Commands, 1, topology.RulesKey, wiretest.Activate(99), nil, nil))
 	h.send(100, 10)
 	err := r.wait(t)
-	require.ErrorIs(t, err, ErrAlarm)
+	require.ErrorIs(t, err, cluster.ErrAlarm)
 	require.ErrorContains(t, err, "rules 99")
-	require.True(t, errors.Is(<-r.exits, ErrAlarm))
+	require.True(t, errors.Is(<-r.exits, cluster.ErrAlarm))
 }

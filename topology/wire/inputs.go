@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/fetch"
 )
 
 // Limits of inputs, for each partition.
@@ -38,7 +39,7 @@ type inputs struct {
 
 // input is one of them, and what goka takes for a claim.
 type input struct {
-	*queue
+	*fetch.Queue
 	from     int64        // where the session begins
 	end      atomic.Int64 // of the log, as the last fetch told it
 	messages chan *sarama.ConsumerMessage
@@ -68,7 +69,7 @@ func (g *group) openInputs(s *session) (*inputs, error) {
 }
 
 func newInput(client *kgo.Client, tp topology.TopicPartition, from int64) *input {
-	return &input{queue: newQueue(client, tp, queuedInputs), from: from, messages: make(chan *sarama.ConsumerMessage, 1)}
+	return &input{Queue: fetch.NewQueue(client, tp, queuedInputs), from: from, messages: make(chan *sarama.ConsumerMessage, 1)}
 }
 
 // foldAll lets goka fold the session's inputs until the session ends (nil), or one of them does.
@@ -119,7 +120,7 @@ func (all *inputs) poll(ctx context.Context) error {
 			if in := all.of[fetched.Partition]; in != nil && len(fetched.Records) > 0 {
 				in.end.Store(fetched.HighWatermark)
 				all.g.producer.fetched(len(fetched.Records))
-				in.push(fetched.Records)
+				in.Push(fetched.Records)
 				in.ring()
 			}
 		})
@@ -129,15 +130,15 @@ func (all *inputs) poll(ctx context.Context) error {
 // ring tells goka that there is something, unless it was told and has not looked yet.
 func (in *input) ring() {
 	select {
-	case in.messages <- &sarama.ConsumerMessage{Topic: in.queue.Topic, Partition: in.queue.Partition}:
+	case in.messages <- &sarama.ConsumerMessage{Topic: in.Queue.Topic, Partition: in.Queue.Partition}:
 	default:
 	}
 }
 
 // run is whatever is there when goka looks; empty when it looked before.
 func (in *input) run() []topology.Record {
-	run := in.cut(runRecords)
-	if left, _ := in.state(); left > 0 {
+	run := in.Cut(runRecords)
+	if left, _ := in.State(); left > 0 {
 		in.ring()
 	}
 	return run
@@ -146,10 +147,10 @@ func (in *input) run() []topology.Record {
 // What follows is sarama.ConsumerGroupClaim.
 
 // Topic is the group's input.
-func (in *input) Topic() string { return in.queue.Topic }
+func (in *input) Topic() string { return in.Queue.Topic }
 
 // Partition is the number of the partition.
-func (in *input) Partition() int32 { return in.queue.Partition }
+func (in *input) Partition() int32 { return in.Queue.Partition }
 
 // InitialOffset is where the session began.
 func (in *input) InitialOffset() int64 { return in.from }

@@ -16,15 +16,15 @@ import (
 
 func TestEverythingFetchedIsFoldedInRuns(t *testing.T) {
 	in := newInput(nil, topology.TopicPartition{Topic: wiretest.Commands, Partition: 3}, 0)
-	in.most = 10 * runRecords // there is no client to pause
+	in.Limit = 10 * runRecords // there is no client to pause
 	require.Empty(t, in.run())
 	var fetched []*kgo.Record
 	for i := range int64(2*runRecords + 1) {
 		fetched = append(fetched, &kgo.Record{Topic: wiretest.Commands, Partition: 3, Offset: 7 * i, Key: []byte("ann")})
 	}
-	in.push(fetched[:3])
+	in.Push(fetched[:3])
 	in.ring()
-	in.push(fetched[3:])
+	in.Push(fetched[3:])
 	in.ring() // goka has not looked yet: nobody waits
 	next := int64(0)
 	for _, n := range []int{runRecords, runRecords, 1} {

@@ -3,9 +3,9 @@
 package wire
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/parley-im/parley/topology/wire/metric"
 )
 
 // metrics are a group's. Every name begins with parley_group_ and carries the label group.
@@ -26,7 +26,7 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer, group string, unacked func() float64) *metrics {
 	labels := prometheus.Labels{"group": group}
 	counter := func(name, help string) prometheus.Counter {
-		return register(r, prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_group_" + name, Help: help, ConstLabels: labels}))
+		return metric.Register(r, prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_group_" + name, Help: help, ConstLabels: labels}))
 	}
 	m := &metrics{
 		folded:      counter("folded_total", "Inputs that were taken."),
@@ -45,28 +45,14 @@ func newMetrics(r prometheus.Registerer, group string, unacked func() float64) *
 		retired:     counter("retired_takeovers_total", "Older takeover records tombstoned."),
 		fenced:      counter("fenced_total", "Takeovers refused because another owner was told before."),
 	}
-	m.alarms = register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+	m.alarms = metric.Register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_group_alarms_total", Help: "Stops so that nothing is lost silently.", ConstLabels: labels}, []string{"kind"}))
-	m.lag = register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	m.lag = metric.Register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "parley_group_lag_records", Help: "Inputs between the commit and the end of the log.", ConstLabels: labels}, []string{"partition"}))
-	m.unacked = register(r, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	m.unacked = metric.Register(r, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "parley_group_unacked_records", Help: "Records handed to the producer and not acked.", ConstLabels: labels}, unacked))
-	m.takeoverSeconds = register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
+	m.takeoverSeconds = metric.Register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "parley_group_takeover_seconds", Help: "From the recovered table to the first input.", ConstLabels: labels,
 		Buckets: []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}}))
 	return m
-}
-
-// register registers a collector, or finds the one that an earlier life of the same group registered.
-func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
-	if r == nil {
-		return c
-	}
-	var there prometheus.AlreadyRegisteredError
-	if err := r.Register(c); errors.As(err, &there) {
-		if old, ok := there.ExistingCollector.(C); ok {
-			return old
-		}
-	}
-	return c
 }

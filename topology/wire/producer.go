@@ -16,6 +16,7 @@ import (
 	"github.com/lovoo/goka"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
 // producer implements goka.Producer.
@@ -49,7 +50,7 @@ func newProducer(partitions int32, table string, b *budget, broken func(error)) 
 func (p *producer) start(out sender) {
 	ctx, stop := context.WithCancel(context.Background())
 	p.out, p.stopPacing = out, stop
-	p.pacing.Go(func() { every(ctx, rowPace, p.pace) })
+	p.pacing.Go(func() { ticker.Run(ctx, rowPace, p.pace) })
 }
 
 // fetched and folded count the inputs whose outputs are still to come.

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
 )
 
 // rewind asks the polling goroutine, which alone fills queues, to take a partition back.
@@ -29,11 +30,11 @@ func (f *follower) started(ctx context.Context, names []topology.TopicPartition,
 	for _, name := range names {
 		at, ok := starts[name]
 		if !ok {
-			return nil, fmt.Errorf("%w: %s was not told where %s/%d begins: Start must answer for every partition", ErrAlarm, f.cfg.Name, name.Topic, name.Partition)
+			return nil, fmt.Errorf("%w: %s was not told where %s/%d begins: Start must answer for every partition", cluster.ErrAlarm, f.cfg.Name, name.Topic, name.Partition)
 		}
 		if at > newest[name] {
 			return nil, fmt.Errorf("%w: %s: %s stands at %d of %s/%d, which ends at %d: was the topic made anew? rebuild what %[3]s writes to",
-				ErrAlarm, alarmInput, f.cfg.Name, at, name.Topic, name.Partition, newest[name])
+				cluster.ErrAlarm, cluster.AlarmInput, f.cfg.Name, at, name.Topic, name.Partition, newest[name])
 		}
 		if at < oldest[name] {
 			f.log.Warn("the log begins later than wanted", "topic", name.Topic, "partition", name.Partition, "wanted", at, "oldest", oldest[name])
@@ -88,7 +89,7 @@ func (f *follower) seek(ctx context.Context, r rewind) error {
 		return fmt.Errorf("go back to offset %d of %s/%d: %w", r.offset, tp.Topic, tp.Partition, err)
 	}
 	at := max(r.offset, oldest[tp])
-	r.p.drop()
+	r.p.Drop()
 	// The client passes over an offset that it takes for the one it has, which is the one before its last poll.
 	for _, offset := range []int64{at + 1, at} {
 		f.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{tp.Topic: {tp.Partition: {Epoch: -1, Offset: offset}}})

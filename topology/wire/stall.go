@@ -52,7 +52,7 @@ func (f *follower) beginLook(ctx context.Context) {
 	var names []topology.TopicPartition
 	f.mu.Lock()
 	for tp, p := range f.owned {
-		if !p.isPaused() {
+		if !p.Paused() {
 			look.reached[p] = p.reached
 			names = append(names, tp)
 		}
@@ -83,7 +83,7 @@ func (f *follower) judge(look *stallLook, ends map[topology.TopicPartition]int64
 		reached, looked := look.reached[p]
 		end, known := ends[tp]
 		switch {
-		case !looked || !known || p.isPaused() || p.reached != reached || end <= reached:
+		case !looked || !known || p.Paused() || p.reached != reached || end <= reached:
 			p.stalled = time.Time{}
 		case p.stalled.IsZero():
 			p.stalled = look.began

@@ -18,6 +18,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
 // Limits of the local store, for one group in one process.
@@ -90,7 +92,7 @@ func openTableStore(dir string, log *slog.Logger, broken func(error)) (*tableSto
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	t.db, t.rebuilt, t.stop = db, rebuilt, stop
-	t.idle.Go(func() { every(ctx, storeFlushEvery, t.flush) })
+	t.idle.Go(func() { ticker.Run(ctx, storeFlushEvery, t.flush) })
 	return t, nil
 }
 

@@ -15,10 +15,8 @@ import (
 	"github.com/lovoo/goka"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
 )
-
-// ErrTopicMissing means that the plan was not applied to this cluster, or another plan was.
-var ErrTopicMissing = errors.New("a topic of the plan is missing or differs: run `parley topology apply`")
 
 // topicIDs are the incarnations of a group's topics. A topic that is deleted and created again has another id.
 type topicIDs struct{ input, table string }
@@ -40,17 +38,17 @@ func (g *group) describeTopics(names []string) (map[string]*sarama.TopicMetadata
 	for _, t := range answer {
 		switch {
 		case errors.Is(t.Err, sarama.ErrUnknownTopicOrPartition):
-			return nil, fmt.Errorf("%w: %s does not exist", ErrTopicMissing, t.Name)
+			return nil, fmt.Errorf("%w: %s does not exist", cluster.ErrTopicMissing, t.Name)
 		case t.Err != sarama.ErrNoError && len(t.Partitions) == 0:
 			return nil, fmt.Errorf("ask for the topic %s: %w", t.Name, t.Err)
 		case len(t.Partitions) != int(g.plan.Partitions):
-			return nil, fmt.Errorf("%w: %s has %d partitions, the plan says %d", ErrTopicMissing, t.Name, len(t.Partitions), g.plan.Partitions)
+			return nil, fmt.Errorf("%w: %s has %d partitions, the plan says %d", cluster.ErrTopicMissing, t.Name, len(t.Partitions), g.plan.Partitions)
 		}
 		found[t.Name] = t
 	}
 	for _, n := range names {
 		if found[n] == nil {
-			return nil, fmt.Errorf("%w: %s does not exist", ErrTopicMissing, n)
+			return nil, fmt.Errorf("%w: %s does not exist", cluster.ErrTopicMissing, n)
 		}
 	}
 	return found, nil

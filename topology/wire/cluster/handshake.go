@@ -1,7 +1,7 @@
-// This file finds out whether Kafka and this process accept each other, before the client libraries begin: those would go
-// on trying for ever, and some do not say what is wrong.
+// Whether Kafka and this process accept each other. It is asked before the client libraries start: they would retry for
+// ever, and some do not report the reason.
 
-package wire
+package cluster
 
 import (
 	"context"
@@ -15,31 +15,28 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// greetLimit is for all brokers that are named. Whoever is away then is left to the patience of the libraries.
-const greetLimit = 5 * time.Second
+// handshakeTimeout is for all brokers that are named. Brokers that are away are left to the retries of the libraries.
+const handshakeTimeout = 5 * time.Second
 
-// tlsAlert is the operation that crypto/tls names when the other side ends a handshake.
+// tlsAlert is the operation that crypto/tls names when the other side ends a TLS handshake.
 const tlsAlert = "remote error"
 
-// ErrRefused says that Kafka and this process do not accept each other. Trying again does not help.
-var ErrRefused = errors.New("Kafka and this process do not accept each other")
-
-// greet asks one broker something. Only a certificate or a password that is not accepted is an error.
-func (c Cluster) greet() error {
-	if !c.secure() && c.User == "" {
+// handshake pings a broker. Only a certificate or a password that is not accepted is an error.
+func (c Config) handshake() error {
+	if !c.Secure() && c.User == "" {
 		return nil
 	}
-	options, err := c.forFranz()
+	options, err := c.connection()
 	if err != nil {
 		return err
 	}
-	options = append(options, kgo.DialTimeout(greetLimit))
+	options = append(options, kgo.DialTimeout(handshakeTimeout))
 	client, err := kgo.NewClient(options...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), greetLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 	defer cancel()
 	err = client.Ping(ctx)
 	var theirs *tls.CertificateVerificationError

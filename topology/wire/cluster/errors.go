@@ -1,0 +1,19 @@
+// Errors that more than one room of the wire returns.
+
+package cluster
+
+import "errors"
+
+var (
+	// ErrRefused means that Kafka and this process do not accept each other. A retry does not help.
+	ErrRefused = errors.New("Kafka and this process do not accept each other")
+
+	// ErrTopicMissing means that the plan was not applied to this cluster, or another plan was.
+	ErrTopicMissing = errors.New("a topic of the plan is missing or differs: run `parley topology apply`")
+
+	// ErrAlarm means that the log is not what it was, or needs a newer binary. A restart does not help: an operator must act.
+	ErrAlarm = errors.New("stopped so that nothing is lost silently")
+)
+
+// AlarmInput is the kind of alarm about a position outside of an input's log.
+const AlarmInput = "input_shrunk"

@@ -1,0 +1,41 @@
+// The names under which callers outside of the wire know its rooms.
+
+package wire
+
+import (
+	"context"
+
+	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/read"
+)
+
+// Cluster says how to reach Kafka.
+type Cluster = cluster.Config
+
+// Errors that a restart does not mend.
+var (
+	ErrRefused      = cluster.ErrRefused
+	ErrTopicMissing = cluster.ErrTopicMissing
+	ErrAlarm        = cluster.ErrAlarm
+)
+
+// Span is what a partition holds.
+type Span = read.Span
+
+// Ends asks which offsets each partition of a topic holds.
+func Ends(ctx context.Context, c Cluster, topic string) (map[int32]Span, error) {
+	return read.Ends(ctx, c, topic)
+}
+
+// Read calls fn with every record that a topic holds now: each partition in the order of its offsets, partitions mixed. An
+// error of fn ends it and is returned.
+func Read(ctx context.Context, c Cluster, topic string, fn func(*topology.Record) error) error {
+	return read.Topic(ctx, c, topic, fn)
+}
+
+// ReadFrom is Read from given offsets (a partition that is not named begins at its oldest) to before given offsets (a
+// partition that is not named ends where it ended at the time of the call). Either may be nil.
+func ReadFrom(ctx context.Context, c Cluster, topic string, from, to map[int32]int64, fn func(*topology.Record) error) error {
+	return read.Range(ctx, c, topic, from, to, fn)
+}
