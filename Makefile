@@ -100,6 +100,10 @@ verify: generate ## Fail when something generated is stale, badly formatted, or 
 	git diff --exit-code -- schemas topology/TOPOLOGY.md PROTOCOL.md
 	bash test/scripts/breaking.sh
 
+.PHONY: layout
+layout: ## Files, imports, references in circles, longest functions, package by package (ARGS="-rev REV", ARGS="-output json")
+	@go run ./test/laws/layout $(ARGS)
+
 .PHONY: page
 page: ## Build the page (needs Node 20)
 	bash clients/web/build.sh

@@ -4,6 +4,7 @@
 package laws
 
 import (
+	"go/token"
 	"path"
 	"slices"
 	"strconv"
@@ -84,6 +85,25 @@ func Unplaced(t *Tree) []Violation {
 // Upward finds imports that the room of a file forbids.
 func Upward(t *Tree) []Violation {
 	var found []Violation
+	for _, i := range t.ImportSpecs() {
+		if i.Forbidden != "" {
+			found = append(found, t.at(i.File, i.Pos, "%s", i.Forbidden))
+		}
+	}
+	return found
+}
+
+// ImportSpec is one import of a file.
+type ImportSpec struct {
+	File      *File
+	Path      string
+	Pos       token.Pos
+	Forbidden string // why the room of the file forbids it, or ""
+}
+
+// ImportSpecs are the imports of all files that have a room.
+func (t *Tree) ImportSpecs() []ImportSpec {
+	var specs []ImportSpec
 	for _, f := range t.Files {
 		if f.Go == nil {
 			continue
@@ -93,16 +113,12 @@ func Upward(t *Tree) []Violation {
 			continue
 		}
 		for _, spec := range f.Go.Imports {
-			imported, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				continue
-			}
-			if why := forbidden(f, r, imported); why != "" {
-				found = append(found, t.at(f, spec.Pos(), "%s", why))
+			if imported, err := strconv.Unquote(spec.Path.Value); err == nil {
+				specs = append(specs, ImportSpec{f, imported, spec.Pos(), forbidden(f, r, imported)})
 			}
 		}
 	}
-	return found
+	return specs
 }
 
 // transcript prints commands and events for people; the tests of machines compare with what it prints.

@@ -58,7 +58,7 @@ func impurities(t *Tree, files []*File, exports Exports) ([]Violation, error) {
 		parsed[i] = f.Go
 	}
 	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
-	config := types.Config{Importer: importer.ForCompiler(t.Fset, "gc", exports.open)}
+	config := types.Config{Importer: exports.Importer(t.Fset)}
 	if _, err := config.Check(files[0].Folder(), t.Fset, parsed, info); err != nil {
 		return nil, fmt.Errorf("%s does not compile, correct it first: %w", files[0].Folder(), err)
 	}
@@ -137,6 +137,11 @@ func excused(fset *token.FileSet, file *ast.File, node ast.Node) bool {
 
 // Exports are the compiled forms of packages: import path -> file.
 type Exports map[string]string
+
+// Importer gives the type checker the compiled forms.
+func (e Exports) Importer(fset *token.FileSet) types.Importer {
+	return importer.ForCompiler(fset, "gc", e.open)
+}
 
 func (e Exports) open(imported string) (io.ReadCloser, error) {
 	file, ok := e[imported]

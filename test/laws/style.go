@@ -19,29 +19,45 @@ const (
 	maxFunctionLines = 70
 )
 
-// Lengths finds files and functions that are too long. In tests the rows of a table count as one line: a long table is
-// read row by row.
+// Lengths finds files and functions that are too long.
 func Lengths(t *Tree) []Violation {
 	var found []Violation
 	for _, f := range t.written() {
 		if lines := bytes.Count(f.Text, []byte("\n")); lines > maxFileLines {
 			found = append(found, Violation{f.Path, maxFileLines, fmt.Sprintf("the file has %d lines, more than %d: split it by topic", lines, maxFileLines)})
 		}
-		for _, declaration := range f.Go.Decls {
-			function, ok := declaration.(*ast.FuncDecl)
-			if !ok || function.Body == nil {
-				continue
-			}
-			lines := span(t.Fset, function)
-			if f.Test() {
-				lines -= tableLines(t.Fset, function.Body)
-			}
-			if lines > maxFunctionLines {
-				found = append(found, t.at(f, function.Pos(), "%s has %d lines, more than %d: move parts of it into functions of their own", function.Name.Name, lines, maxFunctionLines))
+		for _, function := range t.Functions(f) {
+			if function.Lines > maxFunctionLines {
+				found = append(found, t.at(f, function.Pos, "%s has %d lines, more than %d: move parts of it into functions of their own",
+					function.Name, function.Lines, maxFunctionLines))
 			}
 		}
 	}
 	return found
+}
+
+// Function is a function or method with a body.
+type Function struct {
+	Name  string
+	Pos   token.Pos
+	Lines int
+}
+
+// Functions are the functions of a file. In tests the rows of a table count as one line: a long table is read row by row.
+func (t *Tree) Functions(f *File) []Function {
+	var functions []Function
+	for _, declaration := range f.Go.Decls {
+		function, ok := declaration.(*ast.FuncDecl)
+		if !ok || function.Body == nil {
+			continue
+		}
+		lines := span(t.Fset, function)
+		if f.Test() {
+			lines -= tableLines(t.Fset, function.Body)
+		}
+		functions = append(functions, Function{function.Name.Name, function.Pos(), lines})
+	}
+	return functions
 }
 
 // span is how many lines a node covers.
