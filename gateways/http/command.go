@@ -67,7 +67,7 @@ func (h *handler) postMessage(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// postCommand takes any other command: {"device_id": ..., "send": {a Send of frame.proto}}.
+// postCommand takes any other command: {"device_id": ..., "send": {a Send of send.proto}}.
 func (h *handler) postCommand(w http.ResponseWriter, r *http.Request) {
 	text, wrong := body(w, r)
 	var in struct {

@@ -6,7 +6,7 @@
 //	GET  /v1/conversations/{home}/{conversation}/members
 //	GET  /v1/conversations                                   ?limit=
 //	GET  /v1/inbox                                           ?after=&epoch=&limit=
-//	POST /v1/commands                                        a Send of frame.proto, in JSON, with device_id beside it
+//	POST /v1/commands                                        a Send of send.proto, in JSON, with device_id beside it
 package http
 
 import (

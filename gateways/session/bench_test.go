@@ -77,7 +77,7 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkCheck holds the frame against the rules of frame.proto.
+// BenchmarkCheck holds the frame against the rules of client.proto.
 func BenchmarkCheck(b *testing.B) {
 	frame := benchFrame(7)
 	b.ReportAllocs()

@@ -50,7 +50,7 @@ type textFrame struct {
 	said  pb.SendText
 }
 
-// namesConversation reads home/conversation as the pattern in frame.proto does; whether there can be one is asked later.
+// namesConversation reads home/conversation as the pattern in send.proto does; whether there can be one is asked later.
 func namesConversation(s string) bool {
 	home, rest, ok := strings.Cut(s, "/")
 	return ok && name.ValidID(home) && name.ValidID(rest)

@@ -1,4 +1,4 @@
-// What is plain at a glance must be plain to the library, whatever fields and rules frame.proto will have.
+// What is plain at a glance must be plain to the library, whatever fields and rules client.proto will have.
 
 package session
 

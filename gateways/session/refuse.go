@@ -13,7 +13,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// Check holds a frame against the rules that stand in frame.proto. nil = it keeps them.
+// Check holds a frame against the rules that stand in client.proto and send.proto. nil = it keeps them.
 func Check(frame *pb.ClientFrame) *pb.Refused {
 	if plain(frame) {
 		return nil

@@ -1114,7 +1114,7 @@ var File_parley_v1_query_proto protoreflect.FileDescriptor
 
 const file_parley_v1_query_proto_rawDesc = "" +
 	"\n" +
-	"\x15parley/v1/query.proto\x12\tparley.v1\x1a\x18parley/v1/bookmark.proto\x1a\x1cparley/v1/conversation.proto\x1a\x15parley/v1/frame.proto\x1a\x15parley/v1/inbox.proto\x1a\x16parley/v1/origin.proto\"!\n" +
+	"\x15parley/v1/query.proto\x12\tparley.v1\x1a\x18parley/v1/bookmark.proto\x1a\x1cparley/v1/conversation.proto\x1a\x15parley/v1/event.proto\x1a\x15parley/v1/inbox.proto\x1a\x16parley/v1/origin.proto\"!\n" +
 	"\tHeadQuery\x12\x14\n" +
 	"\x05users\x18\x01 \x03(\tR\x05users\"5\n" +
 	"\n" +
@@ -1267,7 +1267,7 @@ func file_parley_v1_query_proto_init() {
 	}
 	file_parley_v1_bookmark_proto_init()
 	file_parley_v1_conversation_proto_init()
-	file_parley_v1_frame_proto_init()
+	file_parley_v1_event_proto_init()
 	file_parley_v1_inbox_proto_init()
 	file_parley_v1_origin_proto_init()
 	type x struct{}

@@ -567,7 +567,7 @@ var File_parley_v1_view_proto protoreflect.FileDescriptor
 
 const file_parley_v1_view_proto_rawDesc = "" +
 	"\n" +
-	"\x14parley/v1/view.proto\x12\tparley.v1\x1a\x18parley/v1/bookmark.proto\x1a\x1cparley/v1/conversation.proto\x1a\x15parley/v1/frame.proto\x1a\x15parley/v1/inbox.proto\x1a\x16parley/v1/origin.proto\x1a\x15parley/v1/query.proto\"\xdf\x01\n" +
+	"\x14parley/v1/view.proto\x12\tparley.v1\x1a\x18parley/v1/bookmark.proto\x1a\x1cparley/v1/conversation.proto\x1a\x15parley/v1/event.proto\x1a\x15parley/v1/inbox.proto\x1a\x16parley/v1/origin.proto\x1a\x15parley/v1/query.proto\"\xdf\x01\n" +
 	"\x14ConversationDocument\x12\"\n" +
 	"\fconversation\x18\x01 \x01(\tR\fconversation\x12#\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x0f.parley.v1.KindR\x04kind\x12'\n" +
@@ -662,7 +662,7 @@ func file_parley_v1_view_proto_init() {
 	}
 	file_parley_v1_bookmark_proto_init()
 	file_parley_v1_conversation_proto_init()
-	file_parley_v1_frame_proto_init()
+	file_parley_v1_event_proto_init()
 	file_parley_v1_inbox_proto_init()
 	file_parley_v1_origin_proto_init()
 	file_parley_v1_query_proto_init()
