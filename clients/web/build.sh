@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the page into dist/ from the versions that package-lock.json pins. With --check it fails when dist/ was not fresh.
+# Builds the page into dist/ from the versions that clients/package-lock.json pins. With --check it fails when dist/ was not fresh.
 set -euo pipefail
 cd "$(dirname "$0")"
-npm ci --no-audit --no-fund
-npm run --silent check
+npm ci --prefix .. --no-audit --no-fund
+npm run --silent --prefix .. check
 npm run --silent build
 if [[ "${1:-}" == --check ]]; then
   if [[ -n "$(git status --porcelain -- dist)" ]]; then

@@ -15,7 +15,7 @@ bash test/scripts/need.sh chromium || lack "Chromium cannot be installed here"
 
 bash clients/web/build.sh
 git diff --exit-code --stat -- clients/web/dist || { echo "clients/web/dist is stale: run make page and commit it" >&2; exit 1; }
-(cd clients/web && npm test)
+(cd clients && npm test)
 
 data=$(mktemp -d)
 log=$data/parley.log

@@ -1,6 +1,5 @@
 // What the page says in words: names, times, and the lines that tell what happened in a conversation.
-import type { Event, Role } from './parley/frames'
-import type { Item, Line, State, Talk } from './parley/state'
+import type { Event, Item, Line, Role, State, Talk } from 'parley-client'
 
 export function nameOf(state: State, user: string): string {
   return state.people[user]?.name || user

@@ -1,7 +1,7 @@
 // How protojson is read and written.
 import { describe, expect, it } from 'vitest'
-import { ClientFrame, Event, ServerFrame } from '../src/parley/frames'
-import { ShapeError } from '../src/parley/shape'
+import { ClientFrame, Event, ServerFrame } from '../src/frames'
+import { ShapeError } from '../src/shape'
 
 describe('reading', () => {
   it('fills what protojson leaves out', () => {

@@ -1,42 +1,10 @@
-// What one person's device knows, and the one function that changes it: reduce(state, happening) -> state. No clock, no socket,
-// no storage: times come with what happens, so every test and every replay gives the same.
-import type {
-  Command,
-  ConversationKind,
-  Cursor,
-  Event,
-  History,
-  Marks,
-  Members,
-  Membership,
-  Presence,
-  Receipt,
-  Refused,
-  Role,
-  Snapshot,
-} from './frames'
-import { applyEvents } from './inbox'
-import { foldHistory, foldMembers, foldSnapshot } from './answers'
+// The state of one device: what it knows, and the small changes that events, answers and commands have in common.
+import type { ConversationKind, Cursor, Marks, Membership, Receipt, Role } from './frames'
+import type { Item } from './item'
 import * as out from './outbox'
 
 /** How the connection stands. */
 export type Line = 'new' | 'connecting' | 'online' | 'waiting' | 'unplugged' | 'refused' | 'ended'
-
-/** One entry of a conversation as people see it: a message or a line that tells what happened. */
-export interface Item {
-  key: string
-  seq: number
-  timeMs: number
-  /** Who said it or did it. */
-  user: string
-  /** 0 for what is no message. */
-  number: number
-  text: string
-  replyTo: number
-  erased: boolean
-  /** What happened, where it is no message. */
-  event?: Event
-}
 
 export interface Member {
   user: string
@@ -114,33 +82,6 @@ export interface State {
   readBefore?: number
   suspended: boolean
 }
-
-export type Happening =
-  | { is: 'line'; line: Line; trouble?: string; retryAtMs?: number }
-  | { is: 'resuming' }
-  | { is: 'level' }
-  | { is: 'asked'; command: Command; timeMs: number }
-  | { is: 'attempted'; clientSeq: number }
-  | { is: 'accepted'; clientSeq: number; conversation: string }
-  | { is: 'refusedAtGate'; refused: Refused }
-  | { is: 'forgotten'; key: string }
-  | { is: 'heard'; head: Cursor }
-  | { is: 'events'; events: Event[] }
-  | { is: 'snapshot'; snapshot: Snapshot }
-  | { is: 'snapshotNeeded' }
-  | { is: 'unbridged' }
-  | { is: 'doubted' }
-  | { is: 'saidAgain' }
-  | { is: 'history'; history: History }
-  | { is: 'members'; members: Members }
-  | { is: 'presence'; presence: Presence }
-  | { is: 'receipt'; receipt: Receipt }
-  | { is: 'typing'; conversation: string; user: string; untilMs: number }
-  | { is: 'marked'; conversation: string; marks: Marks }
-  | { is: 'opened'; conversation: string }
-  | { is: 'named'; user: string; name: string }
-  | { is: 'notice'; notice: Notice }
-  | { is: 'noticeClosed'; key: string }
 
 /** Notices that are shown at most; count. */
 const MAX_NOTICES = 4
@@ -226,27 +167,12 @@ export function withReceipt(state: State, receipt: Receipt): State {
   return withTalk(state, receipt.conversation, (one) => ({ ...one, members }))
 }
 
-function withTyping(state: State, conversation: string, user: string, untilMs: number): State {
+export function withTyping(state: State, conversation: string, user: string, untilMs: number): State {
   if (user === state.user) return state
   const here = { ...(state.typing[conversation] ?? {}) }
   if (untilMs > 0) here[user] = untilMs
   else delete here[user]
   return { ...state, typing: { ...state.typing, [conversation]: here } }
-}
-
-function refusedAtGate(state: State, refused: Refused): State {
-  const one = out.find(state.outbox, refused.clientSeq)
-  if (!one) return state
-  const outbox = out.drop(state.outbox, refused.clientSeq)
-  const why = refused.detail || 'The gateway refused this.'
-  if (one.command.text) return { ...state, outbox: out.fail(outbox, one, why) }
-  return withNotice({ ...state, outbox }, { key: one.key, text: why })
-}
-
-function accepted(state: State, clientSeq: number, conversation: string): State {
-  const one = out.find(state.outbox, clientSeq)
-  const next = { ...state, outbox: out.accepted(state.outbox, clientSeq, conversation) }
-  return one && conversation ? withOpened(next, one, conversation) : next
 }
 
 /** A conversation that this device asked for is opened by the first word of it: the gate's, or the log's where that was faster. */
@@ -260,64 +186,4 @@ export function withReadBefore(state: State): State {
   const talk = state.talks[state.open]
   if (!talk || !state.cursor || state.readBefore !== undefined) return state
   return { ...state, readBefore: talk.unread > 0 ? talk.marks.read : Number.MAX_SAFE_INTEGER }
-}
-
-export function reduce(state: State, happening: Happening): State {
-  switch (happening.is) {
-    case 'line':
-      return { ...state, line: happening.line, trouble: happening.trouble ?? '', retryAtMs: happening.retryAtMs ?? 0 }
-    case 'resuming':
-      return { ...state, resumed: { events: 0, running: true } }
-    case 'level':
-      return state.resumed?.running ? { ...state, resumed: { ...state.resumed, running: false } } : state
-    case 'asked':
-      return { ...state, outbox: out.enqueue(state.outbox, happening.command, happening.timeMs) }
-    case 'attempted':
-      return { ...state, outbox: out.attempted(state.outbox, happening.clientSeq) }
-    case 'accepted':
-      return accepted(state, happening.clientSeq, happening.conversation)
-    case 'refusedAtGate':
-      return refusedAtGate(state, happening.refused)
-    case 'forgotten':
-      return { ...state, outbox: out.forget(state.outbox, happening.key) }
-    case 'heard':
-      return state.cursor && happening.head.epoch > 0 && happening.head.epoch !== state.cursor.epoch
-        ? { ...state, snapshotNeeded: true }
-        : { ...state, heard: Math.max(state.heard, happening.head.inboxSeq) }
-    case 'events':
-      return applyEvents(state, happening.events)
-    case 'snapshot':
-      return foldSnapshot(state, happening.snapshot)
-    case 'snapshotNeeded':
-      return { ...state, snapshotNeeded: true }
-    case 'unbridged':
-      return { ...state, outbox: out.forgetAccepted(state.outbox) }
-    case 'doubted':
-      return { ...state, outbox: out.forgetDoubtful(state.outbox) }
-    case 'saidAgain':
-      return { ...state, outbox: out.sayAgain(state.outbox) }
-    case 'history':
-      return foldHistory(state, happening.history)
-    case 'members':
-      return foldMembers(state, happening.members)
-    case 'presence':
-      return withPerson(state, happening.presence.user, {
-        online: happening.presence.online,
-        lastSeenMs: happening.presence.lastSeenMs,
-      })
-    case 'receipt':
-      return withReceipt(state, happening.receipt)
-    case 'typing':
-      return withTyping(state, happening.conversation, happening.user, happening.untilMs)
-    case 'marked':
-      return withReceipt(state, { conversation: happening.conversation, user: state.user, marks: happening.marks })
-    case 'opened':
-      return withReadBefore({ ...state, open: happening.conversation, readBefore: undefined })
-    case 'named':
-      return withPerson(state, happening.user, { name: happening.name })
-    case 'notice':
-      return withNotice(state, happening.notice)
-    case 'noticeClosed':
-      return { ...state, notices: state.notices.filter((one) => one.key !== happening.key) }
-  }
 }

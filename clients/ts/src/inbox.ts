@@ -1,7 +1,8 @@
 // How the events of an inbox change what the device knows: each exactly once, in the order of inbox_seq, without a hole.
 import type { Event, EventMember, Message } from './frames'
+import { itemOfEvent, withItem } from './item'
 import * as out from './outbox'
-import { withNotice, withOpened, withPerson, withReceipt, withTalk, type Item, type Member, type State, type Talk } from './state'
+import { withNotice, withOpened, withPerson, withReceipt, withTalk, type Member, type State, type Talk } from './state'
 
 /** Applies what is contiguous with the cursor; what is beyond a hole is only remembered as heard of. */
 export function applyEvents(state: State, events: Event[]): State {
@@ -86,7 +87,7 @@ function foldConversation(state: State, event: Event, own: out.Pending | undefin
     const at = { ...talk, seq: Math.max(talk.seq, event.seq), number: Math.max(talk.number, event.number), timeMs: event.timeMs }
     return event.message ? foldMessage(state, at, event, event.message) : foldMembership(state, at, event)
   })
-  const item = toItem(event, own)
+  const item = itemOfEvent(event, own?.key)
   next = withTalk(next, event.conversation, (talk) => ({ ...talk, items: withItem(talk.items, item) }))
   if (event.message) next = stopTyping(next, event.conversation, event.message.sender || event.user)
   return next
@@ -165,26 +166,4 @@ function stopTyping(state: State, conversation: string, user: string): State {
   const rest = { ...here }
   delete rest[user]
   return { ...state, typing: { ...state.typing, [conversation]: rest } }
-}
-
-function toItem(event: Event, own: out.Pending | undefined): Item {
-  const message = event.message
-  const base = { key: own?.key ?? `${event.conversation}#${event.seq}`, seq: event.seq, timeMs: event.timeMs, user: event.user }
-  if (!message) return { ...base, number: 0, text: '', replyTo: 0, erased: false, event }
-  return {
-    ...base,
-    user: message.sender || event.user,
-    number: message.number || event.number,
-    text: message.text,
-    replyTo: message.replyTo,
-    erased: message.erased,
-  }
-}
-
-/** Puts an item in its place by seq; the same seq stands once. */
-export function withItem(items: Item[], item: Item): Item[] {
-  let at = items.length
-  while (at > 0 && items[at - 1]!.seq > item.seq) at--
-  if (at > 0 && items[at - 1]!.seq === item.seq) return items
-  return [...items.slice(0, at), item, ...items.slice(at)]
 }

@@ -1,8 +1,8 @@
 // One client against a scripted gateway: what it says, in which order, and what it does when the line breaks.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Client } from '../src/parley/client'
-import type { Socket } from '../src/parley/connection'
-import { loadDevice } from '../src/parley/device'
+import { Client } from '../src/client'
+import type { Socket } from '../src/connection'
+import { loadDevice } from '../src/device'
 
 /** A socket whose other end is the test. */
 class Line implements Socket {

@@ -1,4 +1,4 @@
-// What this page and a gateway say to each other: schemas/parley/v1/frame.proto, word for word.
+// What this page and a gateway say to each other: client.proto, send.proto, event.proto and server.proto of schemas/parley/v1.
 import { count, flag, list, message, names, small, some, text, type Of } from './shape'
 
 export const Role = names('ROLE_UNSPECIFIED', 'ROLE_MEMBER', 'ROLE_ADMIN', 'ROLE_OWNER')

@@ -1,20 +1,7 @@
 // How the answers to questions (snapshot, history, members) change what the device knows.
-import type { Conversation, History, Members, Message, Snapshot } from './frames'
-import { withItem } from './inbox'
-import { emptyTalk, raise, withPerson, withReadBefore, withTalk, type Item, type Member, type State, type Talk } from './state'
-
-export function toHistoryItem(conversation: string, message: Message): Item {
-  return {
-    key: `${conversation}#${message.seq}`,
-    seq: message.seq,
-    timeMs: message.timeMs,
-    user: message.sender,
-    number: message.number,
-    text: message.text,
-    replyTo: message.replyTo,
-    erased: message.erased,
-  }
-}
+import type { Conversation, History, Members, Snapshot } from './frames'
+import { itemOfMessage, withItem } from './item'
+import { emptyTalk, raise, withPerson, withReadBefore, withTalk, type Member, type State, type Talk } from './state'
 
 /** Everything below a snapshot's cursor is as the snapshot says; the device goes on from there. */
 export function foldSnapshot(state: State, snapshot: Snapshot): State {
@@ -33,7 +20,7 @@ export function foldSnapshot(state: State, snapshot: Snapshot): State {
 function fromSnapshot(before: Talk | undefined, one: Conversation): Talk {
   // Items are kept only when nothing happened in between: otherwise they would hide a hole.
   const same = before !== undefined && before.loaded && before.seq === one.seq
-  const items = same ? before.items : one.last ? [toHistoryItem(one.conversation, one.last)] : []
+  const items = same ? before.items : one.last ? [itemOfMessage(one.conversation, one.last)] : []
   return {
     ...(before ?? emptyTalk(one.conversation)),
     kind: one.kind,
@@ -55,7 +42,7 @@ function fromSnapshot(before: Talk | undefined, one: Conversation): Talk {
 export function foldHistory(state: State, history: History): State {
   return withTalk(state, history.conversation, (talk) => {
     let items = talk.items
-    for (const message of history.messages) items = withItem(items, toHistoryItem(history.conversation, message))
+    for (const message of history.messages) items = withItem(items, itemOfMessage(history.conversation, message))
     return { ...talk, items, more: history.more, loaded: true }
   })
 }

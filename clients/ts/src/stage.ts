@@ -1,5 +1,6 @@
 // How far an own message came, judged by the marks of the others.
-import type { Item, State, Talk } from './parley/state'
+import type { Item } from './item'
+import type { State, Talk } from './state'
 
 /** Clock, one tick, two ticks, two strong ticks, two coloured ticks. */
 export type Stage = 'sending' | 'accepted' | 'sent' | 'delivered' | 'read'

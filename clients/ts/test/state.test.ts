@@ -1,9 +1,10 @@
 // What a device makes of what it is told: every event once, in order, and numbers that are derived.
 import { describe, expect, it } from 'vitest'
-import { Event, Members, Snapshot } from '../src/parley/frames'
-import * as out from '../src/parley/outbox'
-import { dueMarks } from '../src/parley/seen'
-import { initial, reduce, type Happening, type State } from '../src/parley/state'
+import { Event, Members, Snapshot } from '../src/frames'
+import * as out from '../src/outbox'
+import { reduce, type Happening } from '../src/reduce'
+import { dueMarks } from '../src/seen'
+import { initial, type State } from '../src/state'
 import { stageOf } from '../src/stage'
 
 const talk = 'ann/bob'

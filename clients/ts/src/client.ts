@@ -3,8 +3,9 @@ import { Connection, type Socket } from './connection'
 import { keepDevice, loadDevice, newDeviceId, type Store } from './device'
 import type { ClientWord, Command, Cursor, Difference, Refused, ServerFrame, Snapshot, Welcome } from './frames'
 import { find, MAX_PENDING, nextToSend } from './outbox'
+import { reduce, type Happening } from './reduce'
 import { dueMarks, SEEN_EVERY_MS, type Told } from './seen'
-import { initial, reduce, type Happening, type State } from './state'
+import { initial, type State } from './state'
 
 export interface Options {
   user: string
