@@ -42,7 +42,7 @@ type Place struct {
 
 // machine is a group as the auditor needs it.
 type machine struct {
-	topology.Machine
+	topology.Table
 	commands bool // its inputs are numbered by devices
 }
 
@@ -115,7 +115,7 @@ func New(plan topology.Plan, machines []topology.Machine, memory Memory, tell fu
 		if input == nil {
 			return nil, fmt.Errorf("group %s folds %s, which the plan does not have", m.Group.Name, m.Group.Input)
 		}
-		own := &machine{Machine: m, commands: input.word == outboxWord}
+		own := &machine{Table: topology.Table{Machine: m, Rows: rows{memory, m.Group.Number}}, commands: input.word == outboxWord}
 		input.input, a.groups[m.Group.Number] = own, own
 		table := plan.Table(m.Group.Name)
 		a.topics[table], a.names[tableID+i] = &topic{id: byte(tableID + i), table: own}, table
@@ -150,7 +150,7 @@ func (a *Auditor) Ahead(r *topology.Record) bool {
 		return false
 	case t.table != nil:
 		through, ok := rowThrough(r)
-		return ok && through > a.positions[Place{t.table.Group.Input, r.Partition}]
+		return ok && through > a.positions[Place{t.table.Machine.Group.Input, r.Partition}]
 	case t.input != nil && a.counts.Unseen >= MaxAhead:
 		return true
 	case a.counts.Parked < MaxAhead:
@@ -158,7 +158,7 @@ func (a *Auditor) Ahead(r *topology.Record) bool {
 	}
 	c, err := topology.UnpackCause(r.Get(topology.HeaderCause))
 	m := a.groups[c.Group]
-	return err == nil && m != nil && c.Offset >= a.positions[Place{m.Group.Input, c.Partition}]
+	return err == nil && m != nil && c.Offset >= a.positions[Place{m.Machine.Group.Input, c.Partition}]
 }
 
 // Take takes the next record of its place. Records before the place's position are known. An error means that the auditor

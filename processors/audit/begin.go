@@ -46,8 +46,8 @@ func (a *Auditor) Adopt(r *topology.Record) {
 	if t == nil || t.table == nil || len(r.Value) == 0 || row.UnmarshalVT(r.Value) != nil {
 		return // the changelog is looked at again, as all topics are
 	}
-	begin, cut := a.beginnings[Place{t.table.Group.Input, r.Partition}]
-	at := rowKey(kindRow, t.table.Group.Number, r.Partition, r.Key)
+	begin, cut := a.beginnings[Place{t.table.Machine.Group.Input, r.Partition}]
+	at := rowKey(kindRow, t.table.Machine.Group.Number, r.Partition, r.Key)
 	known := a.memory.Get(at)
 	if !cut || known != nil && !adoptable(throughOf(known), row.Through, begin.Offset, r.Key) {
 		return
@@ -101,12 +101,12 @@ func (a *Auditor) unproved(what string) { a.counts.Unproved[what]++ }
 
 // pass notes an input that cannot be folded: the row that is known is of a later time. What it said is not proved then.
 func (a *Auditor) pass(m *machine, in *topology.Record) {
-	a.memory.Set(passedKey(m.Group.Number, in.Partition, in.Offset), nil)
+	a.memory.Set(passedKey(m.Machine.Group.Number, in.Partition, in.Offset), nil)
 	a.unproved(unprovedInput)
 }
 
 // isUnproved reports whether an output leads back to what is gone, or was passed.
 func (a *Auditor) isUnproved(s sighting) bool {
-	begin, cut := a.beginnings[Place{a.groups[s.group].Group.Input, s.from}]
+	begin, cut := a.beginnings[Place{a.groups[s.group].Machine.Group.Input, s.from}]
 	return cut && (s.offset < begin.Offset || a.memory.Get(passedKey(s.group, s.from, s.offset)) != nil)
 }

@@ -100,7 +100,7 @@ type sighting struct {
 func (a *Auditor) where(s sighting) Place { return Place{a.names[s.topic], s.to} }
 
 func (a *Auditor) cause(s sighting) string {
-	return fmt.Sprintf("output %d of %s/%d@%d", s.index, a.groups[s.group].Group.Input, s.from, s.offset)
+	return fmt.Sprintf("output %d of %s/%d@%d", s.index, a.groups[s.group].Machine.Group.Input, s.from, s.offset)
 }
 
 // observe looks at a record of a topic and who wrote it. It is false for records that nobody of the house can have written.
@@ -133,7 +133,7 @@ func (a *Auditor) observe(t *topic, r *topology.Record) bool {
 		return wrong(Foreign, "its cause names partition %d and offset %d, which cannot be", c.Partition, c.Offset)
 	}
 	s := sighting{route{c.Group, c.Partition, t.id, r.Partition}, c.Offset, c.Index, r.Offset, digestOf(r.Key, r.Value, r)}
-	if c.Offset < a.positions[Place{m.Group.Input, c.Partition}] {
+	if c.Offset < a.positions[Place{m.Machine.Group.Input, c.Partition}] {
 		return a.resolve(s)
 	}
 	a.park(s)
@@ -153,7 +153,7 @@ func (a *Auditor) resolve(s sighting) bool {
 		case a.isUnproved(s):
 			a.unproved(unprovedOutput)
 			return true
-		case s.offset < a.positions[Place{a.groups[s.group].Group.Input, s.from}]-a.window:
+		case s.offset < a.positions[Place{a.groups[s.group].Machine.Group.Input, s.from}]-a.window:
 			wrong(Old, "a repeat of an input older than %d others cannot be compared any more", a.window)
 			return true
 		}
@@ -193,7 +193,7 @@ func (a *Auditor) resolve(s sighting) bool {
 // expect remembers what the fold said.
 func (a *Auditor) expect(m *machine, in *topology.Record, outputs []topology.Output) {
 	for i, o := range outputs {
-		to := route{m.Group.Number, in.Partition, a.topics[o.Topic].id, topology.PartitionOf(o.Key, a.plan.Partitions)}
+		to := route{m.Machine.Group.Number, in.Partition, a.topics[o.Topic].id, topology.PartitionOf(o.Key, a.plan.Partitions)}
 		d, ordinal := digestOf(o.Key, o.Value, in), uint64(unnumbered)
 		if !a.mayBeGone(Place{o.Topic, to.to}, in.Time.UnixMilli()) {
 			f := a.flow(to)

@@ -16,29 +16,41 @@ func (a *Auditor) fold(m *machine, in *topology.Record) (err error) {
 			err = fmt.Errorf("fold %s/%d@%d again: %v", in.Topic, in.Partition, in.Offset, p)
 		}
 	}()
-	at := rowKey(kindRow, m.Group.Number, in.Partition, in.Key)
-	row := a.memory.Get(at)
-	rules := m.RulesAt(a.memory.Get(rowKey(kindRow, m.Group.Number, in.Partition, topology.RulesKey)), in.Offset)
-	if rules > m.MaxRules {
-		return fmt.Errorf("rules %d hold at %s/%d@%d, and this binary knows them up to %d: verify with a newer one",
-			rules, in.Topic, in.Partition, in.Offset, m.MaxRules)
-	}
-	if row != nil && a.begun(Place{in.Topic, in.Partition}) && throughOf(row) > in.Offset {
+	at := Place{in.Topic, in.Partition}
+	if a.begun(at) && throughOf(m.Rows.Get(topology.RowKey{Partition: in.Partition, Key: in.Key})) > in.Offset {
 		a.pass(m, in)
-		a.unpark(m.Group.Number, in.Partition, a.positions[Place{in.Topic, in.Partition}], in.Offset+1)
+		a.unpark(m.Machine.Group.Number, in.Partition, a.positions[at], in.Offset+1)
 		return nil
 	}
-	next, out := m.Fold(rules, row, in)
-	if next != nil {
-		a.expect(m, in, out)
-		if m.commands {
-			a.asked(row, next, in)
-		}
-		a.memory.Set(at, next)
-		a.memory.Set(rowKey(kindAwaited, m.Group.Number, in.Partition, in.Key), number(uint64(in.Offset)))
+	folded, err := m.Fold(in)
+	if err != nil {
+		return err
 	}
-	a.unpark(m.Group.Number, in.Partition, a.positions[Place{in.Topic, in.Partition}], in.Offset+1)
+	if folded.After != nil {
+		a.expect(m, in, folded.Outputs)
+		if m.commands {
+			a.asked(folded.Before, folded.After, in)
+		}
+		a.memory.Set(rowKey(kindAwaited, m.Machine.Group.Number, in.Partition, in.Key), number(uint64(in.Offset)))
+	}
+	a.unpark(m.Machine.Group.Number, in.Partition, a.positions[at], in.Offset+1)
 	return nil
+}
+
+// rows are the rows of a group's table in the auditor's memory.
+type rows struct {
+	memory Memory
+	group  uint16
+}
+
+// Get implements topology.Rows.
+func (r rows) Get(at topology.RowKey) []byte {
+	return r.memory.Get(rowKey(kindRow, r.group, at.Partition, at.Key))
+}
+
+// Set implements topology.Rows.
+func (r rows) Set(at topology.RowKey, row []byte) {
+	r.memory.Set(rowKey(kindRow, r.group, at.Partition, at.Key), row)
 }
 
 // hear looks into a record for what concerns more than its own flow.

@@ -42,7 +42,7 @@ func (a *Auditor) judgeOutputs(h Horizon) {
 		if f.seen < f.said {
 			a.judgeFlow(h, r, f, m)
 		}
-		if old := a.positions[Place{m.Group.Input, r.from}] - a.window; old > 0 && a.seenUpTo(r, f, old) {
+		if old := a.positions[Place{m.Machine.Group.Input, r.from}] - a.window; old > 0 && a.seenUpTo(r, f, old) {
 			a.memory.Forget(r.expectedKey(0, 0), r.expectedKey(old, 0))
 			a.memory.Forget(passedKey(r.group, r.from, 0), passedKey(r.group, r.from, old))
 		}
@@ -67,7 +67,7 @@ func (a *Auditor) judgeFlow(h Horizon, r route, f *flow, m *machine) {
 		if u64(value) <= f.seen {
 			return true
 		}
-		if !h.done(m.Group.Name, r.from, s.offset) {
+		if !h.done(m.Machine.Group.Name, r.from, s.offset) {
 			return false
 		}
 		missing = append(missing, s)
@@ -114,14 +114,14 @@ func (a *Auditor) judgeRows(h Horizon) {
 	var missing []awaited
 	a.each(kindAwaited, func(key, value []byte) {
 		w := awaited{a.groups[u16(key)], int32(u32(key[2:])), string(key[rowKeyHead:]), int64(u64(value))}
-		if h.done(w.m.Group.Name, w.partition, w.offset) {
+		if h.done(w.m.Machine.Group.Name, w.partition, w.offset) {
 			missing = append(missing, w)
 		}
 	})
 	for _, w := range missing {
-		a.violate(Violation{Law: Rows, Topic: a.plan.Table(w.m.Group.Name), Partition: w.partition, Offset: -1, Key: w.key,
-			Says: fmt.Sprintf("the row after %s/%d@%d is not there", w.m.Group.Input, w.partition, w.offset)})
-		a.memory.Delete(rowKey(kindAwaited, w.m.Group.Number, w.partition, w.key))
+		a.violate(Violation{Law: Rows, Topic: a.plan.Table(w.m.Machine.Group.Name), Partition: w.partition, Offset: -1, Key: w.key,
+			Says: fmt.Sprintf("the row after %s/%d@%d is not there", w.m.Machine.Group.Input, w.partition, w.offset)})
+		a.memory.Delete(rowKey(kindAwaited, w.m.Machine.Group.Number, w.partition, w.key))
 	}
 }
 

@@ -26,13 +26,13 @@ func (a *Auditor) takeRow(m *machine, r *topology.Record) {
 		a.violate(Violation{Law: Rows, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Says: fmt.Sprintf(format, args...)})
 	}
 	through, ok := rowThrough(r)
-	known := a.memory.Get(rowKey(kindRow, m.Group.Number, r.Partition, r.Key))
+	known := a.memory.Get(rowKey(kindRow, m.Machine.Group.Number, r.Partition, r.Key))
 	switch {
 	case !ok || len(r.Value) == 0:
 		wrong("it is no row; rows are never deleted")
 		return
 	case known == nil:
-		wrong("the fold never met the key up to %d", a.positions[Place{m.Group.Input, r.Partition}])
+		wrong("the fold never met the key up to %d", a.positions[Place{m.Machine.Group.Input, r.Partition}])
 		return
 	}
 	mine := &pb.Row{}
@@ -51,5 +51,5 @@ func (a *Auditor) takeRow(m *machine, r *topology.Record) {
 		return
 	}
 	a.counts.Rows++
-	a.memory.Delete(rowKey(kindAwaited, m.Group.Number, r.Partition, r.Key))
+	a.memory.Delete(rowKey(kindAwaited, m.Machine.Group.Number, r.Partition, r.Key))
 }

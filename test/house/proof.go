@@ -49,25 +49,17 @@ func Prove(t *testing.T, h *House) *Proof {
 
 func cluster(h *House) wire.Cluster { return wire.Cluster{Brokers: strings.Split(h.Kafka, ",")} }
 
-// place is where a row lives. A record with a broken key may stand in any partition, so the key alone does not name it.
-type place struct {
-	partition int32
-	key       string
-}
-
 // fold runs a machine over its input and notes what it should have said.
-func (p *Proof) fold(t *testing.T, h *House, plan topology.Plan, m topology.Machine, expected map[string]map[topology.Cause]said) map[place][]byte {
-	rows := map[place][]byte{}
+func (p *Proof) fold(t *testing.T, h *House, plan topology.Plan, m topology.Machine, expected map[string]map[topology.Cause]said) topology.MemoryRows {
+	rows := topology.MemoryRows{}
+	table := topology.Table{Machine: m, Rows: rows}
 	require.NoError(t, wire.Read(context.Background(), cluster(h), m.Group.Input, func(r *topology.Record) error {
-		at := place{r.Partition, r.Key}
-		rules := m.RulesAt(rows[place{r.Partition, topology.RulesKey}], r.Offset)
-		next, out := m.Fold(rules, rows[at], r)
-		if next == nil {
-			return nil
+		folded, err := table.Fold(r)
+		if err != nil {
+			return err
 		}
-		rows[at] = next
-		for i, o := range out {
-			c := topology.Cause{Epoch: plan.Epoch, Group: m.Group.Number, Partition: r.Partition, Offset: r.Offset, Index: uint32(i)}
+		for i, o := range folded.Outputs {
+			c := plan.Cause(m.Group, r, i)
 			if expected[o.Topic] == nil {
 				expected[o.Topic] = map[topology.Cause]said{}
 			}
@@ -79,18 +71,18 @@ func (p *Proof) fold(t *testing.T, h *House, plan topology.Plan, m topology.Mach
 }
 
 // compareTable holds the last row of every key in the changelog against the fold.
-func (p *Proof) compareTable(t *testing.T, h *House, plan topology.Plan, m topology.Machine, rows map[place][]byte) {
-	last := map[place][]byte{}
+func (p *Proof) compareTable(t *testing.T, h *House, plan topology.Plan, m topology.Machine, rows topology.MemoryRows) {
+	last := topology.MemoryRows{}
 	require.NoError(t, wire.Read(context.Background(), cluster(h), plan.Table(m.Group.Name), func(r *topology.Record) error {
 		p.Records++
 		if !wire.IsTakeover(r) {
-			last[place{r.Partition, r.Key}] = bytes.Clone(r.Value)
+			last[topology.RowKey{Partition: r.Partition, Key: r.Key}] = bytes.Clone(r.Value)
 		}
 		return nil
 	}))
 	require.Equal(t, len(rows), len(last), "rows of %s", m.Group.Name)
 	for at, want := range rows {
-		require.Equal(t, state(t, want), state(t, last[at]), "row %s of %s/%d", at.key, m.Group.Name, at.partition)
+		require.Equal(t, state(t, want), state(t, last[at]), "row %s of %s/%d", at.Key, m.Group.Name, at.Partition)
 	}
 }
 

@@ -49,12 +49,6 @@ func (v *verdict) sample(format string, a ...any) {
 	}
 }
 
-// place is where a row lives.
-type place struct {
-	partition int32
-	key       string
-}
-
 // expectation is one output of the straight fold.
 type expectation struct {
 	topic, key string
@@ -74,7 +68,10 @@ func judge(ctx context.Context, c wire.Cluster, s stage, machines []topology.Mac
 		if err != nil {
 			return nil, err
 		}
-		rows := v.fold(plan, m, inputs, expected)
+		rows, err := v.fold(plan, m, inputs, expected)
+		if err != nil {
+			return nil, err
+		}
 		if err := v.compareTable(ctx, c, plan, m, rows); err != nil {
 			return nil, err
 		}
@@ -113,34 +110,31 @@ func inputsOf(ctx context.Context, c wire.Cluster, topic string, kept []topology
 	return list, err
 }
 
-func (v *verdict) fold(plan topology.Plan, m topology.Machine, inputs []topology.Record, expected map[topology.Cause]*expectation) map[place][]byte {
-	rows := map[place][]byte{}
+func (v *verdict) fold(plan topology.Plan, m topology.Machine, inputs []topology.Record, expected map[topology.Cause]*expectation) (topology.MemoryRows, error) {
+	rows := topology.MemoryRows{}
+	table := topology.Table{Machine: m, Rows: rows}
 	for i := range inputs {
 		r := &inputs[i]
 		v.Inputs++
-		at := place{r.Partition, r.Key}
-		rules := m.RulesAt(rows[place{r.Partition, topology.RulesKey}], r.Offset)
-		next, out := m.Fold(rules, rows[at], r)
-		if next == nil {
-			continue
+		folded, err := table.Fold(r)
+		if err != nil {
+			return nil, err
 		}
-		rows[at] = next
-		for i, o := range out {
-			cause := topology.Cause{Epoch: plan.Epoch, Group: m.Group.Number, Partition: r.Partition, Offset: r.Offset, Index: uint32(i)}
-			expected[cause] = &expectation{topic: o.Topic, key: o.Key, value: bytes.Clone(o.Value), input: r.Time}
+		for i, o := range folded.Outputs {
+			expected[plan.Cause(m.Group, r, i)] = &expectation{topic: o.Topic, key: o.Key, value: bytes.Clone(o.Value), input: r.Time}
 			v.Outputs++
 		}
 	}
-	return rows
+	return rows, nil
 }
 
 // compareTable holds the last record of every key against the fold.
-func (v *verdict) compareTable(ctx context.Context, c wire.Cluster, plan topology.Plan, m topology.Machine, rows map[place][]byte) error {
-	last := map[place][]byte{}
+func (v *verdict) compareTable(ctx context.Context, c wire.Cluster, plan topology.Plan, m topology.Machine, rows topology.MemoryRows) error {
+	last := topology.MemoryRows{}
 	table := plan.Table(m.Group.Name)
 	err := wire.Read(ctx, c, table, func(r *topology.Record) error {
 		if !wire.IsTakeover(r) {
-			last[place{r.Partition, r.Key}] = r.Value
+			last[topology.RowKey{Partition: r.Partition, Key: r.Key}] = r.Value
 		}
 		return nil
 	})
@@ -148,13 +142,13 @@ func (v *verdict) compareTable(ctx context.Context, c wire.Cluster, plan topolog
 	for at, want := range rows {
 		if got, ok := last[at]; !ok || !bytes.Equal(state(want), state(got)) {
 			v.Differing++
-			v.sample("differs: row %q of %s/%d (written: %v)", at.key, table, at.partition, ok)
+			v.sample("differs: row %q of %s/%d (written: %v)", at.Key, table, at.Partition, ok)
 		}
 		delete(last, at)
 	}
 	for at := range last {
 		v.Differing++
-		v.sample("differs: row %q of %s/%d is not the fold's", at.key, table, at.partition)
+		v.sample("differs: row %q of %s/%d is not the fold's", at.Key, table, at.Partition)
 	}
 	return err
 }

@@ -53,7 +53,7 @@ func callback(plan topology.Plan, m topology.Machine, stored func([]byte) []byte
 		}
 		next, out := m.Fold(1, row, in)
 		for i, o := range out {
-			cause := topology.Cause{Epoch: plan.Epoch, Group: m.Group.Number, Partition: in.Partition, Offset: in.Offset, Index: uint32(i)}
+			cause := plan.Cause(m.Group, in, i)
 			ctx.Emit(goka.Stream(o.Topic), o.Key, o.Value, goka.WithCtxEmitHeaders(goka.Headers{topology.HeaderCause: cause.Pack()}))
 		}
 		if next != nil {

@@ -39,8 +39,8 @@ type House struct {
 
 // group is a machine with its table and how far it has folded.
 type group struct {
-	topology.Machine
-	rows []map[string][]byte // partition -> key -> row
+	topology.Table
+	rows topology.MemoryRows // of the table
 	next []int64             // partition -> offset
 }
 
@@ -54,10 +54,8 @@ type place struct {
 func New(plan topology.Plan) *House {
 	h := &House{plan: plan, topics: map[string][][]topology.Record{}, now: Begin}
 	for _, m := range processors.Machines(plan) {
-		g := &group{Machine: m, rows: make([]map[string][]byte, plan.Partitions), next: make([]int64, plan.Partitions)}
-		for p := range g.rows {
-			g.rows[p] = map[string][]byte{}
-		}
+		rows := topology.MemoryRows{}
+		g := &group{Table: topology.Table{Machine: m, Rows: rows}, rows: rows, next: make([]int64, plan.Partitions)}
 		h.groups = append(h.groups, g)
 		h.topics[plan.Table(m.Group.Name)] = make([][]topology.Record, plan.Partitions)
 	}
@@ -104,7 +102,7 @@ func (h *House) Activate(group string, partition int32, rules uint32) topology.R
 	if err != nil {
 		panic(fmt.Sprintf("walk: ActivateRules cannot be encoded: %v", err))
 	}
-	return h.write(g.Group.Input, partition, topology.RulesKey, value, nil)
+	return h.write(g.Machine.Group.Input, partition, topology.RulesKey, value, nil)
 }
 
 // Wait lets time pass.
@@ -119,7 +117,7 @@ func (h *House) Run() {
 		ran = false
 		for _, g := range h.groups {
 			for p := range h.plan.Partitions {
-				for h.Step(g.Group.Name, p) {
+				for h.Step(g.Machine.Group.Name, p) {
 					ran = true
 				}
 			}
@@ -131,25 +129,22 @@ func (h *House) Run() {
 // knows: then the partition has stopped, as it does for real. Tests that want another order call it themselves.
 func (h *House) Step(name string, partition int32) bool {
 	g := h.group(name)
-	log := h.topics[g.Group.Input][partition]
+	log := h.topics[g.Machine.Group.Input][partition]
 	if g.next[partition] == int64(len(log)) {
 		return false
 	}
 	in := &log[g.next[partition]]
-	rules := g.RulesAt(g.rows[partition][topology.RulesKey], in.Offset)
-	if rules > g.MaxRules {
+	folded, err := g.Fold(in)
+	if err != nil {
 		return false
 	}
 	g.next[partition]++
-	row, out := g.Fold(rules, g.rows[partition][in.Key], in)
-	for i, o := range out {
-		cause := topology.Cause{
-			Epoch: h.plan.Epoch, Group: g.Group.Number, Partition: partition, Offset: in.Offset, Index: uint32(i),
-		}
-		h.write(o.Topic, topology.PartitionOf(o.Key, h.plan.Partitions), o.Key, o.Value, caused(in, cause))
+	for i, o := range folded.Outputs {
+		cause := h.plan.Cause(g.Machine.Group, in, i).Pack()
+		headers := append([]topology.Header{{Key: topology.HeaderCause, Value: cause}}, in.Inherited()...)
+		h.write(o.Topic, topology.PartitionOf(o.Key, h.plan.Partitions), o.Key, o.Value, headers)
 	}
-	if row != nil {
-		g.rows[partition][in.Key] = row
+	if row := folded.After; row != nil {
 		generation := binary.BigEndian.AppendUint64(nil, 0)
 		h.write(h.plan.Table(name), partition, in.Key, row, []topology.Header{{Key: topology.HeaderGeneration, Value: generation}})
 	}
@@ -184,7 +179,7 @@ func (h *House) Log() []topology.Record {
 
 // Row is the row of a key in a group's table; nil when the key was never met.
 func (h *House) Row(group, key string) *pb.Row {
-	value := h.group(group).rows[topology.PartitionOf(key, h.plan.Partitions)][key]
+	value := h.group(group).rows.Get(topology.RowKey{Partition: topology.PartitionOf(key, h.plan.Partitions), Key: key})
 	if value == nil {
 		return nil
 	}
@@ -193,17 +188,6 @@ func (h *House) Row(group, key string) *pb.Row {
 		panic(fmt.Sprintf("walk: row %q of %s: %v", key, group, err))
 	}
 	return row
-}
-
-// caused are the headers of an output: its cause, and what travels through the house unchanged.
-func caused(in *topology.Record, cause topology.Cause) []topology.Header {
-	headers := []topology.Header{{Key: topology.HeaderCause, Value: cause.Pack()}}
-	for _, name := range []string{topology.HeaderCorrelation, topology.HeaderTrace, topology.HeaderLane} {
-		if value := in.Get(name); value != nil {
-			headers = append(headers, topology.Header{Key: name, Value: value})
-		}
-	}
-	return headers
 }
 
 // write appends a record.
@@ -223,7 +207,7 @@ func (h *House) write(topic string, partition int32, key string, value []byte, h
 
 func (h *House) group(name string) *group {
 	for _, g := range h.groups {
-		if g.Group.Name == name {
+		if g.Machine.Group.Name == name {
 			return g
 		}
 	}
