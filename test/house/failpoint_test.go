@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/parley-im/parley/topology/wire"
+	"github.com/parley-im/parley/topology/wire/failpoint"
 )
 
 // TestOrdinaryBinaryHasNoFailpoints looks for the words that BuildMortal's binary has; the campaign, which makes that one
@@ -19,7 +19,7 @@ func TestOrdinaryBinaryHasNoFailpoints(t *testing.T) {
 	require.NoError(t, err)
 	binary, err := os.ReadFile(path)
 	require.NoError(t, err)
-	for _, word := range []string{wire.FailpointEnv, wire.BreachEnv, string(wire.PointTakeoverRewritten)} {
+	for _, word := range []string{failpoint.Env, failpoint.BreachEnv, string(failpoint.TakeoverRewritten)} {
 		require.False(t, bytes.Contains(binary, []byte(word)), "%q is in the binary", word)
 	}
 }

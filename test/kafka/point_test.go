@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/parley-im/parley/topology/wire"
+	"github.com/parley-im/parley/topology/wire/failpoint"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -25,20 +25,20 @@ const (
 
 // Points that the load comes by, and those that only a member's first steps do.
 var (
-	pointsUnderway = []wire.Point{
-		wire.PointFetched, wire.PointOutputsSome, wire.PointOutputsAll, wire.PointChangelogSent, wire.PointChangelogAcked,
-		wire.PointStoreWritten, wire.PointCommitBefore, wire.PointCommitAfter,
+	pointsUnderway = []failpoint.Point{
+		failpoint.Fetched, failpoint.OutputsSome, failpoint.OutputsAll, failpoint.ChangelogSent, failpoint.ChangelogAcked,
+		failpoint.StoreWritten, failpoint.CommitBefore, failpoint.CommitAfter,
 	}
-	pointsAtFirst = []wire.Point{
-		wire.PointRecovery, wire.PointTakeoverBefore, wire.PointTakeoverWritten, wire.PointTakeoverRead, wire.PointTakeoverCommitted,
-		wire.PointTakeoverFenced, wire.PointTakeoverRetired,
+	pointsAtFirst = []failpoint.Point{
+		failpoint.Recovery, failpoint.TakeoverBefore, failpoint.TakeoverWritten, failpoint.TakeoverRead, failpoint.TakeoverCommitted,
+		failpoint.TakeoverFenced, failpoint.TakeoverRetired,
 	}
 )
 
 // TestKillAtPoints kills members at each point while commands flow, on the Kafka of one's own machine.
 func TestKillAtPoints(t *testing.T) {
 	trap := filepath.Join(t.TempDir(), "trap")
-	t.Setenv(wire.FailpointEnv, trap)
+	t.Setenv(failpoint.Env, trap)
 	c := newCampaign(t, stage{"counter", "points", 7, 4}, wiretest.Kafka(t, wiretest.Plan(4, 1)).ListenAddrs(), 2)
 	const commands, rate = 9_000, 300
 	c.feed(commands, rate)
@@ -49,7 +49,7 @@ func TestKillAtPoints(t *testing.T) {
 		}
 		for _, p := range pointsAtFirst {
 			require.NoError(t, os.WriteFile(trap, fmt.Appendf(nil, "%s=kill after 0", p), 0o600))
-			c.members[rand.IntN(len(c.members))].restart(p == wire.PointRecovery)
+			c.members[rand.IntN(len(c.members))].restart(p == failpoint.Recovery)
 			c.revive(string(p))
 		}
 	}

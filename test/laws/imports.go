@@ -27,6 +27,7 @@ var rooms = []room{
 
 	{"topology", []string{"schemas..."}, "the plan is data: what is derived from the plan imports it, not the other way round"},
 	{"topology/wire/ticker", nil, "a function at intervals needs nothing"},
+	{"topology/wire/failpoint", nil, "a failpoint must be reachable from every room of the wire"},
 	{"topology/wire/metric", nil, "registering a collector needs nothing"},
 	{"topology/wire/cluster", nil, "a connection knows neither the plan nor what is sent over it"},
 	{"topology/wire/fetch", []string{"topology"}, "a fetched record is the same for whoever handles it"},

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/parley-im/parley/topology/wire"
+	"github.com/parley-im/parley/topology/wire/failpoint"
 )
 
 const (
@@ -23,7 +23,7 @@ const (
 
 // mortal is a point at which a process dies.
 type mortal struct {
-	point  wire.Point
+	point  failpoint.Point
 	within int                                   // it dies there the first time, or up to so many times later
 	lure   func(w *world, victim, other *member) // brings it there; nil = the load does
 }
@@ -34,16 +34,16 @@ var tours = []struct {
 	stops []mortal
 }{
 	{"failpoints of inputs", []mortal{
-		{wire.PointFetched, 60, nil}, {wire.PointOutputsSome, 20, nil}, {wire.PointOutputsAll, 60, nil},
-		{wire.PointChangelogSent, 60, nil}, {wire.PointChangelogAcked, 60, nil}, {wire.PointStoreWritten, 20, nil},
-		{wire.PointCommitBefore, 5, nil}, {wire.PointCommitAfter, 5, nil},
+		{failpoint.Fetched, 60, nil}, {failpoint.OutputsSome, 20, nil}, {failpoint.OutputsAll, 60, nil},
+		{failpoint.ChangelogSent, 60, nil}, {failpoint.ChangelogAcked, 60, nil}, {failpoint.StoreWritten, 20, nil},
+		{failpoint.CommitBefore, 5, nil}, {failpoint.CommitAfter, 5, nil},
 	}},
 	{"failpoints of sessions", []mortal{
-		{wire.PointRecovery, 60, lureWiped}, {wire.PointRevoke, 3, lureAway}, {wire.PointRevokeDrained, 3, lureAway},
+		{failpoint.Recovery, 60, lureWiped}, {failpoint.Revoke, 3, lureAway}, {failpoint.RevokeDrained, 3, lureAway},
 	}},
 	{"failpoints of takeovers", []mortal{
-		{wire.PointTakeoverBefore, 12, lureAgain}, {wire.PointTakeoverWritten, 12, lureAgain}, {wire.PointTakeoverRead, 12, lureAgain},
-		{wire.PointTakeoverCommitted, 4, lureAgain}, {wire.PointTakeoverFenced, 4, lureAgain}, {wire.PointTakeoverRetired, 6, lureAgain},
+		{failpoint.TakeoverBefore, 12, lureAgain}, {failpoint.TakeoverWritten, 12, lureAgain}, {failpoint.TakeoverRead, 12, lureAgain},
+		{failpoint.TakeoverCommitted, 4, lureAgain}, {failpoint.TakeoverFenced, 4, lureAgain}, {failpoint.TakeoverRetired, 6, lureAgain},
 	}},
 }
 
@@ -59,7 +59,7 @@ func failpointFaults() []fault {
 			return last
 		}})
 	}
-	return append(all, fault{2, "failpoint " + string(wire.PointTakeoverRewritten), 1, processing | brokers | load, diesRewriting},
+	return append(all, fault{2, "failpoint " + string(failpoint.TakeoverRewritten), 1, processing | brokers | load, diesRewriting},
 		fault{2, "failpoint, frozen there", 2, processing, standsStill})
 }
 
@@ -89,11 +89,11 @@ func (p mortal) comes(w *world, victim, other *member) {
 }
 
 // fell counts a death, or a freeze, at a point.
-func (w *world) fell(at wire.Point) {
+func (w *world) fell(at failpoint.Point) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.falls == nil {
-		w.falls = map[wire.Point]int{}
+		w.falls = map[failpoint.Point]int{}
 	}
 	w.falls[at]++
 }
@@ -142,7 +142,7 @@ func diesRewriting(w *world) time.Time {
 			return time.Now()
 		}
 	}
-	w.t.Errorf("nobody comes to %s after %d stale owners", wire.PointTakeoverRewritten, staleTries)
+	w.t.Errorf("nobody comes to %s after %d stale owners", failpoint.TakeoverRewritten, staleTries)
 	return time.Now()
 }
 
@@ -151,9 +151,9 @@ func diesRewriting(w *world) time.Time {
 // before the next takeover is good by that.
 func (w *world) diesOfStaleRows() bool {
 	stale, other := w.two()
-	stale.arm(wire.PointOutputsAll, "freeze", w.rand.IntN(60))
+	stale.arm(failpoint.OutputsAll, "freeze", w.rand.IntN(60))
 	if !sprung(recoveryPatience, stale) {
-		w.t.Errorf("%s does not come to %s: %s", stale.name, wire.PointOutputsAll, stale.lastWords())
+		w.t.Errorf("%s does not come to %s: %s", stale.name, failpoint.OutputsAll, stale.lastWords())
 	}
 	w.crowd.still.Store(true)
 	defer w.crowd.still.Store(false)
@@ -163,13 +163,13 @@ func (w *world) diesOfStaleRows() bool {
 		w.t.Errorf("%s does not take over what %s has: %s", other.name, stale.name, other.lastWords())
 	}
 	for _, m := range []*member{stale, other} {
-		m.arm(wire.PointTakeoverRewritten, "kill", 0)
+		m.arm(failpoint.TakeoverRewritten, "kill", 0)
 	}
 	stale.signal(syscall.SIGCONT, false)
 	came := sprung(rewritten, stale, other)
 	for _, m := range []*member{stale, other} {
 		if m.cameThere() {
-			w.fell(wire.PointTakeoverRewritten)
+			w.fell(failpoint.TakeoverRewritten)
 			m.fallen()
 		}
 		m.disarm()
@@ -192,7 +192,7 @@ func standsStill(w *world) time.Time {
 }
 
 // arm says where the process dies or stands still; it may run already.
-func (m *member) arm(at wire.Point, how string, after int) {
+func (m *member) arm(at failpoint.Point, how string, after int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.trapped = true

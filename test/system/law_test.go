@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/parley-im/parley/topology/wire"
+	"github.com/parley-im/parley/topology/wire/failpoint"
 )
 
 const (
@@ -32,14 +32,14 @@ func TestBrokenLawsAreCaught(t *testing.T) {
 	for _, c := range []struct{ breach, faults, said string }{
 		// What a process that dies had not sent, or had not kept in its row, is folded by nobody: outcomes never come, or two
 		// messages have one number.
-		{wire.BreachCommits, "failpoints of inputs,network: 100 ms away,processors killed", `\.go:\d+: [LODGSV]: `},
+		{failpoint.BreachCommits, "failpoints of inputs,network: 100 ms away,processors killed", `\.go:\d+: [LODGSV]: `},
 		// A leader that is cut from the other brokers goes on acknowledging, and forgets it all when the cut is healed. The house
 		// notices before the judge: its changelogs end before what their owner knew, and it does not start any more.
-		{wire.BreachAcks, "network: broker alone", "acknowledged records are gone"},
+		{failpoint.BreachAcks, "network: broker alone", "acknowledged records are gone"},
 	} {
 		t.Run(c.breach, func(t *testing.T) {
 			campaign := exec.Command(os.Args[0], "-test.run=^TestCampaign$", "-test.v", "-test.timeout=20m")
-			campaign.Env = append(os.Environ(), wire.BreachEnv+"="+c.breach, "FAULTS="+c.faults, "CAMPAIGN=slice", "PATIENCE="+impatience.String())
+			campaign.Env = append(os.Environ(), failpoint.BreachEnv+"="+c.breach, "FAULTS="+c.faults, "CAMPAIGN=slice", "PATIENCE="+impatience.String())
 			said, err := campaign.CombinedOutput()
 			if strings.Contains(string(said), "!!! SKIPPED: class 9") {
 				t.Skip("SKIPPED: the faults that show it cannot be done here")

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/parley-im/parley/test/servers/network"
-	"github.com/parley-im/parley/topology/wire"
+	"github.com/parley-im/parley/topology/wire/failpoint"
 )
 
 const (
@@ -122,7 +122,7 @@ func (m *member) start(log *os.File) (*exec.Cmd, error) {
 		return nil, nil
 	}
 	c := exec.Command(m.path, m.args...)
-	c.Env, c.Stdout, c.Stderr = append(append(os.Environ(), wire.FailpointEnv+"="+m.trap), m.env...), log, log
+	c.Env, c.Stdout, c.Stderr = append(append(os.Environ(), failpoint.Env+"="+m.trap), m.env...), log, log
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := c.Start(); err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ import (
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/test/servers/network"
 	"github.com/parley-im/parley/topology"
-	"github.com/parley-im/parley/topology/wire"
+	"github.com/parley-im/parley/topology/wire/failpoint"
 )
 
 const (
@@ -56,8 +56,8 @@ type world struct {
 	kafka *servers.KafkaServer
 	redis *servers.RedisServer
 	mongo *servers.MongoServer
-	net   *network.Network   // nil where none can be had
-	falls map[wire.Point]int // deaths and freezes at failpoints
+	net   *network.Network        // nil where none can be had
+	falls map[failpoint.Point]int // deaths and freezes at failpoints
 	hosts map[string]*network.Host
 	dir   string // logs, settings, local stores
 	key   ed25519.PrivateKey

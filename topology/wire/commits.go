@@ -15,6 +15,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/parley-im/parley/topology/wire/failpoint"
 	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
@@ -102,9 +103,9 @@ func (s *session) commit() {
 		some = true
 	}
 	if some {
-		failpoint(PointCommitBefore)
+		failpoint.Reach(failpoint.CommitBefore)
 		s.Commit()
-		failpoint(PointCommitAfter)
+		failpoint.Reach(failpoint.CommitAfter)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/failpoint"
 	"github.com/parley-im/parley/topology/wire/fetch"
 )
 
@@ -147,7 +148,7 @@ func emitterOptions(cfg EmitterConfig, log *slog.Logger) ([]kgo.Opt, error) {
 // producerOptions are common to groups and gateways.
 func producerOptions(c cluster.Config, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
 	options, err := c.Options(clientID, log)
-	if breached(BreachAcks) {
+	if failpoint.Breached(failpoint.BreachAcks) {
 		options = append(options, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())
 	}
 	return append(options,

@@ -17,6 +17,7 @@ import (
 	"github.com/lovoo/goka/storage"
 
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/failpoint"
 	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
@@ -119,7 +120,7 @@ func (g *group) openAligned(partition int32) (*partitionStore, error) {
 
 // recovered is goka's hook for each changelog record that is read back, on recovery and on hot standby.
 func (g *group) recovered(ctx goka.UpdateContext, s storage.Storage, key string, value []byte) error {
-	failpoint(PointRecovery)
+	failpoint.Reach(failpoint.Recovery)
 	headers := ctx.Headers()
 	r, err := g.changelogRecord(key, value, ctx.Offset(), func(name string) ([]byte, bool) {
 		v, ok := headers[name]

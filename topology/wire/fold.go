@@ -10,6 +10,7 @@ import (
 	"github.com/lovoo/goka"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/failpoint"
 )
 
 // inherited are the headers that an output has from its input, sorted by name; its cause stands before them. They are passed
@@ -79,10 +80,10 @@ func (g *group) callback(ctx goka.Context, _ any) {
 }
 
 func (g *group) foldOne(c *claim, in *topology.Record) error {
-	if breached(BreachCommits) {
+	if failpoint.Breached(failpoint.BreachCommits) {
 		c.finish(in.Offset + 1)
 	}
-	failpoint(PointFetched)
+	failpoint.Reach(failpoint.Fetched)
 	rules := g.machine.RulesAt(c.rules, in.Offset)
 	if rules > g.machine.MaxRules {
 		return g.alarm(alarmRules, "rules %d hold at offset %d of %s/%d, and this binary knows them up to %d: deploy a newer one",

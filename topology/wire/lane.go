@@ -5,6 +5,8 @@ package wire
 import (
 	"slices"
 	"sync"
+
+	"github.com/parley-im/parley/topology/wire/failpoint"
 )
 
 // lane is the order of one partition's outputs and changelog records. Outputs leave at once and are acked in any order,
@@ -113,7 +115,7 @@ func (l *lane) acked(s *shipment) error {
 	}
 	if s.kind == output {
 		l.outputs.ack(s.number)
-		failOutputAcked(l)
+		failpoint.ReachOutputAcked(l.outputs.acked == l.outputs.in)
 	}
 	for row := s; row != nil && s.kind != output; row = row.older {
 		l.states.ack(row.number)

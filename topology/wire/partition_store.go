@@ -17,6 +17,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/lovoo/goka/storage"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/parley-im/parley/topology/wire/failpoint"
 )
 
 // partitionStore implements goka's storage.Storage for one partition of a session.
@@ -260,7 +262,7 @@ func (s *partitionStore) flushLocked() error {
 	if err := batch.Commit(pebble.NoSync); err != nil {
 		return err
 	}
-	failpoint(PointStoreWritten)
+	failpoint.Reach(failpoint.StoreWritten)
 	for _, e := range s.ready {
 		if e.kind != kindRow {
 			continue

@@ -16,6 +16,7 @@ import (
 	"github.com/lovoo/goka"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/failpoint"
 	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
@@ -41,9 +42,18 @@ func newProducer(partitions int32, table string, b *budget, broken func(error)) 
 		generations: make([]atomic.Pointer[[]topology.Header], partitions),
 	}
 	for range partitions {
-		p.lanes = append(p.lanes, newLane(func(s *shipment) error { return failSent(s, p.out.send(s)) }))
+		p.lanes = append(p.lanes, newLane(p.send))
 	}
 	return p
+}
+
+// send is how lanes send.
+func (p *producer) send(s *shipment) error {
+	err := p.out.send(s)
+	if s.kind == rowState {
+		failpoint.ReachChangelogSent()
+	}
+	return err
 }
 
 // start begins to carry records.
@@ -125,7 +135,7 @@ func (p *producer) take(partition int32, generation int64) {
 func (p *producer) acked(s *shipment, offset int64) {
 	var err error
 	if s.store != nil {
-		failpoint(PointChangelogAcked)
+		failpoint.Reach(failpoint.ChangelogAcked)
 		err = s.store.acked(s, offset)
 	}
 	p.budget.giveAll(s)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/parley-im/parley/topology/wire/failpoint"
 )
 
 // membership is the consumer group given to goka. goka's own loop sleeps 5 s outside the group after every session; this
@@ -117,13 +119,13 @@ func (h *handler) Cleanup(sarama.ConsumerGroupSession) error {
 	if h.ready.Load() {
 		h.g.owned(nil)
 	}
-	failpoint(PointRevoke)
+	failpoint.Reach(failpoint.Revoke)
 	err := h.goka.Cleanup(h.s)
 	if err == nil {
 		err = h.g.producer.budget.drained(h.g.settings.DrainLimit)
 	}
 	if err == nil {
-		failpoint(PointRevokeDrained)
+		failpoint.Reach(failpoint.RevokeDrained)
 		h.s.stopCommitting()
 	} else {
 		h.s.stop()

@@ -6,6 +6,8 @@ package wire
 import (
 	"fmt"
 	"slices"
+
+	"github.com/parley-im/parley/topology/wire/failpoint"
 )
 
 // after runs at the end of every fold, on the partition's goroutine. wrote tells whether the key's row was written.
@@ -39,7 +41,7 @@ func (g *group) settle(c *claim, verified int64) error {
 	c.suspects = nil
 	for _, key := range c.retire {
 		g.producer.change(takeover, c.partition, c.store, key, nil)
-		failpoint(PointTakeoverRetired)
+		failpoint.Reach(failpoint.TakeoverRetired)
 		g.metrics.retired.Inc()
 	}
 	c.retire = nil
@@ -67,7 +69,7 @@ func (g *group) rewrite(c *claim, key string, verified int64) error {
 		return err
 	}
 	g.producer.change(rowState, c.partition, c.store, key, row)
-	failpoint(PointTakeoverRewritten)
+	failpoint.Reach(failpoint.TakeoverRewritten)
 	g.metrics.rewritten.Inc()
 	return nil
 }

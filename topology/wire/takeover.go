@@ -24,6 +24,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/failpoint"
 )
 
 const (
@@ -127,7 +128,7 @@ func (g *group) takeParts(s *session, parts []int32) error {
 	if err := g.fence(s, parts); err != nil {
 		return err
 	}
-	failpoint(PointTakeoverFenced)
+	failpoint.Reach(failpoint.TakeoverFenced)
 	return nil
 }
 
@@ -143,16 +144,16 @@ func (g *group) takePartition(ctx context.Context, c *claim, before *sarama.Offs
 	if err := g.checkNote(c, before); err != nil {
 		return err
 	}
-	failpoint(PointTakeoverBefore)
+	failpoint.Reach(failpoint.TakeoverBefore)
 	var err error
 	if c.generation, err = g.writeTakeover(ctx, c); err != nil {
 		return err
 	}
-	failpoint(PointTakeoverWritten)
+	failpoint.Reach(failpoint.TakeoverWritten)
 	if err := g.readTail(ctx, c); err != nil {
 		return err
 	}
-	failpoint(PointTakeoverRead)
+	failpoint.Reach(failpoint.TakeoverRead)
 	c.outranked = !c.store.counts(c.generation)
 	if err := g.chooseTarget(c, before.Offset); err != nil {
 		return err
@@ -306,7 +307,7 @@ func (g *group) fence(s *session, parts []int32) error {
 		c.note = note
 	}
 	s.Commit()
-	failpoint(PointTakeoverCommitted)
+	failpoint.Reach(failpoint.TakeoverCommitted)
 	back, err := g.askGroup(parts)
 	if err != nil {
 		return fmt.Errorf("read the commits back: %w", err)

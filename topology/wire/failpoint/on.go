@@ -1,8 +1,8 @@
-// This file lets a process die, or stand still, at a point that a file names. It is in no ordinary binary.
+// The points in a binary for tests: the process dies, or freezes, where a file says.
 
 //go:build failpoints && linux
 
-package wire
+package failpoint
 
 import (
 	"fmt"
@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	failpointLook   = 20 * time.Millisecond // between two looks at the file
-	failpointUnsent = 3 * time.Millisecond  // at most, until the library has sent what it was given; or has not
+	pollInterval = 20 * time.Millisecond // between reads of the file
+	sendDelay    = 3 * time.Millisecond  // at most, for the library to send what it was given; or not
 )
 
-// armed is what the file says now; nil = nothing.
+// armed is the trap that the file describes now; nil = none.
 var armed atomic.Pointer[trap]
 
 // trap is one line of the file.
@@ -32,21 +32,21 @@ type trap struct {
 }
 
 func init() {
-	file := os.Getenv(FailpointEnv)
+	file := os.Getenv(Env)
 	if file == "" {
 		return
 	}
-	look(file)
+	arm(file)
 	go func() {
 		for {
-			time.Sleep(failpointLook)
-			look(file)
+			time.Sleep(pollInterval)
+			arm(file)
 		}
 	}()
 }
 
-// look arms what the file says, unless it is armed already.
-func look(file string) {
+// arm reads the file, unless its trap is armed already.
+func arm(file string) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		armed.Store(nil)
@@ -58,7 +58,7 @@ func look(file string) {
 	}
 	t, err := parseTrap(text)
 	if err != nil {
-		slog.Error("the failpoint cannot be understood", "file", file, "error", err)
+		slog.Error("the failpoint cannot be parsed", "file", file, "error", err)
 		armed.Store(nil)
 		return
 	}
@@ -87,15 +87,35 @@ func parseTrap(text string) (*trap, error) {
 	return t, nil
 }
 
-// failpoint ends the process here, if the file says so and the time has come.
-func failpoint(at Point) {
+// Reach ends the process here, if the file says so and the number of times is reached.
+func Reach(at Point) {
 	if t := armed.Load(); t != nil && t.point == at && t.left.Add(-1) == 0 {
 		t.spring()
 	}
 }
 
-// spring removes the file first: the next process shall live, and the test sees that the point was reached. The signal is
-// sent to this very thread, so that it goes not one step further.
+// ReachOutputAcked is called when an output was acked, with whether all outputs of its partition are.
+func ReachOutputAcked(all bool) {
+	if all {
+		Reach(OutputsAll)
+	} else {
+		Reach(OutputsSome)
+	}
+}
+
+// ReachChangelogSent is called when a row's record was handed to the library, which may have sent it when the process dies.
+func ReachChangelogSent() {
+	if t := armed.Load(); t != nil && t.point == ChangelogSent && t.left.Add(-1) == 0 {
+		time.Sleep(rand.N(sendDelay))
+		t.spring()
+	}
+}
+
+// Breached reports whether a test wants a rule to be broken.
+func Breached(rule string) bool { return os.Getenv(BreachEnv) == rule }
+
+// spring removes the file first: the next process must not die, and the test sees that the point was reached. The signal is
+// sent to this very thread, so that it does not run one instruction more.
 func (t *trap) spring() {
 	if err := os.Remove(t.file); err != nil {
 		slog.Error("the failpoint's file stays, and its process lives", "error", err)
@@ -105,25 +125,4 @@ func (t *trap) spring() {
 	if t.signal == syscall.SIGKILL {
 		select {}
 	}
-}
-
-// breached reports whether a test wants a law to be broken.
-func breached(law string) bool { return os.Getenv(BreachEnv) == law }
-
-// failOutputAcked is called with the lane's lock.
-func failOutputAcked(l *lane) {
-	if l.outputs.acked == l.outputs.in {
-		failpoint(PointOutputsAll)
-	} else {
-		failpoint(PointOutputsSome)
-	}
-}
-
-// failSent ends the process when a row's record may have left, or not.
-func failSent(s *shipment, err error) error {
-	if t := armed.Load(); t != nil && t.point == PointChangelogSent && s.kind == rowState && t.left.Add(-1) == 0 {
-		time.Sleep(rand.N(failpointUnsent))
-		t.spring()
-	}
-	return err
 }
