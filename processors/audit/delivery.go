@@ -1,13 +1,12 @@
-// Deliveries: each event of a conversation reaches the members after it and the people it is about, each once, in the
-// order of seq, and nobody else.
+// Deliveries: each event of a conversation reaches its audience, each person once, in the order of seq, and nobody else.
 
 package audit
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
@@ -41,37 +40,12 @@ func (a *Auditor) owe(conversation string, e *pb.ConversationEvent) {
 	if known := string(a.memory.Get(key)); known != "" {
 		members = strings.Split(known, "\n")
 	}
-	members, about := after(members, e)
+	does := effect.Of(e)
+	members = does.Members(members)
 	a.memory.Set(key, []byte(strings.Join(members, "\n")))
-	audience := append(slices.Clone(members), about...)
-	slices.Sort(audience)
-	for _, user := range slices.Compact(audience) {
+	for _, user := range does.Audience(members) {
 		a.meet(user, conversation, e, false)
 	}
-}
-
-// after is who is in a conversation after an event, sorted, and whom else the event is about.
-func after(members []string, e *pb.ConversationEvent) (now, about []string) {
-	switch word := e.Word.(type) {
-	case *pb.ConversationEvent_ConversationCreated:
-		for _, m := range word.ConversationCreated.Members {
-			members = append(members, m.User)
-		}
-	case *pb.ConversationEvent_MemberInvited:
-		about = []string{word.MemberInvited.User}
-	case *pb.ConversationEvent_InvitationDeclined:
-		about = []string{word.InvitationDeclined.User}
-	case *pb.ConversationEvent_MemberJoined:
-		members = append(members, word.MemberJoined.Member.GetUser())
-	case *pb.ConversationEvent_MemberLeft:
-		about = []string{word.MemberLeft.User}
-	case *pb.ConversationEvent_MemberRemoved:
-		about = []string{word.MemberRemoved.User}
-	}
-	left := e.GetMemberLeft() != nil || e.GetMemberRemoved() != nil
-	members = slices.DeleteFunc(members, func(user string) bool { return left && user == about[0] })
-	slices.Sort(members)
-	return slices.Compact(members), about
 }
 
 // meet brings what is said and what is heard together. Either side may be gone with the beginning of its topic; who was in

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
@@ -141,21 +142,11 @@ func highest(row *pb.Row, device string) uint64 {
 
 // told notes what a person hears: an outcome of an own command, or an event of a conversation.
 func (a *Auditor) told(r *topology.Record, e *pb.InboxEvent) {
-	var origin *pb.Origin
-	switch word := e.Word.(type) {
-	case *pb.InboxEvent_Conversation:
-		origin = word.Conversation.GetEvent().GetOrigin()
-		a.meet(r.Key, word.Conversation.GetConversation(), word.Conversation.GetEvent(), true)
-	case *pb.InboxEvent_Account:
-		origin = word.Account.GetEvent().GetOrigin()
-	case *pb.InboxEvent_Refused:
-		switch word.Refused.Reason {
-		case pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ, pb.Reason_REASON_TOO_MANY_DEVICES:
-			return // the number was not taken
-		}
-		origin = word.Refused.GetOrigin()
+	if said := e.GetConversation(); said != nil {
+		a.meet(r.Key, said.GetConversation(), said.GetEvent(), true)
 	}
-	if origin.GetUser() != r.Key || origin.GetClientSeq() == 0 {
+	origin := effect.Outcome(r.Key, e)
+	if origin == nil {
 		return
 	}
 	d := a.device(origin.User, origin.DeviceId)

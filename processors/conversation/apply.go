@@ -5,6 +5,7 @@ package conversation
 import (
 	"slices"
 
+	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
@@ -46,33 +47,27 @@ func inserted[T any](list []T, at int, one T) []T { return slices.Insert(slices.
 func deleted[T any](list []T, at int) []T { return slices.Delete(slices.Clone(list), at, at+1) }
 
 func applySaid(row *pb.ConversationRow, event *pb.ConversationEvent) {
-	switch word := event.Word.(type) {
+	switch payload := event.Word.(type) {
 	case *pb.ConversationEvent_ConversationCreated:
-		row.Kind, row.Title = word.ConversationCreated.Kind, word.ConversationCreated.Title
-		for _, m := range word.ConversationCreated.Members {
-			putMember(row, m)
-		}
-	case *pb.ConversationEvent_MemberInvited:
-		user := word.MemberInvited.User
-		if i, ok := findInvitation(row.Invitations, user); !ok {
-			row.Invitations = inserted(row.Invitations, i, &pb.Invitation{User: user, By: event.Origin.GetUser()})
-		}
-	case *pb.ConversationEvent_InvitationDeclined:
-		dropInvitation(row, word.InvitationDeclined.User)
-	case *pb.ConversationEvent_MemberJoined:
-		putMember(row, word.MemberJoined.Member)
-		dropInvitation(row, word.MemberJoined.Member.User)
-	case *pb.ConversationEvent_MemberLeft:
-		setRole(row, word.MemberLeft.NewOwner, pb.Role_ROLE_OWNER)
-		dropMember(row, word.MemberLeft.User)
-	case *pb.ConversationEvent_MemberRemoved:
-		dropMember(row, word.MemberRemoved.User)
+		row.Kind, row.Title = payload.ConversationCreated.Kind, payload.ConversationCreated.Title
 	case *pb.ConversationEvent_ConversationRenamed:
-		row.Title = word.ConversationRenamed.Title
-	case *pb.ConversationEvent_RoleChanged:
-		setRole(row, word.RoleChanged.FormerOwner, pb.Role_ROLE_ADMIN)
-		setRole(row, word.RoleChanged.User, word.RoleChanged.Role)
-	case *pb.ConversationEvent_MessageSent: // the numbers say it
+		row.Title = payload.ConversationRenamed.Title
+	}
+	does := effect.Of(event)
+	for _, m := range does.Joins {
+		putMember(row, m)
+	}
+	if i, ok := findInvitation(row.Invitations, does.Invites); !ok && does.Invites != "" {
+		row.Invitations = inserted(row.Invitations, i, &pb.Invitation{User: does.Invites, By: event.Origin.GetUser()})
+	}
+	if i, ok := findInvitation(row.Invitations, does.Settles); ok {
+		row.Invitations = deleted(row.Invitations, i)
+	}
+	for _, r := range does.Roles {
+		setRole(row, r.User, r.Role)
+	}
+	if does.Leaves != "" {
+		dropMember(row, does.Leaves)
 	}
 }
 
@@ -94,13 +89,7 @@ func dropMember(row *pb.ConversationRow, user string) {
 	}
 }
 
-func dropInvitation(row *pb.ConversationRow, user string) {
-	if i, ok := findInvitation(row.Invitations, user); ok {
-		row.Invitations = deleted(row.Invitations, i)
-	}
-}
-
-// setRole gives a member a role; "" is nobody.
+// setRole gives a member a role.
 func setRole(row *pb.ConversationRow, user string, role pb.Role) {
 	if i, ok := findMember(row.Members, user); ok {
 		changed := row.Members[i].CloneVT()

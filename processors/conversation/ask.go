@@ -50,7 +50,7 @@ func (j *judge) answerDirect(ask *pb.Ask, allowed bool) {
 			Kind:    pb.Kind_KIND_DIRECT,
 			Members: []*pb.Member{j.newMember(first), j.newMember(second)},
 		},
-	}}, first, second)
+	}})
 }
 
 // answerGroup makes a member or an invitation, unless the group has changed since it asked: the one who asked may have

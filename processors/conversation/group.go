@@ -39,7 +39,7 @@ func (j *judge) createGroup(word *pb.CreateGroup) {
 		ConversationCreated: &pb.ConversationCreated{
 			Kind: pb.Kind_KIND_GROUP, Title: word.Title, Members: []*pb.Member{owner},
 		},
-	}}, me)
+	}})
 	for _, user := range others {
 		j.ask(&pb.Ask{User: user, Origin: &pb.Origin{User: me}})
 	}
@@ -68,7 +68,7 @@ func (j *judge) inviteMember(me *pb.Member, user string) {
 func (j *judge) invite(user string) {
 	j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_MemberInvited{
 		MemberInvited: &pb.MemberInvited{User: user, Title: j.row.Title},
-	}}, user)
+	}})
 }
 
 // acceptInvitation makes the invited person a member. Whoever is not invited learns nothing.
@@ -99,6 +99,6 @@ func (j *judge) declineInvitation() {
 	default:
 		j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_InvitationDeclined{
 			InvitationDeclined: &pb.InvitationDeclined{User: me},
-		}}, me)
+		}})
 	}
 }

@@ -55,7 +55,7 @@ func leads(m *pb.Member) bool {
 func (j *judge) join(user string) {
 	j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_MemberJoined{
 		MemberJoined: &pb.MemberJoined{Member: j.newMember(user), Title: j.row.Title},
-	}}, user)
+	}})
 }
 
 // removeMember: the owner removes anyone, an admin removes those below, and nobody oneself, which is leaving.
@@ -73,7 +73,7 @@ func (j *judge) removeMember(me *pb.Member, user string) {
 	default:
 		j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_MemberRemoved{
 			MemberRemoved: &pb.MemberRemoved{User: user},
-		}}, user)
+		}})
 	}
 }
 
@@ -83,7 +83,7 @@ func (j *judge) leave(me *pb.Member) {
 	if me.Role == pb.Role_ROLE_OWNER {
 		left.NewOwner = j.heir(me.User)
 	}
-	j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_MemberLeft{MemberLeft: left}}, me.User)
+	j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_MemberLeft{MemberLeft: left}})
 }
 
 // heir is the oldest admin, else the oldest member; "" when nobody is left. Of two who came at once the first by name.

@@ -5,22 +5,23 @@ package conversation
 import (
 	"slices"
 
+	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// say numbers an event and tells it to the members before it and to the people it is about: so whoever joins hears of
-// it, and whoever is removed hears of that too, and of nothing later.
-func (j *judge) say(event *pb.ConversationEvent, about ...string) {
+// say numbers an event and tells it to its audience.
+func (j *judge) say(event *pb.ConversationEvent) {
+	does := effect.Of(event)
 	event.Seq = j.row.GetSeq() + 1
 	event.Number = j.row.GetNumber()
-	if event.GetMessageSent() != nil {
+	if does.Message {
 		event.Number++
 	}
 	event.TimeMs = j.stamp.TimeMs
 	event.Origin = j.origin
 	j.made.Events = append(j.made.Events, Event{Said: event})
 
-	audience := j.audience(about)
+	audience := j.audience(does)
 	j.made.Outputs = append(slices.Grow(j.made.Outputs, 1+len(audience)), Output{j.stamp.Key, event})
 	said := &pb.InboxCommand{Word: &pb.InboxCommand_Conversation{
 		Conversation: &pb.ConversationSaid{Conversation: j.stamp.Key, Event: event},
@@ -30,15 +31,14 @@ func (j *judge) say(event *pb.ConversationEvent, about ...string) {
 	}
 }
 
-// audience is the members and some others, sorted, each once.
-func (j *judge) audience(about []string) []string {
-	users := make([]string, 0, len(j.row.GetMembers())+len(about))
-	for _, m := range j.row.GetMembers() {
-		users = append(users, m.User)
+// audience is who is told of an event.
+func (j *judge) audience(does effect.Effect) []string {
+	members := j.row.GetMembers()
+	users := make([]string, len(members), len(members)+1)
+	for i, m := range members {
+		users[i] = m.User
 	}
-	users = append(users, about...)
-	slices.Sort(users)
-	return slices.Compact(users)
+	return does.Audience(users)
 }
 
 // refuse tells the one who asked. What the house itself asked (a group's first members) had its outcome before.

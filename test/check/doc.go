@@ -20,6 +20,9 @@
 //	K leak        a session is shown what it may not hear, or a body that was sealed for another conversation
 //	S state       a table rebuilt, a local store and the fold of the input differ; also detected damage of the log itself
 //
+// It is an independent judge: it neither folds nor imports what production code decides with (machines, schemas/effect), so that
+// a mistake there cannot excuse itself here.
+//
 // X (resurrection) is not judged: nobody can edit or recall yet, so no history can have it, and no mutant shows it. K counts
 // canaries too: whoever feeds a history puts the name of the conversation into every body and gives back what it finds there,
 // also in what should have been nobody's (pushes, answers, logs). Causality holds within a conversation:

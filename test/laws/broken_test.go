@@ -77,7 +77,7 @@ func TestImportsBroken(t *testing.T) {
 		{"hall of processors and the wire", one("processors/a.go", "~/topology", "~/topology/wire"), []string{"processors/a.go:4: imports topology/wire; the hall binds"}},
 		{"hall of processors and its machines", one("processors/a.go", "~/processors/inbox", "~/schemas/name"), nil},
 
-		{"the schema imports the plan", one("schemas/name/a.go", "~/topology"), []string{"schemas/name/a.go:3: imports topology; the schema is the ground floor"}},
+		{"the schema imports the plan", one("schemas/name/a.go", "~/topology"), []string{"schemas/name/a.go:3: imports topology; the grammar of ids needs nothing"}},
 		{"the plan imports the wire", one("topology/a.go", "~/topology/wire"), []string{"topology/a.go:3: imports topology/wire; the plan is data"}},
 		{"the wire imports a machine", one("topology/wire/a.go", "~/processors"), []string{"topology/wire/a.go:3: receives machines as values"}},
 		{"drawings import deploy", one("topology/draw/a.go", "~/deploy"), []string{"topology/draw/a.go:3: imports deploy"}},

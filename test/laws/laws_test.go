@@ -39,11 +39,13 @@ func TestRepository(t *testing.T) {
 	t.Run("names", func(t *testing.T) { none(t, Names(tree)) })
 	t.Run("words", func(t *testing.T) { none(t, Words(tree)) })
 	t.Run("purity", func(t *testing.T) {
-		exports, err := Compile(root, "./processors/...", "maps", "slices", "time")
+		exports, err := Compile(root, "./processors/...", "./schemas/effect", "maps", "slices", "time")
 		require.NoError(t, err)
-		found, err := Purity(tree, "processors", exports)
-		require.NoError(t, err)
-		none(t, found)
+		for _, folder := range []string{"processors", "schemas/effect"} {
+			found, err := Purity(tree, folder, exports)
+			require.NoError(t, err)
+			none(t, found)
+		}
 	})
 }
 
