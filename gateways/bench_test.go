@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-im/parley/gateways/push"
+
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
@@ -25,12 +27,12 @@ const (
 func BenchmarkMessage(b *testing.B) {
 	for _, atOnce := range []int{1, 32} {
 		b.Run(fmt.Sprintf("%d at once", atOnce), func(b *testing.B) { benchMessages(b, nil, atOnce) })
-		b.Run(fmt.Sprintf("%d at once, in one process", atOnce), func(b *testing.B) { benchMessages(b, new(Beside), atOnce) })
+		b.Run(fmt.Sprintf("%d at once, in one process", atOnce), func(b *testing.B) { benchMessages(b, new(push.Loopback), atOnce) })
 	}
 }
 
-func benchMessages(b *testing.B, beside *Beside, atOnce int) {
-	h := newHouseBeside(b, beside, func(cfg *Config) { cfg.Limits.FramesPerConnection, cfg.Limits.FramesPerUser = benchRate, benchRate })
+func benchMessages(b *testing.B, loopback *push.Loopback, atOnce int) {
+	h := newHouseOn(b, loopback, func(cfg *Config) { cfg.Limits.FramesPerConnection, cfg.Limits.FramesPerUser = benchRate, benchRate })
 	ann, bob := h.connect("ann", "phone", nil), h.connect("bob", "phone", nil)
 	h.subscribed("ann", "bob")
 	frames := make([][]byte, b.N)

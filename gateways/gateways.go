@@ -1,10 +1,9 @@
-// Package gateways is the hall of the doors: it marries the client protocol (session) with the log, the views, the keys
-// and the dispatchers, and opens WebSocket and HTTP on it.
+// Package gateways is the hall of the client interfaces: it binds the plan to sessions, pushes, keys and carriers, and serves
+// WebSocket and HTTP.
 //
-// The rooms know nothing of each other: session speaks the protocol and does no IO; websocket and http carry it; dispatch
-// pushes records; seal closes and opens text; token says who is there. Here every connection is one pure session behind a
-// mutex, stepped from whoever has news for it; nothing in a step waits. What can wait (keys, questions) happens before or
-// after the step, each within a named time and a bounded number.
+// The rooms, from the bottom up: session is the client protocol without IO; seal encrypts and decrypts text; token
+// authenticates users; dispatch pushes records to gateways, and push receives them; door is what every connection shares;
+// websocket and http are carriers.
 package gateways
 
 import (
@@ -19,77 +18,55 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/parley-im/parley/gateways/door"
+	"github.com/parley-im/parley/gateways/push"
 	"github.com/parley-im/parley/gateways/seal"
-	"github.com/parley-im/parley/gateways/session"
 	"github.com/parley-im/parley/gateways/token"
 	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1/queryservice"
 	"github.com/parley-im/parley/topology"
 )
 
-// Emit puts a record into the log. It never blocks. An error means that the record is not in the log and done is not
+// Emit produces a record to the log. It never blocks. An error means that the record is not in the log and done is not
 // called; otherwise done is called once, later, and never from within Emit.
 type Emit func(topic, key string, value []byte, headers []topology.Header, done func(error)) error
-
-// Resolve names the dispatchers that are there now, as host:port.
-type Resolve func(ctx context.Context) ([]string, error)
 
 // Tail reads every topic of the plan from its end, until ctx ends.
 type Tail func(ctx context.Context, take func(topology.Record)) error
 
-// Config of the gateways.
+// Config of a gateway.
 type Config struct {
 	ID          string // of this process; empty = a new one
 	Plan        topology.Plan
 	Emit        Emit
 	Query       queryservice.Client
-	Dispatchers Resolve
-	Beside      *Beside // dispatchers of the same process; nil = none
+	Dispatchers push.Resolve
+	Loopback    *push.Loopback // dispatchers of the same process; nil = none
 	Keys        seal.Source
-	KeepKeys    time.Duration // how long an opened key is kept, and a destroyed one lives on; 0 = seal.KeepKeys
+	KeepKeys    time.Duration // how long a fetched key is kept, and a destroyed one still opens; 0 = seal.KeepKeys
 	Verifier    *token.Verifier
-	Limits      Limits   // zero values mean the defaults
-	Origins     []string // browsers' origins beside the own host
-	TrustProxy  bool     // take the client's address from the last X-Forwarded-For entry
-	Static      fs.FS    // the web page; nil = none
-	Tail        Tail     // opens GET /v1/log; nil = closed. For one's own machine only
+	Limits      door.Limits // zero values mean the defaults
+	Origins     []string    // of browsers, beside the own host
+	TrustProxy  bool        // take the client's address from the last X-Forwarded-For entry
+	Static      fs.FS       // the web page; nil = none
+	Tail        Tail        // serves GET /v1/log; nil = no such route. For development only
 	Logger      *slog.Logger
 	Registerer  prometheus.Registerer
-	// Mux, if not nil, gets the routes instead of a new one: cmd may have others beside them.
+	// Mux, if not nil, gets the routes instead of a new one.
 	Mux *http.ServeMux
 }
 
-// Gateway is one process of doors.
+// Gateway is one process that clients connect to.
 type Gateway struct {
 	cfg     Config
-	ring    *seal.Ring
-	answers answers
-	board   *switchboard
-	meter   *meter
+	board   *push.Switchboard
+	door    *door.Door
 	handler http.Handler
-	asking  chan struct{} // one place for each question to the views
-	drawers chan struct{} // one place for each log drawer
-	ctx     context.Context
-	stop    context.CancelFunc
-
-	mu          sync.Mutex
-	connections map[*connection]struct{}
-	people      map[string]*person
-	addresses   map[string]*visitor
-	draining    bool
-}
-
-// person is a user with connections here.
-type person struct {
-	connections []*connection // nearly always one
-
-	mu   sync.Mutex
-	rate bucket // of all connections together
 }
 
 // New makes a gateway. Run must run for pushes, ticks and heads.
 func New(cfg Config) (*Gateway, error) {
 	if cfg.Emit == nil || cfg.Query == nil || cfg.Dispatchers == nil || cfg.Keys == nil || cfg.Verifier == nil || cfg.Plan.Partitions == 0 {
-		return nil, errors.New("gateways: need a plan, an emitter, views to ask, dispatchers, keys and a verifier")
+		return nil, errors.New("gateways: a plan, an emitter, views, dispatchers, keys and a verifier are needed")
 	}
 	if cfg.ID == "" {
 		cfg.ID = uuid.Must(uuid.NewV7()).String()
@@ -97,91 +74,38 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	cfg.Limits = cfg.Limits.OrDefaults()
-	g := &Gateway{
-		cfg:         cfg,
-		ring:        seal.NewRing(cfg.Keys, cfg.KeepKeys),
-		meter:       newMeter(cfg.Registerer),
-		asking:      make(chan struct{}, maxQuestions),
-		drawers:     make(chan struct{}, maxDrawers),
-		connections: map[*connection]struct{}{},
-		people:      map[string]*person{},
-		addresses:   map[string]*visitor{},
-	}
-	g.ctx, g.stop = context.WithCancel(context.Background())
-	g.board = newSwitchboard(g)
+	ring := seal.NewRing(cfg.Keys, cfg.KeepKeys)
+	board := push.New(push.Config{
+		Gateway: cfg.ID, Partition: partitionIn(cfg.Plan), Resolve: cfg.Dispatchers, Loopback: cfg.Loopback,
+		Views: cfg.Query, Ring: ring, Logger: cfg.Logger, Registerer: cfg.Registerer,
+	})
+	g := &Gateway{cfg: cfg, board: board, door: door.New(door.Config{
+		Emit: withHeaders(cfg.Emit), Views: cfg.Query, Board: board, Ring: ring, Verify: cfg.Verifier.Verify,
+		Limits: cfg.Limits, Logger: cfg.Logger, Registerer: cfg.Registerer,
+	})}
 	g.handler = g.routes()
 	return g, nil
+}
+
+// partitionIn finds the partition of a key.
+func partitionIn(plan topology.Plan) func(key string) int32 {
+	return func(key string) int32 { return topology.PartitionOf(key, plan.Partitions) }
 }
 
 // Handler serves /v1 and the web page.
 func (g *Gateway) Handler() http.Handler { return g.handler }
 
-// Run keeps the streams to the dispatchers, the clock of the sessions and the heads, until ctx ends.
+// Run keeps the streams to the dispatchers, the deadlines of the sessions and the heads, until ctx ends.
 func (g *Gateway) Run(ctx context.Context) error {
 	var work sync.WaitGroup
-	work.Go(func() { g.board.run(ctx) })
-	work.Go(func() { g.clock(ctx) })
-	work.Go(func() { g.heads(ctx) })
+	work.Go(func() { g.board.Run(ctx, g.door.People()) })
+	work.Go(func() { g.door.Run(ctx) })
 	work.Wait()
-	g.stop()
 	return nil
 }
 
-// Drain sends everybody away, to come back elsewhere at different times, and waits until they went or ctx ends.
-func (g *Gateway) Drain(ctx context.Context) {
-	g.mu.Lock()
-	g.draining = true
-	all := make([]*connection, 0, len(g.connections))
-	for c := range g.connections {
-		all = append(all, c)
-	}
-	g.mu.Unlock()
-	g.cfg.Logger.Info("the gateway goes away", "connections", len(all))
-	for _, c := range all {
-		c.step(session.Drain{ReconnectAfterMS: jitter(g.cfg.Limits.ReturnWithin)})
-	}
-	for ctx.Err() == nil && g.Connections() > 0 {
-		select {
-		case <-ctx.Done():
-		case <-time.After(clockEvery):
-		}
-	}
-}
+// Drain sends every client away, to reconnect elsewhere at different times, and waits until they went or ctx ends.
+func (g *Gateway) Drain(ctx context.Context) { g.door.Drain(ctx) }
 
 // Connections counts the sessions.
-func (g *Gateway) Connections() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.connections)
-}
-
-// clock ticks the sessions whose deadline came, and ends the moment for which events are kept. Looking at a deadline costs
-// one atomic read.
-func (g *Gateway) clock(ctx context.Context) {
-	ticker := time.NewTicker(clockEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case at := <-ticker.C:
-			g.board.lately.turn()
-			for _, c := range g.due(at.UnixMilli()) {
-				c.step(session.Tick{})
-			}
-		}
-	}
-}
-
-func (g *Gateway) due(nowMS int64) []*connection {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	var due []*connection
-	for c := range g.connections {
-		if at := c.deadline.Load(); at != 0 && nowMS >= at {
-			due = append(due, c)
-		}
-	}
-	return due
-}
+func (g *Gateway) Connections() int { return g.door.Connections() }

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,7 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"github.com/parley-im/parley/gateways/seal"
+	"github.com/parley-im/parley/gateways/door"
+	"github.com/parley-im/parley/gateways/push"
 	"github.com/parley-im/parley/gateways/session"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/topology"
@@ -73,8 +73,8 @@ func TestLostPushesAreRepairedByTheHead(t *testing.T) {
 }
 
 func TestDispatcherMayDie(t *testing.T) {
-	for name, beside := range map[string]*Beside{"another process": nil, "the same process": new(Beside)} {
-		t.Run(name, func(t *testing.T) { dispatcherDies(t, newHouseBeside(t, beside, nil)) })
+	for name, loopback := range map[string]*push.Loopback{"another process": nil, "the same process": new(push.Loopback)} {
+		t.Run(name, func(t *testing.T) { dispatcherDies(t, newHouseOn(t, loopback, nil)) })
 	}
 }
 
@@ -83,9 +83,9 @@ func dispatcherDies(t *testing.T, h *house) {
 	ann.ask(text(1, direct, "before"))
 	bob.hears(1)
 	address := h.dispatch.String()
-	require.Equal(t, h.beside != nil, h.beside.at(address) != nil, "a dispatcher of this process is known to its gateways")
+	require.Equal(t, h.loopback != nil, h.loopback.At(address) != nil, "a dispatcher of this process is known to its gateways")
 	h.stop()
-	require.Nil(t, h.beside.at(address))
+	require.Nil(t, h.loopback.At(address))
 	ann.ask(text(2, direct, "while it was away"))
 	h.startDispatch(address)
 	bob.hears(2)
@@ -159,7 +159,7 @@ func TestTypingIsWhispered(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	h := newHouse(t, func(c *Config) {
-		c.Limits = Limits{FramesPerConnection: 1, ConnectionsPerUser: 2, Connections: 3}
+		c.Limits = door.Limits{FramesPerConnection: 1, ConnectionsPerUser: 2, Connections: 3}
 	})
 	ann := h.connect("ann", "phone", &pb.Cursor{})
 	for range 20 {
@@ -177,27 +177,6 @@ func TestLimits(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, status, "the gateway is full")
 }
 
-func TestAddressIsBelievedOnlyFromOurOwnProxy(t *testing.T) {
-	for _, c := range []struct {
-		trust     bool
-		peer      string
-		forwarded []string
-		want      string
-	}{
-		{false, "10.0.0.1:1", []string{"6.6.6.6"}, "10.0.0.1"},
-		{true, "10.0.0.1:1", []string{"6.6.6.6, 7.7.7.7"}, "7.7.7.7"},
-		{true, "10.0.0.1:1", []string{"6.6.6.6", "8.8.8.8"}, "8.8.8.8"},
-		{true, "10.0.0.1:1", []string{"nonsense"}, "10.0.0.1"},
-		{true, "10.0.0.1:1", nil, "10.0.0.1"},
-		{false, "[2001:db8:1:2:3:4:5:6]:1", nil, "2001:db8:1:2::/64"},
-		{false, "[::ffff:10.0.0.1]:1", nil, "10.0.0.1"},
-	} {
-		g := &Gateway{cfg: Config{TrustProxy: c.trust}}
-		r := &http.Request{RemoteAddr: c.peer, Header: http.Header{"X-Forwarded-For": c.forwarded}}
-		require.Equal(t, c.want, g.address(r), c)
-	}
-}
-
 func TestDrainSendsEverybodyElsewhere(t *testing.T) {
 	h := newHouse(t, nil)
 	ann, bob := h.connect("ann", "phone", nil), h.connect("bob", "laptop", nil)
@@ -212,33 +191,6 @@ func TestDrainSendsEverybodyElsewhere(t *testing.T) {
 	require.Eventually(t, func() bool { return h.gate.Connections() == 0 }, patience, time.Millisecond)
 	status, _, _ := h.call("GET", "/v1/conversations", "ann", "")
 	require.Equal(t, http.StatusServiceUnavailable, status)
-}
-
-func TestKeysOfAnotherProcess(t *testing.T) {
-	store, err := seal.OpenStore(t.TempDir())
-	require.NoError(t, err)
-	defer store.Close()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	served := make(chan error, 1)
-	go func() { served <- ServeKeys(ctx, listener, store) }()
-	client, err := DialKeys(listener.Addr().String())
-	require.NoError(t, err)
-	ring := seal.NewRing(seal.Remote(client), 0)
-	sealer, err := ring.Sealer(ctx, "ann")
-	require.NoError(t, err)
-	sealed, err := sealer.Seal("over the wire")
-	require.NoError(t, err)
-	opener, err := seal.NewRing(seal.Remote(client), 0).Opener(ctx, []string{sealed.KeyId, "unknown"})
-	require.NoError(t, err)
-	text, ok := opener.Open(sealed)
-	require.True(t, ok)
-	require.Equal(t, "over the wire", text)
-	stop()
-	require.NoError(t, <-served)
-	_, err = seal.NewRing(seal.Remote(client), 0).Opener(context.Background(), []string{sealed.KeyId})
-	require.Error(t, err, "a key service that is away erases nothing")
 }
 
 func TestPageIsStrict(t *testing.T) {

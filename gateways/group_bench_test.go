@@ -16,6 +16,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-im/parley/gateways/push"
+	"github.com/parley-im/parley/gateways/seal"
 	"github.com/parley-im/parley/gateways/session"
 	"github.com/parley-im/parley/topology"
 
@@ -33,7 +35,7 @@ func BenchmarkGroup(b *testing.B) {
 }
 
 func benchGroup(b *testing.B, subprotocol string) {
-	h := newHouseBeside(b, new(Beside), func(cfg *Config) { cfg.Limits.EntersPerAddress = benchRate })
+	h := newHouseOn(b, new(push.Loopback), func(cfg *Config) { cfg.Limits.EntersPerAddress = benchRate })
 	members, heard := make([]string, benchMembers), make(chan struct{}, benchMembers)
 	for i := range members {
 		members[i] = fmt.Sprintf("member%d", i)
@@ -43,7 +45,7 @@ func benchGroup(b *testing.B, subprotocol string) {
 	for range members { // their welcomes
 		<-heard
 	}
-	key, err := h.gate.ring.Sealer(context.Background(), members[0])
+	key, err := seal.NewRing(h.keys, 0).Sealer(context.Background(), members[0])
 	require.NoError(b, err)
 	body, err := key.Seal(strings.Repeat("x", benchBytes))
 	require.NoError(b, err)

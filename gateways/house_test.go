@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-im/parley/gateways/push"
 	"github.com/parley-im/parley/gateways/seal"
 	"github.com/parley-im/parley/gateways/session"
 	"github.com/parley-im/parley/gateways/token"
@@ -201,16 +202,16 @@ type house struct {
 	signer   ed25519.PrivateKey
 	keys     *seal.Store
 	dispatch net.Addr
-	beside   *Beside
+	loopback *push.Loopback
 	stop     context.CancelFunc // of the dispatcher
 }
 
-func newHouse(t testing.TB, change func(*Config)) *house { return newHouseBeside(t, nil, change) }
+func newHouse(t testing.TB, change func(*Config)) *house { return newHouseOn(t, nil, change) }
 
-// newHouseBeside is a house whose dispatcher and gateway know that they share a process.
-func newHouseBeside(t testing.TB, beside *Beside, change func(*Config)) *house {
+// newHouseOn is a house whose dispatcher and gateway know that they share a process.
+func newHouseOn(t testing.TB, loopback *push.Loopback, change func(*Config)) *house {
 	t.Helper()
-	h := &house{t: t, beside: beside, memory: &memory{inboxes: map[string][]*pb.InboxEvent{}, numbers: map[string]uint64{}}}
+	h := &house{t: t, loopback: loopback, memory: &memory{inboxes: map[string][]*pb.InboxEvent{}, numbers: map[string]uint64{}}}
 	private, public, err := token.Pair(t.TempDir())
 	require.NoError(t, err)
 	verifier, err := token.NewVerifier(token.Local, public)
@@ -220,8 +221,8 @@ func newHouseBeside(t testing.TB, beside *Beside, change func(*Config)) *house {
 	require.NoError(t, err)
 	t.Cleanup(func() { h.keys.Close() })
 	h.startDispatch("127.0.0.1:0")
-	cfg := Config{Plan: topology.House(), Emit: h.emit, Query: h.memory, Dispatchers: Static(h.dispatch.String()), Keys: h.keys,
-		Beside: beside, Verifier: verifier, Static: fstest.MapFS{"index.html": {Data: []byte("<title>Parley</title>")}}}
+	cfg := Config{Plan: topology.House(), Emit: h.emit, Query: h.memory, Dispatchers: push.Static(h.dispatch.String()), Keys: h.keys,
+		Loopback: loopback, Verifier: verifier, Static: fstest.MapFS{"index.html": {Data: []byte("<title>Parley</title>")}}}
 	if change != nil {
 		change(&cfg)
 	}
@@ -243,11 +244,11 @@ func (h *house) startDispatch(address string) {
 	h.dispatch = listener.Addr()
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	follow := func(ctx context.Context, _ string, topics []string, owned func([]Owned), take func([]topology.Record)) error {
-		var all []Owned
+	follow := func(ctx context.Context, _ string, topics []string, owned func([]topology.TopicPartition), take func([]topology.Record)) error {
+		var all []topology.TopicPartition
 		for _, topic := range topics {
 			for p := range partitions {
-				all = append(all, Owned{topic, p})
+				all = append(all, topology.TopicPartition{Topic: topic, Partition: p})
 			}
 		}
 		owned(all)
@@ -257,7 +258,7 @@ func (h *house) startDispatch(address string) {
 		return nil
 	}
 	go func() {
-		ended <- RunDispatch(ctx, DispatchConfig{Plan: topology.House(), Listener: listener, Follow: follow, Beside: h.beside})
+		ended <- RunDispatch(ctx, DispatchConfig{Plan: topology.House(), Listener: listener, Follow: follow, Loopback: h.loopback})
 	}()
 	h.stop = func() { stop(); require.NoError(h.t, <-ended); h.stop = func() {} }
 }
@@ -267,10 +268,7 @@ func (h *house) subscribed(users ...string) {
 	h.t.Helper()
 	for _, user := range users {
 		require.Eventually(h.t, func() bool {
-			h.gate.board.mu.Lock()
-			defer h.gate.board.mu.Unlock()
-			w := h.gate.board.wanted[session.Subscription{Topic: session.InboxEvents, Key: user}]
-			return w != nil && w.confirmed
+			return h.gate.board.Subscribed(session.Subscription{Topic: session.InboxEvents, Key: user})
 		}, patience, time.Millisecond)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/parley-im/parley/deploy"
-	"github.com/parley-im/parley/gateways"
+	"github.com/parley-im/parley/gateways/door"
 	"github.com/parley-im/parley/gateways/session"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views/redis"
@@ -311,7 +311,7 @@ func (n *planner) dispatch() machinery {
 
 func (n *planner) gateway() machinery {
 	return n.need("gateway", 1, 1, n.busyCPU("gateway"), n.memory("gateway"),
-		use{Resource: "connections", Unit: "", Need: n.at.Connections, Each: float64(gateways.Limits{}.OrDefaults().Connections)},
+		use{Resource: "connections", Unit: "", Need: n.at.Connections, Each: float64(door.Limits{}.OrDefaults().Connections)},
 		use{Resource: "network", Unit: "Gbit/s", Need: n.at.ToClients / gbit, Each: n.shapes["gateway"].Network * fullNetwork})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-im/parley/clients/web"
 	"github.com/parley-im/parley/gateways"
+	"github.com/parley-im/parley/gateways/push"
 	"github.com/parley-im/parley/gateways/seal"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
@@ -36,7 +37,7 @@ func runKeys(ctx context.Context, p *process, ready func(bool)) error {
 		return err
 	}
 	ready(true)
-	return gateways.ServeKeys(ctx, l, store)
+	return seal.Serve(ctx, l, store)
 }
 
 func runDispatch(ctx context.Context, p *process, ready func(bool)) error {
@@ -45,18 +46,12 @@ func runDispatch(ctx context.Context, p *process, ready func(bool)) error {
 		return err
 	}
 	return gateways.RunDispatch(ctx, gateways.DispatchConfig{
-		Plan: p.plan, Listener: l, Beside: &p.beside, Logger: p.log, Ready: func() { ready(true) },
-		Follow: func(ctx context.Context, name string, topics []string, owned func([]gateways.Owned), take func([]topology.Record)) error {
+		Plan: p.plan, Listener: l, Loopback: &p.loopback, Logger: p.log, Ready: func() { ready(true) },
+		Follow: func(ctx context.Context, name string, topics []string, owned func([]topology.TopicPartition), take func([]topology.Record)) error {
 			return wire.Follow(ctx, wire.FollowerConfig{
 				Cluster: p.cluster(), Plan: p.plan, Name: name, Topics: topics, Newest: true,
 				SessionTimeout: p.Session, Log: p.log, Metrics: p.metrics,
-				Owned: func(now []topology.TopicPartition) {
-					list := make([]gateways.Owned, len(now))
-					for i, tp := range now {
-						list[i] = gateways.Owned(tp)
-					}
-					owned(list)
-				},
+				Owned: owned,
 				Handle: func(_ context.Context, _ string, _ int32, batch []topology.Record) error {
 					take(batch)
 					return nil
@@ -103,14 +98,14 @@ func (p *process) gateway(emitter *wire.Emitter, keys seal.Source, mux *http.Ser
 	if err != nil {
 		return nil, err
 	}
-	dispatchers := gateways.Static(split(p.PushAddr)...)
+	dispatchers := push.Static(split(p.PushAddr)...)
 	if list := split(p.PushAddr); len(list) == 1 {
-		if dispatchers, err = gateways.Behind(list[0]); err != nil {
+		if dispatchers, err = push.Behind(list[0]); err != nil {
 			return nil, err
 		}
 	}
 	cfg := gateways.Config{
-		ID: p.instance() + "-" + uuid.NewString(), Plan: p.plan, Query: query, Dispatchers: dispatchers, Beside: &p.beside,
+		ID: p.instance() + "-" + uuid.NewString(), Plan: p.plan, Query: query, Dispatchers: dispatchers, Loopback: &p.loopback,
 		Keys: keys, Verifier: verifier, Limits: p.limits(), Origins: split(p.Origins), Static: web.Files(), Mux: mux,
 		Logger: p.log, Registerer: p.metrics,
 		Emit: func(topic, key string, value []byte, headers []topology.Header, done func(error)) error {
@@ -149,8 +144,8 @@ func (p *process) serveGateway(ctx context.Context, g *gateways.Gateway, ready f
 // keys are the key service's, or kept by this process itself.
 func (p *process) keys() (seal.Source, func(), error) {
 	if p.KeyAddr != "" {
-		client, err := gateways.DialKeys(split(p.KeyAddr)...)
-		return seal.Remote(client), func() {}, err
+		source, err := seal.Dial(split(p.KeyAddr)...)
+		return source, func() {}, err
 	}
 	store, err := seal.OpenStore(p.dir("keys"))
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/parley-im/parley/gateways"
+	"github.com/parley-im/parley/gateways/door"
+	"github.com/parley-im/parley/gateways/push"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
 	"github.com/parley-im/parley/views"
@@ -26,13 +27,13 @@ import (
 // process is what the roles of one process share.
 type process struct {
 	Settings
-	plan    topology.Plan
-	log     *slog.Logger
-	metrics *prometheus.Registry
-	ready   *readiness
-	stores  func(context.Context) (views.Stores, error) // opened once, when the first role needs them
-	exit    func(error)                                 // ends the process at once
-	beside  gateways.Beside                             // what a gateway and a dispatcher of this process know of each other
+	plan     topology.Plan
+	log      *slog.Logger
+	metrics  *prometheus.Registry
+	ready    *readiness
+	stores   func(context.Context) (views.Stores, error) // opened once, when the first role needs them
+	exit     func(error)                                 // ends the process at once
+	loopback push.Loopback                               // what a gateway and a dispatcher of this process know of each other
 }
 
 func newProcess(s Settings, roles []role) (*process, error) {
@@ -111,8 +112,8 @@ func (s Settings) plan() topology.Plan {
 }
 
 // limits of a gateway.
-func (s Settings) limits() gateways.Limits {
-	return gateways.Limits{
+func (s Settings) limits() door.Limits {
+	return door.Limits{
 		Connections: s.Connections, ConnectionsPerUser: s.ConnectionsPerUser, ConnectionsPerAddress: s.ConnectionsPerAddress,
 		EntersPerAddress: s.EntersPerAddress, FramesPerConnection: s.FramesPerConnection, FramesPerUser: s.FramesPerUser, PresenceLease: s.PresenceLease,
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/cobra"
 
-	"github.com/parley-im/parley/gateways"
+	"github.com/parley-im/parley/gateways/door"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -78,7 +78,7 @@ type Settings struct {
 
 // defaults are for a cluster on one's own machine, as `make kafka redis mongo` starts it.
 func defaults() Settings {
-	house, limits := topology.House(), gateways.Limits{}.OrDefaults()
+	house, limits := topology.House(), door.Limits{}.OrDefaults()
 	return Settings{
 		CommandRate: house.CommandRate, CommandBurst: house.CommandBurst, FanOut: house.FanOut,
 		Connections: limits.Connections, ConnectionsPerUser: limits.ConnectionsPerUser, ConnectionsPerAddress: limits.ConnectionsPerAddress,

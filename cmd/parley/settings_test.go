@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/parley-im/parley/gateways"
+	"github.com/parley-im/parley/gateways/door"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -38,7 +38,7 @@ func TestLoad(t *testing.T) {
 	require.Equal(t, defaults().HTTP, s.HTTP, "what nobody sets has its default")
 	require.Equal(t, topology.House().CommandRate, s.plan().CommandRate)
 	require.Equal(t, topology.House().FanOut, s.plan().FanOut)
-	require.Equal(t, gateways.Limits{}.OrDefaults().FramesPerConnection, s.limits().FramesPerConnection)
+	require.Equal(t, door.Limits{}.OrDefaults().FramesPerConnection, s.limits().FramesPerConnection)
 	t.Setenv("PARLEY_COMMANDS_PER_PERSON", "7")
 	t.Setenv("PARLEY_FAN_OUT", "128")
 	t.Setenv("PARLEY_FRAMES_PER_CONNECTION", "0.5")

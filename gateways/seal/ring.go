@@ -22,7 +22,6 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1"
-	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1/keyservice"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -37,7 +36,7 @@ const (
 	nonceSize  = 12               // bytes
 )
 
-// Source is where keys come from: a Store in the same process, or Remote.
+// Source is where keys come from: a Store of this process, or Dial.
 type Source = rpcv1.KeyService
 
 // Ring keeps keys for a short while. It is safe for concurrent use.
@@ -246,21 +245,4 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 		return nil, err
 	}
 	return cipher.NewGCM(block)
-}
-
-// Remote makes a source of a client of the key service.
-func Remote(client keyservice.Client) Source { return remote{client} }
-
-type remote struct{ keyservice.Client }
-
-func (r remote) SealingKey(ctx context.Context, q *pb.SealingKeyQuery) (*pb.KeysAnswer, error) {
-	return r.Client.SealingKey(ctx, q)
-}
-
-func (r remote) OpeningKeys(ctx context.Context, q *pb.OpeningKeysQuery) (*pb.KeysAnswer, error) {
-	return r.Client.OpeningKeys(ctx, q)
-}
-
-func (r remote) DestroyKeys(ctx context.Context, q *pb.DestroyKeysQuery) (*pb.DestroyKeysAnswer, error) {
-	return r.Client.DestroyKeys(ctx, q)
 }

@@ -1,6 +1,6 @@
 // What is read once for all is what each would have read alone, and it is opened only as long as its key is there.
 
-package gateways
+package push
 
 import (
 	"context"
@@ -18,24 +18,24 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// saying is what a conversation says in these tests.
-func saying(n uint64, body *pb.Sealed) *pb.InboxEvent_Conversation {
+// inboxEventOf is what a conversation says in these tests.
+func inboxEventOf(n uint64, body *pb.Sealed) *pb.InboxEvent_Conversation {
 	return &pb.InboxEvent_Conversation{Conversation: &pb.ConversationSaid{Conversation: "ann/bob", Event: &pb.ConversationEvent{Seq: n, Number: n, TimeMs: 7,
 		Origin: &pb.Origin{User: "ann", DeviceId: "phone", ClientSeq: n}, Word: &pb.ConversationEvent_MessageSent{MessageSent: &pb.MessageSent{Body: body}}}}}
 }
 
-func TestLatelyReadsWhatIsThere(t *testing.T) {
+func TestTheCacheDecodesWhatTheRecordHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var l lately
+		var c eventCache
 		for range rapid.IntRange(1, 30).Draw(t, "events") {
 			event := &pb.InboxEvent{InboxSeq: rapid.Uint64().Draw(t, "seq"), Epoch: rapid.Uint64().Draw(t, "epoch"), TimeMs: rapid.Int64().Draw(t, "time")}
 			switch rapid.IntRange(0, 3).Draw(t, "word") {
 			case 0:
 				event.Word = &pb.InboxEvent_Receipt{Receipt: &pb.ReceiptSaid{User: "bob", Marks: &pb.Marks{Read: 1}}}
 			case 1:
-				l.turn()
+				c.rotate()
 			default:
-				event.Word = saying(rapid.Uint64Range(1, 3).Draw(t, "n"), nil)
+				event.Word = inboxEventOf(rapid.Uint64Range(1, 3).Draw(t, "n"), nil)
 			}
 			value, err := event.MarshalVT()
 			if err != nil {
@@ -51,7 +51,7 @@ func TestLatelyReadsWhatIsThere(t *testing.T) {
 			}
 			want := new(pb.InboxEvent)
 			wantErr := want.UnmarshalVT(value)
-			got, _, gotErr := l.read(value)
+			got, _, gotErr := c.decode(value)
 			if (wantErr == nil) != (gotErr == nil) || wantErr == nil && !proto.Equal(want, got) {
 				t.Fatalf("read %v (%v), want %v (%v)", got, gotErr, want, wantErr)
 			}
@@ -59,25 +59,25 @@ func TestLatelyReadsWhatIsThere(t *testing.T) {
 	})
 }
 
-func TestLatelyKeepsAMomentAndItsBounds(t *testing.T) {
-	var l lately
-	read := func(n uint64) *told {
-		value, err := (&pb.InboxEvent{InboxSeq: n, Epoch: 1, Word: saying(n, nil)}).MarshalVT()
+func TestTheCacheKeepsTwoGenerationsAndItsBounds(t *testing.T) {
+	var c eventCache
+	read := func(n uint64) *cachedEvent {
+		value, err := (&pb.InboxEvent{InboxSeq: n, Epoch: 1, Word: inboxEventOf(n, nil)}).MarshalVT()
 		require.NoError(t, err)
-		_, told, err := l.read(value)
+		_, cached, err := c.decode(value)
 		require.NoError(t, err)
-		return told
+		return cached
 	}
 	first := read(1)
 	require.Same(t, first, read(1))
-	l.turn()
+	c.rotate()
 	require.Same(t, first, read(1), "a member whose partition is a moment later")
-	l.turn()
+	c.rotate()
 	require.NotSame(t, first, read(1))
-	for n := range uint64(5 * latelyMost) {
+	for n := range uint64(5 * maxCached) {
 		read(n)
-		require.LessOrEqual(t, len(l.now), latelyMost)
-		require.LessOrEqual(t, len(l.before), latelyMost)
+		require.LessOrEqual(t, len(c.now), maxCached)
+		require.LessOrEqual(t, len(c.earlier), maxCached)
 	}
 }
 
@@ -92,18 +92,18 @@ func TestWhatWasOpenedForOneIsErasedForTheNext(t *testing.T) {
 	require.NoError(t, err)
 	body, err := sealer.Seal("hello")
 	require.NoError(t, err)
-	var l lately
+	var c eventCache
 	tell := func(user string) (string, bool) {
-		value, err := (&pb.InboxEvent{InboxSeq: 1, Epoch: 1, Word: saying(1, body)}).MarshalVT()
+		value, err := (&pb.InboxEvent{InboxSeq: 1, Epoch: 1, Word: inboxEventOf(1, body)}).MarshalVT()
 		require.NoError(t, err)
-		event, told, err := l.read(value)
+		event, cached, err := c.decode(value)
 		require.NoError(t, err)
-		n := &heard{sub: session.Subscription{Topic: session.InboxEvents, Key: user}, in: session.Pushed{Key: user, Inbox: []*pb.InboxEvent{event}}, told: told}
-		if !n.open(ring) { // as pump does
-			n.in.Open, err = ring.Opener(context.Background(), keysOf(n.in))
+		b := &batch{sub: session.Subscription{Topic: session.InboxEvents, Key: user}, in: session.Pushed{Key: user, Inbox: []*pb.InboxEvent{event}}, cached: cached}
+		if !b.open(ring) { // as pump does
+			b.in.Open, err = ring.Opener(context.Background(), keysOf(b.in))
 			require.NoError(t, err)
 		}
-		message := session.OpenEvent(event, user, "phone", n.in.Open).GetMessage()
+		message := session.OpenEvent(event, user, "phone", b.in.Open).GetMessage()
 		return message.GetText(), message.GetErased()
 	}
 	for _, user := range []string{"bob", "carol", "bob"} {

@@ -1,6 +1,6 @@
-// Rates, by a clock that the test holds.
+// The bucket, by a clock that the test holds.
 
-package gateways
+package door
 
 import (
 	"testing"

@@ -16,10 +16,10 @@ func TestADispatcherIsReadyWhenItKnowsWhatIsOwnedOfEachTopic(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	type member struct {
 		topic string
-		owned func([]Owned)
+		owned func([]topology.TopicPartition)
 	}
 	members, ready, ended := make(chan member), make(chan struct{}, 10), make(chan error, 1)
-	follow := func(ctx context.Context, _ string, topics []string, owned func([]Owned), _ func([]topology.Record)) error {
+	follow := func(ctx context.Context, _ string, topics []string, owned func([]topology.TopicPartition), _ func([]topology.Record)) error {
 		members <- member{topics[0], owned}
 		<-ctx.Done()
 		return nil
@@ -33,7 +33,7 @@ func TestADispatcherIsReadyWhenItKnowsWhatIsOwnedOfEachTopic(t *testing.T) {
 		require.Empty(t, ready, "%v are not all topics", heard)
 		m := <-members
 		heard = append(heard, m.topic)
-		m.owned([]Owned{{m.topic, 1}})
+		m.owned([]topology.TopicPartition{{Topic: m.topic, Partition: 1}})
 	}
 	require.ElementsMatch(t, topics, heard)
 	require.Len(t, ready, 1)

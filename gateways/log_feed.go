@@ -1,4 +1,4 @@
-// The log drawer: what the topics of the plan say, as it grows. For one's own machine; closed unless cmd opens it.
+// The log feed: a summary of each record of the plan's topics, as it is written. For development; closed unless cmd opens it.
 
 package gateways
 
@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	maxDrawers  = 8                // log drawers that are open at once
-	drawerQueue = 1_024            // lines that wait for one; more are dropped and counted
-	drawerAlive = 15 * time.Second // between signs of life
+	maxLogFeeds      = 8                // that are open at once
+	logFeedQueue     = 1_024            // lines that wait for one; more are dropped and counted
+	logFeedKeepalive = 15 * time.Second // between comments that keep the connection open
 )
 
-// logLine is one record, summarised: never its text, which is sealed anyhow.
+// logLine summarises one record: never its text, which is sealed anyhow.
 type logLine struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`
@@ -29,15 +29,15 @@ type logLine struct {
 	Key       string `json:"key"`
 	TimeMS    int64  `json:"time_ms"`
 	Envelope  string `json:"envelope"`
-	Word      string `json:"word"`
+	Payload   string `json:"word"`
 	Seq       uint64 `json:"seq,omitempty"`
 	Size      int    `json:"size"`
 	Missed    int    `json:"missed,omitempty"` // lines dropped before this one
 }
 
-// summarise says what a record is without saying what is in it.
+// summarise names a record's payload and number.
 func summarise(plan topology.Plan, r topology.Record) logLine {
-	line := logLine{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, TimeMS: r.Time.UnixMilli(), Size: len(r.Value), Word: "none"}
+	line := logLine{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, TimeMS: r.Time.UnixMilli(), Size: len(r.Value), Payload: "none"}
 	topic, ok := plan.Topic(r.Topic)
 	if !ok {
 		return line
@@ -49,32 +49,43 @@ func summarise(plan topology.Plan, r topology.Record) logLine {
 	}
 	message := kind.New()
 	if proto.Unmarshal(r.Value, message.Interface()) != nil {
-		line.Word = "undecodable"
+		line.Payload = "undecodable"
 		return line
 	}
-	line.Word, line.Seq = deepWord(message), number(message)
+	line.Payload, line.Seq = payloads(message), number(message)
 	return line
 }
 
-// deepWord names the word of an envelope and, where it carries another envelope, that one's word too.
-func deepWord(m protoreflect.Message) string {
-	word := oneofWord(m)
+// payloads names the payload of an envelope and, where that carries another envelope, the inner payload too.
+func payloads(m protoreflect.Message) string {
+	outer := payload(m)
 	oneofs := m.Descriptor().Oneofs()
 	if oneofs.Len() == 0 {
-		return word
+		return outer
 	}
 	field := m.WhichOneof(oneofs.Get(0))
 	if field == nil || field.Message() == nil {
-		return word
+		return outer
 	}
 	inner := m.Get(field).Message()
 	if event := inner.Descriptor().Fields().ByName("event"); event != nil && event.Message() != nil && inner.Has(event) {
 		inner = inner.Get(event).Message()
 	}
 	if inner.Descriptor().Oneofs().Len() > 0 {
-		return word + " " + oneofWord(inner)
+		return outer + " " + payload(inner)
 	}
-	return word
+	return outer
+}
+
+// payload is the field name of the first oneof that is set in a message.
+func payload(m protoreflect.Message) string {
+	oneofs := m.Descriptor().Oneofs()
+	for i := range oneofs.Len() {
+		if field := m.WhichOneof(oneofs.Get(i)); field != nil {
+			return string(field.Name())
+		}
+	}
+	return "none"
 }
 
 // number is the dense number of an event, whatever it is called.
@@ -87,13 +98,24 @@ func number(m protoreflect.Message) uint64 {
 	return 0
 }
 
-// log streams lines as server-sent events.
-func (g *Gateway) log(w http.ResponseWriter, r *http.Request) {
+// logFeed serves lines as server-sent events.
+type logFeed struct {
+	plan  topology.Plan
+	tail  Tail
+	slots chan struct{} // one for each feed that is open
+}
+
+func newLogFeed(plan topology.Plan, tail Tail) *logFeed {
+	return &logFeed{plan: plan, tail: tail, slots: make(chan struct{}, maxLogFeeds)}
+}
+
+// ServeHTTP streams until the client goes.
+func (f *logFeed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
-	case g.drawers <- struct{}{}:
-		defer func() { <-g.drawers }()
+	case f.slots <- struct{}{}:
+		defer func() { <-f.slots }()
 	default:
-		http.Error(w, "too many log drawers are open", http.StatusTooManyRequests)
+		http.Error(w, "too many log feeds are open", http.StatusTooManyRequests)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -103,12 +125,12 @@ func (g *Gateway) log(w http.ResponseWriter, r *http.Request) {
 	if out.Flush() != nil {
 		return
 	}
-	lines := make(chan logLine, drawerQueue)
+	lines := make(chan logLine, logFeedQueue)
 	ended := make(chan error, 1)
 	go func() {
 		missed := 0
-		ended <- g.cfg.Tail(r.Context(), func(record topology.Record) {
-			line := summarise(g.cfg.Plan, record)
+		ended <- f.tail(r.Context(), func(record topology.Record) {
+			line := summarise(f.plan, record)
 			line.Missed = missed
 			select {
 			case lines <- line:
@@ -118,19 +140,19 @@ func (g *Gateway) log(w http.ResponseWriter, r *http.Request) {
 			}
 		})
 	}()
-	g.writeLines(w, r, out, lines, ended)
+	write(w, r, out, lines, ended)
 }
 
-func (g *Gateway) writeLines(w http.ResponseWriter, r *http.Request, out *http.ResponseController, lines <-chan logLine, ended <-chan error) {
-	alive := time.NewTicker(drawerAlive)
-	defer alive.Stop()
+func write(w http.ResponseWriter, r *http.Request, out *http.ResponseController, lines <-chan logLine, ended <-chan error) {
+	keepalive := time.NewTicker(logFeedKeepalive)
+	defer keepalive.Stop()
 	for {
 		select {
 		case <-r.Context().Done():
 			return
 		case <-ended:
 			return
-		case <-alive.C:
+		case <-keepalive.C:
 			fmt.Fprint(w, ": still here\n\n")
 		case line := <-lines:
 			text, err := json.Marshal(line)
