@@ -34,7 +34,7 @@ func (k *kafka) tell(told *tale) {
 	emitter, err := wire.NewEmitter(wire.EmitterConfig{Cluster: k.cluster, Plan: told.plan, Name: "tale"})
 	require.NoError(k.t, err)
 	for _, record := range told.everything[k.told:] {
-		require.NoError(k.t, emitter.Emit(record.Topic, record.Key, record.Value, nil, func(at wire.Placed, err error) {
+		require.NoError(k.t, emitter.Emit(record.Topic, record.Key, record.Value, nil, func(at wire.Position, err error) {
 			if err != nil || at.Partition != record.Partition || at.Offset != record.Offset {
 				k.t.Errorf("%s/%d %d was written at %v: %v", record.Topic, record.Partition, record.Offset, at, err)
 			}

@@ -109,7 +109,7 @@ func (p *process) gateway(emitter *wire.Emitter, keys seal.Source, mux *http.Ser
 		Keys: keys, Verifier: verifier, Limits: p.limits(), Origins: split(p.Origins), Static: web.Files(), Mux: mux,
 		Logger: p.log, Registerer: p.metrics,
 		Emit: func(topic, key string, value []byte, headers []topology.Header, done func(error)) error {
-			return emitter.Emit(topic, key, value, headers, func(_ wire.Placed, err error) { done(err) })
+			return emitter.Emit(topic, key, value, headers, func(_ wire.Position, err error) { done(err) })
 		},
 	}
 	if p.LogFeed {

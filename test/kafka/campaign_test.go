@@ -233,7 +233,7 @@ func (c *campaign) feed(n, rate int) {
 			topic, key, value := c.stage.command(i)
 			headers := []topology.Header{{Key: topology.HeaderCorrelation, Value: fmt.Appendf(nil, "%016d", i)}}
 			for {
-				err := c.emitter.Emit(topic, key, value, headers, func(_ wire.Placed, err error) {
+				err := c.emitter.Emit(topic, key, value, headers, func(_ wire.Position, err error) {
 					if err != nil {
 						c.t.Errorf("feed: %v", err)
 					}

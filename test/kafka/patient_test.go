@@ -97,7 +97,7 @@ func (p *patient) feed(n int) {
 		topic, key, value := p.stage.command(p.fed)
 		p.fed++
 		wait.Add(1)
-		p.must(p.emitter.Emit(topic, key, value, nil, func(_ wire.Placed, err error) {
+		p.must(p.emitter.Emit(topic, key, value, nil, func(_ wire.Position, err error) {
 			if err != nil {
 				p.Error(err)
 			}

@@ -35,6 +35,7 @@ var rooms = []room{
 	{"topology/wire/metric", nil, "registering a collector needs nothing"},
 	{"topology/wire/cluster", nil, "a connection knows neither the plan nor what is sent over it"},
 	{"topology/wire/fetch", []string{"topology"}, "a fetched record is the same for whoever handles it"},
+	{"topology/wire/produce", []string{"topology", "topology/wire/cluster", "topology/wire/failpoint", "topology/wire/metric", "topology/wire/ticker"}, "a producer knows records, and not what follows from their acks"},
 	{"topology/wire/read", []string{"topology", "topology/wire/cluster", "topology/wire/fetch"}, "a reader joins no group and keeps nothing"},
 	{"topology/wire", []string{"topology", "topology/wire/*", "schemas..."}, "the wire knows the plan, and receives machines as values"},
 	{"topology/draw", []string{"topology", "schemas..."}, "drawings show the plan and nothing else"},

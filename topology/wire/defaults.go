@@ -12,7 +12,6 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
-	"github.com/parley-im/parley/topology/wire/failpoint"
 	"github.com/parley-im/parley/topology/wire/fetch"
 )
 
@@ -29,7 +28,6 @@ const (
 	joinPatience       = 2 * time.Minute // of failed attempts in a row, until the process ends and its supervisor decides
 	recoveryWait       = 20 * time.Millisecond
 	gatherBytes        = 1 << 20   // of all partitions together, for which a broker need not wait
-	maxMessageBytes    = 1 << 20   // of a produced record: Kafka's own limit, which topology.MaxValue stays below
 	maxRecordBytes     = 960 << 10 // key and value of an output; leaves room for headers in maxMessageBytes
 	closeFlushInterval = 10 * time.Millisecond
 )
@@ -123,41 +121,6 @@ func (g *group) gokaOptions() []goka.ProcessorOption {
 		options = append(options, goka.WithHotStandby(), goka.WithRecoverAhead())
 	}
 	return options
-}
-
-// groupProducerOptions keep the prefix law: one incarnation writes to each partition a prefix of what it emitted. The
-// library's own defaults are a part of it: idempotence, acks of all in-sync replicas, no limit of retries or of time.
-func groupProducerOptions(s Settings, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
-	options, err := producerOptions(s.Cluster, clientID, log)
-	return append(options,
-		kgo.StopProducerOnDataLossDetected(), // any doubt about what stands in the log is final
-		kgo.UnknownTopicRetries(-1),          // a broker that comes back may not know its topics for a moment
-	), err
-}
-
-// emitterOptions are for gateways, who must answer their clients in time: the client_seq of commands shows a hole, and
-// the client sends again.
-func emitterOptions(cfg EmitterConfig, log *slog.Logger) ([]kgo.Opt, error) {
-	options, err := producerOptions(cfg.Cluster, cfg.Name, log)
-	return append(options,
-		kgo.RecordDeliveryTimeout(max(cfg.Deadline, time.Second)), // the least that the library takes
-		kgo.AllowIdempotentProduceCancellation(),                  // also what may be in the log already
-	), err
-}
-
-// producerOptions are common to groups and gateways.
-func producerOptions(c cluster.Config, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
-	options, err := c.Options(clientID, log)
-	if failpoint.Breached(failpoint.BreachAcks) {
-		options = append(options, kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())
-	}
-	return append(options,
-		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ManualFlushing(),                   // rounds are ours, see franz.go
-		kgo.MaxBufferedRecords(2*roundRecords), // never the limit that is met: a round is smaller
-		kgo.ProducerBatchMaxBytes(maxMessageBytes),
-		kgo.ProducerBatchCompression(kgo.NoCompression()), // values are small and mostly ciphertext
-	), err
 }
 
 // inputOptions are for fetching what a group folds.

@@ -8,12 +8,13 @@
 //	cluster/       the connection, for all libraries; whether Kafka accepts this process
 //	fetch/         records as every reader sees them; what waits of a partition
 //	read/          what a topic holds now
+//	produce/       what carries records to Kafka: for groups, and the gateways' emitter
 //	failpoint/     where a process can be made to die, in binaries built for it
 //	group.go       a group's settings and its life, from first connection to last breath
 //	inputs.go      what a session folds: franz-go fetches, goka is told
 //	fold.go        what happens to a run of inputs, one after another: rules, fold, outputs, row
 //	lane.go        outputs before state: a row's changelog record waits for the outputs before it
-//	producer.go    a group's producer over lanes; sender.go is the seam, franz.go what lies below it
+//	producer.go    a group's producer over lanes; shipment.go what they carry
 //	store.go       the local copy of the table, on Pebble; partition_store.go what is not yet on disk, and suspects;
 //	               row_cache.go some rows in memory
 //	mark.go        what a changelog says besides rows: which takeovers count, which inputs are skipped

@@ -7,6 +7,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/produce"
 	"github.com/parley-im/parley/topology/wire/read"
 )
 
@@ -39,3 +40,24 @@ func Read(ctx context.Context, c Cluster, topic string, fn func(*topology.Record
 func ReadFrom(ctx context.Context, c Cluster, topic string, from, to map[int32]int64, fn func(*topology.Record) error) error {
 	return read.Range(ctx, c, topic, from, to, fn)
 }
+
+// Emitter produces for gateways, and never blocks.
+type Emitter = produce.Emitter
+
+// EmitterConfig is what NewEmitter needs.
+type EmitterConfig = produce.EmitterConfig
+
+// NewEmitter starts an emitter.
+func NewEmitter(cfg EmitterConfig) (*Emitter, error) { return produce.NewEmitter(cfg) }
+
+// Position is where an emitted record stands.
+type Position = produce.Position
+
+// DeliveryError is why an emitted record has no position.
+type DeliveryError = produce.DeliveryError
+
+// What Emit may return: in both cases the record is not in the log.
+var (
+	ErrOverloaded = produce.ErrOverloaded
+	ErrClosed     = produce.ErrClosed
+)

@@ -130,7 +130,7 @@ func (g *group) emit(in *topology.Record, out []topology.Output) {
 		from := len(causes)
 		causes = cause.Append(causes)
 		s := &shipments[i]
-		s.cause, s.headers = causes[from:len(causes):len(causes)], headers
+		s.Cause, s.Headers = causes[from:len(causes):len(causes)], headers
 		g.producer.say(in.Partition, s, o)
 	}
 	g.metrics.outputs.Add(float64(len(out)))

@@ -1,17 +1,14 @@
-// What a hop costs: commands through a group, and records through the sender below it, on an in-process Kafka.
+// What a hop costs: commands through a group, on an in-process Kafka.
 
 package wire
 
 import (
 	"context"
-	"fmt"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/topology"
-	"github.com/parley-im/parley/topology/wire/cluster"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -58,33 +55,4 @@ func BenchmarkGroup(b *testing.B) {
 	}
 	stop()
 	require.NoError(b, <-ended)
-}
-
-// BenchmarkSender sends records to eight partitions, so many at once, until all are acked.
-func BenchmarkSender(b *testing.B) {
-	for _, atOnce := range []int{1, 100, 2_000} {
-		b.Run(fmt.Sprintf("%d at once", atOnce), func(b *testing.B) {
-			plan := wiretest.Plan(8, 1)
-			options, err := groupProducerOptions(Settings{Cluster: cluster.Config{Brokers: wiretest.Kafka(b, plan).ListenAddrs()}}, "bench", testLog(b))
-			require.NoError(b, err)
-			var out sync.WaitGroup
-			f, err := newFranz(options, sendHooks{
-				acked:  func(*shipment, int64) { out.Done() },
-				failed: func(s *shipment, err error) { b.Error(err); out.Done() },
-			}, isFinal, nil)
-			require.NoError(b, err)
-			value := make([]byte, 200)
-			n := 0
-			for b.Loop() {
-				out.Add(1)
-				n++
-				_ = f.send(&shipment{topic: wiretest.Events, partition: int32(n % 8), key: "user", value: value})
-				if n%atOnce == 0 {
-					out.Wait()
-				}
-			}
-			out.Wait()
-			f.close()
-		})
-	}
 }

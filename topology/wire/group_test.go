@@ -18,6 +18,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/produce"
 	"github.com/parley-im/parley/topology/wire/read"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
@@ -107,7 +108,7 @@ type house struct {
 	t       testing.TB
 	plan    topology.Plan
 	cluster cluster.Config
-	emitter *Emitter
+	emitter *produce.Emitter
 	sent    int
 }
 
@@ -119,7 +120,7 @@ func newHouse(t testing.TB, partitions int32) *house {
 func joinHouse(t testing.TB, plan topology.Plan, brokers []string) *house {
 	h := &house{t: t, plan: plan, cluster: cluster.Config{Brokers: brokers}}
 	var err error
-	h.emitter, err = NewEmitter(EmitterConfig{Cluster: h.cluster, Plan: plan, Name: "test", Log: testLog(t)})
+	h.emitter, err = produce.NewEmitter(produce.EmitterConfig{Cluster: h.cluster, Plan: plan, Name: "test", Log: testLog(t)})
 	require.NoError(t, err)
 	t.Cleanup(func() { h.emitter.Close(time.Second) })
 	return h
@@ -140,7 +141,7 @@ func (h *house) send(n, keys int) {
 	for range n {
 		wait.Add(1)
 		headers := []topology.Header{{Key: topology.HeaderCorrelation, Value: []byte(command(h.sent))}}
-		err := h.emitter.Emit(wiretest.Commands, fmt.Sprintf("user%d/x", h.sent%keys), []byte(command(h.sent)), headers, func(_ Placed, err error) {
+		err := h.emitter.Emit(wiretest.Commands, fmt.Sprintf("user%d/x", h.sent%keys), []byte(command(h.sent)), headers, func(_ produce.Position, err error) {
 			if err != nil {
 				h.t.Error(err)
 			}
@@ -202,8 +203,8 @@ func TestOutputsCarryCauseAndPassedHeadersInOrder(t *testing.T) {
 		{Key: topology.HeaderLane, Value: []byte("blue")},
 		{Key: topology.HeaderCorrelation, Value: []byte("0123456789abcdef")},
 	}
-	placed := make(chan Placed, 1)
-	require.NoError(t, h.emitter.Emit(wiretest.Commands, "ann/x", []byte(command(0)), headers, func(p Placed, err error) { placed <- p }))
+	placed := make(chan produce.Position, 1)
+	require.NoError(t, h.emitter.Emit(wiretest.Commands, "ann/x", []byte(command(0)), headers, func(p produce.Position, err error) { placed <- p }))
 	h.sent = 1
 	h.whole()
 	at := <-placed

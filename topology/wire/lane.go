@@ -83,10 +83,10 @@ func (l *lane) put(s *shipment) error {
 	if s.kind == takeover {
 		return l.hurry() // rows from before a takeover do not merge with rows from behind it
 	}
-	if older := l.newest[s.key]; older != nil {
+	if older := l.newest[s.Key]; older != nil {
 		older.superseded, s.older = true, older
 	}
-	l.newest[s.key] = s
+	l.newest[s.Key] = s
 	return nil
 }
 

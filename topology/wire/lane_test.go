@@ -10,10 +10,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"pgregory.net/rapid"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/produce"
 )
 
 // sent is a sender that keeps what it is given.
@@ -33,13 +33,13 @@ func (s *sent) send(r *shipment) error {
 func (s *sent) keys() []string {
 	var keys []string
 	for _, r := range s.list {
-		keys = append(keys, r.key)
+		keys = append(keys, r.Key)
 	}
 	return keys
 }
 
-func out(key string) *shipment   { return &shipment{kind: output, key: key} }
-func state(key string) *shipment { return &shipment{kind: rowState, key: key} }
+func out(key string) *shipment   { return &shipment{kind: output, Record: produce.Record{Key: key}} }
+func state(key string) *shipment { return &shipment{kind: rowState, Record: produce.Record{Key: key}} }
 
 func TestLaneHoldsStateUntilItsOutputsAreAcked(t *testing.T) {
 	var s sent
@@ -113,7 +113,7 @@ func TestABusyKeysRowLeavesAtLast(t *testing.T) {
 func TestRowsDoNotMergeAcrossATakeover(t *testing.T) {
 	var s sent
 	l := newLane(s.send)
-	before, tombstone, behind := state("ann"), &shipment{kind: takeover, key: "t"}, state("ann")
+	before, tombstone, behind := state("ann"), &shipment{kind: takeover, Record: produce.Record{Key: "t"}}, state("ann")
 	for _, r := range []*shipment{before, tombstone, behind} {
 		require.NoError(t, l.put(r))
 	}
@@ -231,7 +231,7 @@ func checkStates(t *rapid.T, sent, put []*shipment, paced int, free func(*shipme
 		}
 		for next < len(put) && put[next] != r {
 			newer := slices.IndexFunc(put[next+1:], func(o *shipment) bool { return o.older == put[next] })
-			if newer < 0 || put[next+1+newer].key != put[next].key {
+			if newer < 0 || put[next+1+newer].Key != put[next].Key {
 				t.Fatal("states changed their order, or one is lost")
 			}
 			next++
@@ -248,25 +248,23 @@ func checkStates(t *rapid.T, sent, put []*shipment, paced int, free func(*shipme
 	}
 }
 
-func TestHeadersOfAnOutputAreSortedAndTheirCauseIsNew(t *testing.T) {
+func TestInheritedHeadersAreSortedAndLeaveTheCauseOut(t *testing.T) {
 	in := &topology.Record{Headers: []topology.Header{
 		{Key: topology.HeaderTrace, Value: []byte{3}}, {Key: "theirs", Value: []byte{9}}, {Key: topology.HeaderCause, Value: []byte{9}},
 		{Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderCorrelation, Value: []byte{4}},
 	}}
-	cause := topology.Cause{Epoch: 1, Group: 2, Partition: 3, Offset: 4, Index: 5}
-	var room roundRoom
-	headers := room.fill([]*shipment{{cause: cause.Pack(), headers: inherit(in)}})[0].Headers
-	require.ElementsMatch(t, []kgo.RecordHeader{
-		{Key: topology.HeaderCause, Value: cause.Pack()}, {Key: topology.HeaderCorrelation, Value: []byte{4}},
-		{Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderTrace, Value: []byte{3}},
+	headers := inherit(in)
+	require.ElementsMatch(t, []topology.Header{
+		{Key: topology.HeaderCorrelation, Value: []byte{4}}, {Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderTrace, Value: []byte{3}},
 	}, headers)
-	require.True(t, slices.IsSortedFunc(headers, func(a, b kgo.RecordHeader) int { return strings.Compare(a.Key, b.Key) }))
+	cause := topology.Header{Key: topology.HeaderCause} // stands before them
+	require.True(t, slices.IsSortedFunc(append([]topology.Header{cause}, headers...), func(a, b topology.Header) int { return strings.Compare(a.Key, b.Key) }))
 }
 
 func TestBudgetBoundsAndEnds(t *testing.T) {
 	b := newBudget(2, 100)
-	large := &shipment{value: make([]byte, 500)}
-	small := func() *shipment { return &shipment{value: make([]byte, 1)} }
+	large := &shipment{Record: produce.Record{Value: make([]byte, 500)}}
+	small := func() *shipment { return &shipment{Record: produce.Record{Value: make([]byte, 1)}} }
 	require.NoError(t, b.take(large), "a record larger than the budget goes alone")
 	waiting := make(chan error)
 	go func() { waiting <- b.take(small()) }()

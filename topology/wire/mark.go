@@ -22,6 +22,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/produce"
 )
 
 const (
@@ -194,11 +195,11 @@ func (s *partitionStore) ackedMark(r *shipment) error {
 	if s.frozen {
 		return nil
 	}
-	if r.value == nil {
-		s.forgetMark(r.key)
+	if r.Value == nil {
+		s.forgetMark(r.Key)
 		return nil
 	}
-	for _, h := range r.headers {
+	for _, h := range r.Headers {
 		if h.Key != headerSkip {
 			continue
 		}
@@ -206,8 +207,8 @@ func (s *partitionStore) ackedMark(r *shipment) error {
 		if err != nil {
 			return err
 		}
-		s.setSkip(r.key, k)
-		s.put(storeEntry{kind: kindSkip, key: r.key, value: k.pack()})
+		s.setSkip(r.Key, k)
+		s.put(storeEntry{kind: kindSkip, key: r.Key, value: k.pack()})
 	}
 	return nil
 }
@@ -259,13 +260,12 @@ func (g *group) skipInput(c *claim, offset int64, detail string) error {
 	acked := make(chan error, 1)
 	key := skipPrefix + strconv.FormatInt(offset, 10) + "/" + c.nonce
 	g.producer.put(c.partition, &shipment{
-		topic: g.table, partition: c.partition, kind: takeover, store: c.store, key: key, value: g.takeoverValue(c),
-		headers: []topology.Header{
+		Record: produce.Record{Topic: g.table, Partition: c.partition, Key: key, Value: g.takeoverValue(c), Headers: []topology.Header{
 			{Key: topology.HeaderGeneration, Value: binary.BigEndian.AppendUint64(nil, uint64(c.generation))},
 			{Key: headerSkip, Value: append(binary.BigEndian.AppendUint64(nil, uint64(offset)), detail...)},
 			{Key: headerTakeover},
-		},
-		finish: promiseTo(func(_ *sarama.ProducerMessage, err error) { acked <- err }),
+		}},
+		kind: takeover, store: c.store, finish: promiseTo(func(_ *sarama.ProducerMessage, err error) { acked <- err }),
 	})
 	if err := <-acked; err != nil {
 		return fmt.Errorf("say that %s/%d skips %d: %w", g.input, c.partition, offset, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/produce"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -111,7 +112,7 @@ const flawedKey = "bomb/x"
 func (h *house) bomb() {
 	h.t.Helper()
 	done := make(chan error, 1)
-	require.NoError(h.t, h.emitter.Emit(wiretest.Commands, flawedKey, []byte("boom"), nil, func(_ Placed, err error) { done <- err }))
+	require.NoError(h.t, h.emitter.Emit(wiretest.Commands, flawedKey, []byte("boom"), nil, func(_ produce.Position, err error) { done <- err }))
 	require.NoError(h.t, <-done)
 }
 

@@ -187,7 +187,7 @@ func (s *partitionStore) acked(r *shipment, offset int64) error {
 	if s.closed {
 		return nil // the session is over; the next recovery reads it from the log
 	}
-	if r.kind == takeover && r.value != nil && !strings.HasPrefix(r.key, skipPrefix) {
+	if r.kind == takeover && r.Value != nil && !strings.HasPrefix(r.Key, skipPrefix) {
 		return nil // read back by the tail reader, as everything up to it
 	}
 	if !s.frozen && offset != s.next {
@@ -210,13 +210,13 @@ func (s *partitionStore) ackRow(r *shipment) error {
 	for older := r.older; older != nil; older = older.older {
 		fresh = fresh || older.fresh
 	}
-	if err := s.census.take(r.value, fresh); err != nil {
+	if err := s.census.take(r.Value, fresh); err != nil {
 		return err
 	}
-	s.ready = append(s.ready, storeEntry{kind: kindRow, key: r.key, value: r.value, sequence: r.sequence})
-	if _, suspect := s.suspects[r.key]; suspect && !s.frozen {
-		delete(s.suspects, r.key)
-		s.ready = append(s.ready, storeEntry{kind: kindSuspect, key: r.key})
+	s.ready = append(s.ready, storeEntry{kind: kindRow, key: r.Key, value: r.Value, sequence: r.sequence})
+	if _, suspect := s.suspects[r.Key]; suspect && !s.frozen {
+		delete(s.suspects, r.Key)
+		s.ready = append(s.ready, storeEntry{kind: kindSuspect, key: r.Key})
 	}
 	if len(s.ready) >= storeFlushRows {
 		return s.flushLocked()
@@ -390,8 +390,8 @@ func (s *partitionStore) Set(key string, value []byte) error {
 func (s *partitionStore) ship(r *shipment) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.set == nil || s.set.key != r.key {
-		return fmt.Errorf("a record says the row of %q, but another was set: this is a bug in the wire", r.key)
+	if s.set == nil || s.set.key != r.Key {
+		return fmt.Errorf("a record says the row of %q, but another was set: this is a bug in the wire", r.Key)
 	}
 	r.sequence, r.fresh = s.set.sequence, s.set.fresh
 	s.set = nil

@@ -17,6 +17,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/failpoint"
+	"github.com/parley-im/parley/topology/wire/produce"
 	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
@@ -24,7 +25,7 @@ import (
 type producer struct {
 	partitions int32
 	table      string // changelog topic
-	out        sender
+	out        *produce.Sender[*shipment]
 	lanes      []*lane
 	budget     *budget
 	broken     func(error) // ends the process; called on any failure
@@ -49,7 +50,7 @@ func newProducer(partitions int32, table string, b *budget, broken func(error)) 
 
 // send is how lanes send.
 func (p *producer) send(s *shipment) error {
-	err := p.out.send(s)
+	err := p.out.Send(s)
 	if s.kind == rowState {
 		failpoint.ReachChangelogSent()
 	}
@@ -57,7 +58,7 @@ func (p *producer) send(s *shipment) error {
 }
 
 // start begins to carry records.
-func (p *producer) start(out sender) {
+func (p *producer) start(out *produce.Sender[*shipment]) {
 	ctx, stop := context.WithCancel(context.Background())
 	p.out, p.stopPacing = out, stop
 	p.pacing.Go(func() { ticker.Run(ctx, rowPace, p.pace) })
@@ -68,7 +69,7 @@ func (p *producer) fetched(inputs int) { p.unfolded.Add(int64(inputs)) }
 
 func (p *producer) folded(inputs int) {
 	if p.unfolded.Add(-int64(inputs)) == 0 {
-		p.out.look()
+		p.out.Wake()
 	}
 }
 
@@ -85,7 +86,7 @@ func (p *producer) pace() {
 // say puts an output into the lane of the input that it comes from, in a shipment of the caller's. Nobody waits for it but
 // the row behind it.
 func (p *producer) say(from int32, s *shipment, o topology.Output) {
-	s.topic, s.partition, s.key, s.value = o.Topic, topology.PartitionOf(o.Key, p.partitions), o.Key, o.Value
+	s.Topic, s.Partition, s.Key, s.Value = o.Topic, topology.PartitionOf(o.Key, p.partitions), o.Key, o.Value
 	p.put(from, s)
 }
 
@@ -102,11 +103,11 @@ func (p *producer) EmitWithHeaders(topic, _ string, _ []byte, _ goka.Headers) *g
 
 // change writes a changelog record: a row, folded or rewritten, a takeover record or its tombstone.
 func (p *producer) change(kind shipmentKind, partition int32, store *partitionStore, key string, value []byte) {
-	s := &shipment{topic: p.table, partition: partition, key: key, value: value, kind: kind, store: store}
+	s := &shipment{Record: produce.Record{Topic: p.table, Partition: partition, Key: key, Value: value}, kind: kind, store: store}
 	if kind != rowState {
-		s.headers = []topology.Header{{Key: headerTakeover}}
+		s.Headers = []topology.Header{{Key: headerTakeover}}
 	} else if taken := p.generations[partition].Load(); taken != nil {
-		s.headers = *taken
+		s.Headers = *taken
 	}
 	p.put(partition, s)
 }
@@ -122,7 +123,7 @@ func (p *producer) put(lane int32, s *shipment) {
 	if err == nil {
 		return
 	}
-	p.broken(fmt.Errorf("hand over a record for %s/%d: %w", s.topic, s.partition, err))
+	p.broken(fmt.Errorf("hand over a record for %s/%d: %w", s.Topic, s.Partition, err))
 	s.tell(nil, err)
 }
 
@@ -140,7 +141,7 @@ func (p *producer) acked(s *shipment, offset int64) {
 	}
 	p.budget.giveAll(s)
 	if s.kind != output { // nobody waits for an output
-		s.tell(&sarama.ProducerMessage{Topic: s.topic, Partition: s.partition, Offset: offset}, nil)
+		s.tell(&sarama.ProducerMessage{Topic: s.Topic, Partition: s.Partition, Offset: offset}, nil)
 	}
 	if e := s.lane.acked(s); err == nil {
 		err = e
@@ -152,11 +153,7 @@ func (p *producer) acked(s *shipment, offset int64) {
 
 // failed runs on the delivery goroutine. The first failure ends the process; nothing is flushed after it.
 func (p *producer) failed(s *shipment, err error) {
-	if s == nil {
-		p.broken(fmt.Errorf("the producer failed: %w", err))
-		return
-	}
-	p.broken(fmt.Errorf("deliver a record to %s/%d: %w", s.topic, s.partition, err))
+	p.broken(fmt.Errorf("deliver a record to %s/%d: %w", s.Topic, s.Partition, err))
 	p.budget.giveAll(s)
 	s.tell(nil, err)
 }
@@ -170,7 +167,7 @@ func (p *producer) stop(err error) {
 		held = append(held, l.fail(err)...)
 	}
 	if p.out != nil {
-		p.out.purge()
+		p.out.Purge()
 	}
 	for _, s := range held {
 		s.tell(nil, err)
@@ -185,7 +182,7 @@ func (p *producer) Close() error {
 	}
 	p.stopPacing()
 	p.pacing.Wait()
-	p.out.close()
+	p.out.Close()
 	return err
 }
 
@@ -213,7 +210,7 @@ func newBudget(records int, bytes int64) *budget {
 
 // take waits for room. A record larger than the whole budget goes alone.
 func (b *budget) take(s *shipment) error {
-	s.bytes = s.size()
+	s.bytes = s.Size()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for b.closed == nil && b.records > 0 && (b.records >= b.maxRecords || b.bytes+s.bytes > b.maxBytes) {
@@ -275,12 +272,9 @@ func (b *budget) ended() error {
 
 // buildProducer is goka's hook for the producer.
 func (g *group) buildProducer([]string, string, func() hash.Hash32) (goka.Producer, error) {
-	options, err := groupProducerOptions(g.settings, g.name, g.log)
-	if err != nil {
-		return nil, err
-	}
-	out, err := newFranz(options, sendHooks{acked: g.producer.acked, failed: g.producer.failed}, isFinal,
-		func() bool { return g.producer.unfolded.Load() > 0 })
+	out, err := produce.NewSender(g.settings.Cluster, g.name, g.log, produce.Handlers[*shipment]{
+		Acked: g.producer.acked, Failed: g.producer.failed, More: func() bool { return g.producer.unfolded.Load() > 0 },
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology/wire/produce"
 )
 
 // row is a row with a through and a name to tell it by.
@@ -77,7 +78,7 @@ func (t *storeTest) suspects(s *partitionStore) map[string]int64 {
 // set is a fold that sets a row, and its changelog record.
 func (x *storeTest) set(s *partitionStore, key string, row []byte) *shipment {
 	require.NoError(x.T, s.Set(key, row))
-	r := &shipment{kind: rowState, key: key, value: row}
+	r := &shipment{kind: rowState, Record: produce.Record{Key: key, Value: row}}
 	require.NoError(x.T, s.ship(r))
 	return r
 }
@@ -123,7 +124,7 @@ func TestRecordOfAnotherRowIsABug(t *testing.T) {
 	x := newStoreTest(t)
 	s := x.open(0)
 	require.NoError(t, s.Set("ann", row(1, "first")))
-	require.Error(t, s.ship(&shipment{kind: rowState, key: "bob"}))
+	require.Error(t, s.ship(&shipment{kind: rowState, Record: produce.Record{Key: "bob"}}))
 }
 
 func TestSavedOffsetStopsAtAForeignRecord(t *testing.T) {
@@ -200,7 +201,7 @@ func TestFrozenStoreForgetsNoSuspectAndNoTakeover(t *testing.T) {
 	x.takeover(s, "t1", 1)
 	x.fold(s, "ann", row(5, "late"), 2, 0)
 	require.NoError(t, s.acked(x.set(s, "ann", row(6, "x")), 9)) // foreign records stand between
-	require.NoError(t, s.acked(&shipment{kind: takeover, key: "t0"}, 10))
+	require.NoError(t, s.acked(&shipment{kind: takeover, Record: produce.Record{Key: "t0"}}, 10))
 	s = x.reopen(0)
 	require.Contains(t, x.suspects(s), "ann")
 	require.Contains(t, s.livingTakeovers(), "t0")

@@ -25,6 +25,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/failpoint"
+	"github.com/parley-im/parley/topology/wire/produce"
 )
 
 const (
@@ -181,8 +182,11 @@ func (g *group) writeTakeover(ctx context.Context, c *claim) (int64, error) {
 	})
 	c.rank = c.store.nextRank(c.member, c.outranked)
 	g.producer.put(c.partition, &shipment{
-		topic: g.table, partition: c.partition, kind: takeover, store: c.store, key: takeoverPrefix + c.nonce, value: g.takeoverValue(c),
-		headers: []topology.Header{{Key: headerTakeover, Value: c.rank.pack()}}, finish: finish,
+		Record: produce.Record{
+			Topic: g.table, Partition: c.partition, Key: takeoverPrefix + c.nonce, Value: g.takeoverValue(c),
+			Headers: []topology.Header{{Key: headerTakeover, Value: c.rank.pack()}},
+		},
+		kind: takeover, store: c.store, finish: finish,
 	})
 	select {
 	case a := <-acked:

@@ -1,6 +1,6 @@
-// This file is the gateways' producer: it never blocks, and it says of every record where it stands or that it may not.
+// The gateways' producer: it never blocks, and reports of every record where it stands, or that it may not be in the log.
 
-package wire
+package produce
 
 import (
 	"cmp"
@@ -23,43 +23,12 @@ import (
 
 // Limits of an emitter.
 const (
-	defaultDeadline       = 10 * time.Second // from Emit to the answer
-	defaultEmitterRecords = 50_000           // records accepted and not answered
-	defaultEmitterBytes   = 64 << 20         // bytes of the same
-	emitterFlushInterval  = 5 * time.Millisecond
-	emitterSweepInterval  = 50 * time.Millisecond // between looks for records whose deadline is over
+	defaultDeadline   = 10 * time.Second      // from Emit to the answer
+	defaultMaxRecords = 50_000                // records accepted and not answered
+	defaultMaxBytes   = 64 << 20              // bytes of the same
+	closePoll         = 5 * time.Millisecond  // between checks whether all are answered, when closing
+	sweepInterval     = 50 * time.Millisecond // between searches for records whose deadline is over
 )
-
-// What Emit may answer. In both cases the record is not in the log, and done is not called.
-var (
-	ErrOverloaded = errors.New("too many records wait for Kafka: try again later")
-	ErrClosed     = errors.New("the emitter is closed")
-
-	errDeadline = errors.New("Kafka did not answer in time")
-)
-
-// DeliveryError is why a record has no place. Commands carry a client_seq, so they may be sent again in either case.
-type DeliveryError struct {
-	Err        error
-	MaybeInLog bool // false: certainly not in the log; true: nobody knows
-}
-
-// Error says which of the two it is.
-func (e *DeliveryError) Error() string {
-	if e.MaybeInLog {
-		return fmt.Sprintf("the record may or may not be in the log: %v", e.Err)
-	}
-	return fmt.Sprintf("the record is not in the log: %v", e.Err)
-}
-
-// Unwrap is for errors.Is.
-func (e *DeliveryError) Unwrap() error { return e.Err }
-
-// Placed is where a record stands.
-type Placed struct {
-	Partition int32
-	Offset    int64
-}
 
 // EmitterConfig is what NewEmitter needs. Zero means the default.
 type EmitterConfig struct {
@@ -74,9 +43,9 @@ type EmitterConfig struct {
 	Metrics    prometheus.Registerer
 }
 
-// Emitter produces for gateways. All methods may be called from everywhere.
+// Emitter produces for gateways. All methods may be called concurrently.
 type Emitter struct {
-	out        *franz
+	out        *Sender[*pending]
 	partitions int32
 	lane       []byte
 	maxRecords int64
@@ -99,10 +68,10 @@ type Emitter struct {
 
 // pending is a record that waits for its answer.
 type pending struct {
-	shipment
-	due  time.Time
-	told atomic.Bool // answered, by Kafka or because its deadline is over
-	done func(Placed, error)
+	Record
+	due      time.Time
+	reported atomic.Bool // done was called, with Kafka's answer or because its deadline is over
+	done     func(Position, error)
 }
 
 // NewEmitter starts a producer: idempotent, acks of all in-sync replicas.
@@ -114,10 +83,10 @@ func NewEmitter(cfg EmitterConfig) (*Emitter, error) {
 		cfg.Deadline = defaultDeadline
 	}
 	if cfg.MaxRecords == 0 {
-		cfg.MaxRecords = defaultEmitterRecords
+		cfg.MaxRecords = defaultMaxRecords
 	}
 	if cfg.MaxBytes == 0 {
-		cfg.MaxBytes = defaultEmitterBytes
+		cfg.MaxBytes = defaultMaxBytes
 	}
 	e := &Emitter{
 		partitions: cfg.Plan.Partitions, lane: []byte(cfg.Lane), deadline: cfg.Deadline,
@@ -133,26 +102,26 @@ func NewEmitter(cfg EmitterConfig) (*Emitter, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.out, err = newFranz(options, sendHooks{
-		acked:  func(s *shipment, offset int64) { e.answer(s.pending, Placed{s.partition, offset}, nil) },
-		failed: func(s *shipment, err error) { e.answer(s.pending, Placed{}, err) },
-	}, mayFail, nil)
+	e.out, err = newSender(options, Handlers[*pending]{
+		Acked:  func(w *pending, offset int64) { e.answer(w, Position{w.Partition, offset}, nil) },
+		Failed: func(w *pending, err error) { e.answer(w, Position{}, err) },
+	}, true)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop = stop
-	e.idle.Go(func() { ticker.Run(ctx, emitterSweepInterval, e.sweep) })
+	e.idle.Go(func() { ticker.Run(ctx, sweepInterval, e.sweep) })
 	return e, nil
 }
 
 // Emit produces to the partition of the key. done (or nil) is called once from the delivery goroutine and must not block.
-func (e *Emitter) Emit(topic, key string, value []byte, headers []topology.Header, done func(Placed, error)) error {
+func (e *Emitter) Emit(topic, key string, value []byte, headers []topology.Header, done func(Position, error)) error {
 	return e.EmitTo(topic, topology.PartitionOf(key, e.partitions), key, value, headers, done)
 }
 
 // EmitTo produces to a partition by number, as records of topology.RulesKey are.
-func (e *Emitter) EmitTo(topic string, partition int32, key string, value []byte, headers []topology.Header, done func(Placed, error)) error {
+func (e *Emitter) EmitTo(topic string, partition int32, key string, value []byte, headers []topology.Header, done func(Position, error)) error {
 	e.closing.RLock()
 	defer e.closing.RUnlock()
 	if e.closed {
@@ -165,13 +134,12 @@ func (e *Emitter) EmitTo(topic string, partition int32, key string, value []byte
 		headers = append(headers[:len(headers):len(headers)], topology.Header{Key: topology.HeaderLane, Value: e.lane})
 	}
 	w := &pending{
-		shipment: shipment{topic: topic, partition: partition, key: key, value: value, headers: headers}, due: time.Now().Add(e.deadline), done: done,
+		Record: Record{Topic: topic, Partition: partition, Key: key, Value: value, Headers: headers}, due: time.Now().Add(e.deadline), done: done,
 	}
-	w.pending = w
-	if partition < 0 || partition >= e.partitions || w.size() > maxMessageBytes {
+	if partition < 0 || partition >= e.partitions || w.Size() > maxMessageBytes {
 		e.count(topic, "refused")
 		return &DeliveryError{Err: fmt.Errorf("a record of %d bytes for %s/%d: a record may have %d bytes, and there are %d partitions",
-			w.size(), topic, partition, maxMessageBytes, e.partitions)}
+			w.Size(), topic, partition, maxMessageBytes, e.partitions)}
 	}
 	if !e.accept(w) {
 		e.count(topic, "overloaded")
@@ -180,17 +148,17 @@ func (e *Emitter) EmitTo(topic string, partition int32, key string, value []byte
 	e.mu.Lock()
 	e.order = append(e.order, w)
 	e.mu.Unlock()
-	if err := e.out.send(&w.shipment); err != nil {
-		w.told.Store(true)
+	if err := e.out.Send(w); err != nil {
+		w.reported.Store(true)
 		e.release(w)
 		return ErrClosed
 	}
 	return nil
 }
 
-// accept takes a place in the queue, if there is one.
+// accept counts a record, if the limits leave room for it.
 func (e *Emitter) accept(w *pending) bool {
-	records, bytes := e.records.Add(1), e.bytes.Add(w.size())
+	records, bytes := e.records.Add(1), e.bytes.Add(w.Size())
 	if records <= e.maxRecords && bytes <= e.maxBytes {
 		return true
 	}
@@ -200,12 +168,12 @@ func (e *Emitter) accept(w *pending) bool {
 
 func (e *Emitter) release(w *pending) {
 	e.records.Add(-1)
-	e.bytes.Add(-w.size())
+	e.bytes.Add(-w.Size())
 }
 
-// answer tells where a record stands, or why nobody knows. The first answer counts: Kafka's, or that its time is over.
-func (e *Emitter) answer(w *pending, at Placed, err error) {
-	if w.told.Swap(true) {
+// answer reports where a record stands, or why that is unknown. The first answer counts: Kafka's, or that its time is over.
+func (e *Emitter) answer(w *pending, at Position, err error) {
+	if w.reported.Swap(true) {
 		return
 	}
 	e.release(w)
@@ -221,7 +189,7 @@ func (e *Emitter) answer(w *pending, at Placed, err error) {
 			answer = "unknown"
 		}
 	}
-	e.count(w.topic, answer)
+	e.count(w.Topic, answer)
 	if w.done != nil {
 		w.done(at, err)
 	}
@@ -233,34 +201,21 @@ func (e *Emitter) sweep() {
 	var over []*pending
 	e.mu.Lock()
 	n := 0
-	for n < len(e.order) && (e.order[n].told.Load() || e.order[n].due.Before(now)) {
+	for n < len(e.order) && (e.order[n].reported.Load() || e.order[n].due.Before(now)) {
 		over = append(over, e.order[n])
 		n++
 	}
 	e.order = e.order[n:]
 	e.mu.Unlock()
 	for _, w := range over {
-		w.answered.Store(true) // not handed over any more, if it was not
-		e.answer(w, Placed{}, errDeadline)
+		w.answered.Store(true) // it is not handed to the client any more, if it was not yet
+		e.answer(w, Position{}, errDeadline)
 	}
 }
 
 func (e *Emitter) count(topic, answer string) { e.answers.WithLabelValues(topic, answer).Inc() }
 
-// maybeInLog is false only for errors that a broker gives instead of appending a record. A timeout may be either.
-func maybeInLog(err error) bool {
-	for _, never := range []error{
-		kerr.MessageTooLarge, kerr.UnknownTopicOrPartition, kerr.TopicAuthorizationFailed, kerr.ClusterAuthorizationFailed,
-		kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.PolicyViolation,
-	} {
-		if errors.Is(err, never) {
-			return false
-		}
-	}
-	return true
-}
-
-// Failed is why the producer is beyond repair, or nil. It is for health checks.
+// Failed is the error after which the producer sends nothing any more, or nil. It is for health checks.
 func (e *Emitter) Failed() error {
 	if err := e.failed.Load(); err != nil {
 		return *err
@@ -279,10 +234,10 @@ func (e *Emitter) Close(limit time.Duration) error {
 	e.closed = true
 	e.closing.Unlock()
 	for end := time.Now().Add(limit); e.records.Load() > 0 && time.Now().Before(end); {
-		time.Sleep(emitterFlushInterval)
+		time.Sleep(closePoll)
 	}
 	given := e.records.Load()
-	e.out.close() // what is left is answered with an error
+	e.out.Close() // what is left is answered with an error
 	e.stop()
 	e.idle.Wait()
 	if given > 0 {

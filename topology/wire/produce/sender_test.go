@@ -1,11 +1,13 @@
 // Rounds of the sender: a partition whose leader is slow holds back nobody else, and keeps its own order.
 
-package wire
+package produce
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,7 +18,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
 // answers keeps what a sender answered.
@@ -26,18 +30,18 @@ type answers struct {
 	failed []string
 }
 
-func (a *answers) hooks() sendHooks {
+func (a *answers) handlers() Handlers[*Record] {
 	a.acked = map[int32][]string{}
-	return sendHooks{
-		acked: func(s *shipment, _ int64) {
+	return Handlers[*Record]{
+		Acked: func(s *Record, _ int64) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			a.acked[s.partition] = append(a.acked[s.partition], s.key)
+			a.acked[s.Partition] = append(a.acked[s.Partition], s.Key)
 		},
-		failed: func(s *shipment, _ error) {
+		Failed: func(s *Record, _ error) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			a.failed = append(a.failed, s.key)
+			a.failed = append(a.failed, s.Key)
 		},
 	}
 }
@@ -51,7 +55,7 @@ func (a *answers) count(partition int32) int {
 // await polls on the test's own goroutine.
 func await(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for end := time.Now().Add(testPatience); !condition(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(wiretest.Timeout); !condition(); time.Sleep(time.Millisecond) {
 		require.True(t, time.Now().Before(end), "waited in vain for %s", what)
 	}
 }
@@ -93,13 +97,12 @@ func TestSlowLeaderHoldsBackNobodyElse(t *testing.T) {
 		}
 		return nil, nil, false
 	})
-	options, err := groupProducerOptions(Settings{Cluster: cluster.Config{Brokers: k.ListenAddrs()}}, "test", testLog(t))
-	require.NoError(t, err)
+	c := cluster.Config{Brokers: k.ListenAddrs()}
 	var a answers
-	f, err := newFranz(options, a.hooks(), isFinal, nil)
+	f, err := NewSender(c, "test", wiretest.Log(t), a.handlers())
 	require.NoError(t, err)
 	send := func(partition int32, i int) {
-		require.NoError(t, f.send(&shipment{topic: slowTopic, partition: partition, key: fmt.Sprint(i)}))
+		require.NoError(t, f.Send(&Record{Topic: slowTopic, Partition: partition, Key: fmt.Sprint(i)}))
 	}
 	const n = 20
 	for i := range n {
@@ -115,7 +118,7 @@ func TestSlowLeaderHoldsBackNobodyElse(t *testing.T) {
 		want = append(want, fmt.Sprint(i))
 	}
 	require.Equal(t, want, a.acked[slow])
-	f.close()
+	f.Close()
 	require.Empty(t, a.failed)
 	require.Equal(t, map[int32][]string{slow: want, quick: want}, keysIn(t, k, 2*n), "no round used the room of one that was still on its way")
 }
@@ -125,7 +128,7 @@ func keysIn(t *testing.T, k *kfake.Cluster, n int) map[int32][]string {
 	client, err := kgo.NewClient(kgo.SeedBrokers(k.ListenAddrs()...), kgo.ConsumeTopics(slowTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(t, err)
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), wiretest.Timeout)
 	defer cancel()
 	keys := map[int32][]string{}
 	for n > 0 {
@@ -141,50 +144,63 @@ func keysIn(t *testing.T, k *kfake.Cluster, n int) map[int32][]string {
 
 func TestPurgeAnswersEverything(t *testing.T) {
 	k := twoLeaders(t)
-	options, err := groupProducerOptions(Settings{Cluster: cluster.Config{Brokers: k.ListenAddrs()}}, "test", testLog(t))
-	require.NoError(t, err)
+	c := cluster.Config{Brokers: k.ListenAddrs()}
 	k.Close() // nobody answers
 	var a answers
-	f, err := newFranz(options, a.hooks(), isFinal, nil)
+	f, err := NewSender(c, "test", wiretest.Log(t), a.handlers())
 	require.NoError(t, err)
 	const n = 100
 	for i := range n {
-		require.NoError(t, f.send(&shipment{topic: slowTopic, partition: []int32{slow, quick}[i%2], key: fmt.Sprint(i)}))
+		require.NoError(t, f.Send(&Record{Topic: slowTopic, Partition: []int32{slow, quick}[i%2], Key: fmt.Sprint(i)}))
 	}
-	f.purge()
-	f.close()
+	f.Purge()
+	f.Close()
 	require.Len(t, a.failed, n)
-	require.Error(t, f.send(&shipment{topic: slowTopic}))
+	require.Error(t, f.Send(&Record{Topic: slowTopic}))
 }
 
 func TestARoundRestsByItsSize(t *testing.T) {
 	require.Zero(t, restAfter(restFree))
-	require.Equal(t, 2*restOfRecord, restAfter(restFree+2))
-	require.Equal(t, restMost, restAfter(10_000))
+	require.Equal(t, 2*restPerRecord, restAfter(restFree+2))
+	require.Equal(t, maxRest, restAfter(10_000))
 }
 
 func TestARoundWaitsForWhatIsFetched(t *testing.T) {
 	var more atomic.Bool
-	f := &franz{more: more.Load, since: time.Now(), rest: time.Now().Add(time.Hour)}
+	f := &Sender[*Record]{handlers: Handlers[*Record]{More: more.Load}, since: time.Now(), rest: time.Now().Add(time.Hour)}
 	require.Zero(t, f.hold(), "everything that was fetched is folded")
 	more.Store(true)
 	require.Positive(t, f.hold(), "more comes at once")
-	require.LessOrEqual(t, f.hold(), holdMost)
-	f.since = f.since.Add(-holdMost)
+	require.LessOrEqual(t, f.hold(), maxHold)
+	f.since = f.since.Add(-maxHold)
 	require.LessOrEqual(t, f.hold(), time.Duration(0), "but the first has waited for long")
-	f.more = nil
+	f.handlers.More = nil
 	require.Greater(t, f.hold(), time.Minute, "who knows nothing rests")
 }
 
 func TestAHeldRoundLeaves(t *testing.T) {
 	k := twoLeaders(t)
-	options, err := groupProducerOptions(Settings{Cluster: cluster.Config{Brokers: k.ListenAddrs()}}, "test", testLog(t))
-	require.NoError(t, err)
+	c := cluster.Config{Brokers: k.ListenAddrs()}
 	var a answers
-	f, err := newFranz(options, a.hooks(), isFinal, func() bool { return true }) // a fold that stands still
+	handlers := a.handlers()
+	handlers.More = func() bool { return true } // a fold that stands still
+	f, err := NewSender(c, "test", wiretest.Log(t), handlers)
 	require.NoError(t, err)
-	require.NoError(t, f.send(&shipment{topic: slowTopic, partition: quick, key: "1"}))
+	require.NoError(t, f.Send(&Record{Topic: slowTopic, Partition: quick, Key: "1"}))
 	await(t, "the record", func() bool { return a.count(quick) == 1 })
-	f.close()
+	f.Close()
 	require.Empty(t, a.failed)
+}
+
+func TestTheCauseStandsBeforeOtherHeaders(t *testing.T) {
+	cause := topology.Cause{Epoch: 1, Group: 2, Partition: 3, Offset: 4, Index: 5}
+	var b buffer
+	headers := fill(&b, []*Record{{Cause: cause.Pack(), Headers: []topology.Header{
+		{Key: topology.HeaderCorrelation, Value: []byte{4}}, {Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderTrace, Value: []byte{3}},
+	}}})[0].Headers
+	require.ElementsMatch(t, []kgo.RecordHeader{
+		{Key: topology.HeaderCause, Value: cause.Pack()}, {Key: topology.HeaderCorrelation, Value: []byte{4}},
+		{Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderTrace, Value: []byte{3}},
+	}, headers)
+	require.True(t, slices.IsSortedFunc(headers, func(a, b kgo.RecordHeader) int { return strings.Compare(a.Key, b.Key) }))
 }

@@ -1,9 +1,8 @@
-// The gateways' producer: it never blocks, and tells what it knows; and trace context in headers.
+// The emitter never blocks, and reports what it knows of every record.
 
-package wire
+package produce
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -11,12 +10,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
-	"github.com/parley-im/parley/topology/wire/read"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -38,7 +37,7 @@ func TestEmitterOverloadNeverBlocksAndLosesNothing(t *testing.T) {
 	require.NoError(t, err)
 	var placed, overloaded atomic.Int64
 	for range 25 {
-		err := e.Emit(wiretest.Commands, "ann", []byte("x"), nil, func(_ Placed, err error) {
+		err := e.Emit(wiretest.Commands, "ann", []byte("x"), nil, func(_ Position, err error) {
 			if err == nil {
 				placed.Add(1)
 			}
@@ -51,16 +50,25 @@ func TestEmitterOverloadNeverBlocksAndLosesNothing(t *testing.T) {
 	}
 	require.EqualValues(t, 15, overloaded.Load())
 	hold.Store(false)
-	require.NoError(t, e.Close(testPatience))
+	require.NoError(t, e.Close(wiretest.Timeout))
 	require.EqualValues(t, 10, placed.Load())
 	require.ErrorIs(t, e.Emit(wiretest.Commands, "ann", nil, nil, nil), ErrClosed)
-	n := 0
-	require.NoError(t, read.Topic(t.Context(), cluster.Config{Brokers: kafka.ListenAddrs()}, wiretest.Commands, func(r *topology.Record) error {
-		require.Equal(t, "blue", string(r.Get(topology.HeaderLane)))
-		n++
-		return nil
-	}))
-	require.Equal(t, 10, n)
+	client, err := kgo.NewClient(kgo.SeedBrokers(kafka.ListenAddrs()...), kgo.ConsumeTopics(wiretest.Commands), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	require.NoError(t, err)
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), wiretest.Commands)
+	require.NoError(t, err)
+	total := int64(0)
+	ends.Each(func(o kadm.ListedOffset) { total += o.Offset })
+	require.EqualValues(t, 10, total)
+	for n := 0; n < 10; {
+		fetches := client.PollFetches(t.Context())
+		require.NoError(t, fetches.Err())
+		fetches.EachRecord(func(r *kgo.Record) {
+			require.Contains(t, r.Headers, kgo.RecordHeader{Key: topology.HeaderLane, Value: []byte("blue")})
+			n++
+		})
+	}
 }
 
 func TestEmitterBoundsBytes(t *testing.T) {
@@ -79,11 +87,11 @@ func TestEmitterSaysWhenNobodyKnows(t *testing.T) {
 		kafka.KeepControl()
 		return nil, errors.New("the connection breaks"), true
 	})
-	e, err := NewEmitter(EmitterConfig{Cluster: cluster.Config{Brokers: kafka.ListenAddrs()}, Plan: plan, Name: "test", Deadline: 500 * time.Millisecond, Log: testLog(t)})
+	e, err := NewEmitter(EmitterConfig{Cluster: cluster.Config{Brokers: kafka.ListenAddrs()}, Plan: plan, Name: "test", Deadline: 500 * time.Millisecond, Log: wiretest.Log(t)})
 	require.NoError(t, err)
 	defer e.Close(time.Second)
 	answers := make(chan error, 2)
-	require.NoError(t, e.Emit(wiretest.Commands, "ann", []byte("x"), nil, func(_ Placed, err error) { answers <- err }))
+	require.NoError(t, e.Emit(wiretest.Commands, "ann", []byte("x"), nil, func(_ Position, err error) { answers <- err }))
 	var failure *DeliveryError
 	require.ErrorAs(t, <-answers, &failure)
 	require.True(t, failure.MaybeInLog)
@@ -93,19 +101,4 @@ func TestEmitterSaysWhenNobodyKnows(t *testing.T) {
 	err = e.Emit(wiretest.Commands, "ann", []byte(strings.Repeat("x", 2<<20)), nil, nil)
 	require.ErrorAs(t, err, &failure)
 	require.False(t, failure.MaybeInLog)
-}
-
-func TestTraceContextTravelsInHeaders(t *testing.T) {
-	id, _ := trace.TraceIDFromHex("0af7651916cd43dd8448eb211c80319c")
-	span, _ := trace.SpanIDFromHex("b7ad6b7169203331")
-	ctx := trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: span, TraceFlags: trace.FlagsSampled}))
-	headers := Inject(ctx, []topology.Header{{Key: topology.HeaderCorrelation, Value: []byte("c")}})
-	require.Equal(t, []topology.Header{
-		{Key: topology.HeaderCorrelation, Value: []byte("c")},
-		{Key: topology.HeaderTrace, Value: []byte("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")},
-	}, headers)
-	back := trace.SpanContextFromContext(Extract(context.Background(), headers))
-	require.True(t, back.IsRemote())
-	require.Equal(t, id, back.TraceID())
-	require.Empty(t, Inject(context.Background(), nil))
 }
