@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-im/parley/gateways/seal"
-	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1/queryservice"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
@@ -37,7 +37,7 @@ func newQueries(views queryservice.Client, ring *seal.Ring) *queries {
 }
 
 // ask asks the views and fetches the keys of the answer. It blocks for at most twice queryTimeout.
-func (q *queries) ask(ctx context.Context, query proto.Message) (proto.Message, session.Opener, error) {
+func (q *queries) ask(ctx context.Context, query proto.Message) (proto.Message, translate.Opener, error) {
 	select {
 	case q.slots <- struct{}{}:
 	case <-time.After(queryTimeout):
@@ -50,7 +50,7 @@ func (q *queries) ask(ctx context.Context, query proto.Message) (proto.Message, 
 	if err != nil {
 		return nil, nil, err
 	}
-	opener, err := q.ring.Opener(ctx, session.Needs(answer))
+	opener, err := q.ring.Opener(ctx, translate.Needs(answer))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -14,7 +14,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -79,7 +79,7 @@ func (h *handler) postCommand(w http.ResponseWriter, r *http.Request) {
 	}
 	send := new(pb.Send)
 	if wrong == nil {
-		if err := (session.JSON).Read(in.Send, send); err != nil {
+		if err := (translate.JSON).Read(in.Send, send); err != nil {
 			wrong = invalid(err.Error(), "send")
 		}
 	}
@@ -179,7 +179,7 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, device string, ma
 	}
 	defer l.Gone()
 	frame := &pb.ClientFrame{Id: wordID, Word: &pb.ClientFrame_Send{Send: send}}
-	if mayRepeat && session.Check(frame) == nil {
+	if mayRepeat && translate.Check(frame) == nil {
 		if before := l.earlier(ctx, device, send.GetClientSeq()); before != nil {
 			return h.told(w, device, &pb.Accepted{ClientSeq: send.GetClientSeq()}, before)
 		}

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -28,7 +28,7 @@ type problem struct {
 
 func write(w http.ResponseWriter, p problem) {
 	p.Type = "about:blank"
-	p.Detail = session.Bounded(p.Detail)
+	p.Detail = translate.Bounded(p.Detail)
 	body, err := json.Marshal(p)
 	if err != nil {
 		http.Error(w, "", http.StatusInternalServerError)

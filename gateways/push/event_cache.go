@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/parley-im/parley/gateways/seal"
-	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -74,7 +74,7 @@ func (c *eventCache) decode(value []byte) (*pb.InboxEvent, *cachedEvent, error) 
 	}
 	event.Word = cached.payload
 	if fresh {
-		cached.needs = session.Needs(event)
+		cached.needs = translate.Needs(event)
 	}
 	return event, cached, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/parley-im/parley/gateways/seal"
 	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -103,7 +104,7 @@ func TestWhatWasOpenedForOneIsErasedForTheNext(t *testing.T) {
 			b.in.Open, err = ring.Opener(context.Background(), keysOf(b.in))
 			require.NoError(t, err)
 		}
-		message := session.OpenEvent(event, user, "phone", b.in.Open).GetMessage()
+		message := translate.Event(event, user, "phone", b.in.Open).GetMessage()
 		return message.GetText(), message.GetErased()
 	}
 	for _, user := range []string{"bob", "carol", "bob"} {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/parley-im/parley/gateways/seal"
 	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 )
 
 const maxWaiting = 1_024 // pushes that wait for one session; more are dropped and repaired
@@ -121,7 +122,7 @@ func (s *shared) open(in session.Input) (session.Input, bool) {
 
 func keysOf(pushed session.Pushed) (keys []string) {
 	for _, event := range pushed.Inbox {
-		keys = append(keys, session.Needs(event)...)
+		keys = append(keys, translate.Needs(event)...)
 	}
 	return keys
 }

@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/parley-im/parley/schemas/name"
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -24,7 +24,7 @@ func (s *Session) ask(query proto.Message, whenDrained bool, then continuation) 
 }
 
 // askFor puts a question of the client: a bounded number may be out, and one that cannot be answered is refused.
-func askFor[A proto.Message](s *Session, re uint64, query proto.Message, then func(now int64, answer A, open Opener)) {
+func askFor[A proto.Message](s *Session, re uint64, query proto.Message, then func(now int64, answer A, open translate.Opener)) {
 	if s.asksTooMuch(re) {
 		return
 	}
@@ -63,10 +63,10 @@ func (s *Session) answered(now int64, a Answered) {
 func (s *Session) getDifference(re uint64, get *pb.GetDifference) {
 	from := get.GetCursor()
 	query := &pb.DifferenceQuery{User: s.user, Cursor: from, Limit: cmp.Or(get.GetLimit(), DefaultDifference)}
-	askFor(s, re, query, func(now int64, answer *pb.DifferenceAnswer, open Opener) {
+	askFor(s, re, query, func(now int64, answer *pb.DifferenceAnswer, open translate.Opener) {
 		difference := &pb.Difference{Cursor: from, SnapshotNeeded: answer.GetSnapshotNeeded()}
 		for _, event := range answer.GetEvents() {
-			difference.Events = append(difference.Events, OpenEvent(event, s.user, s.device, open))
+			difference.Events = append(difference.Events, translate.Event(event, s.user, s.device, open))
 			difference.Cursor = &pb.Cursor{InboxSeq: event.GetInboxSeq(), Epoch: event.GetEpoch()}
 		}
 		head := answer.GetHead()
@@ -128,11 +128,10 @@ func (s *Session) listing(re uint64, limit uint32, then func(now int64, cursor *
 			then(now, nil, nil)
 			return
 		}
-		list := make([]*pb.Conversation, 0, len(answer.GetConversations()))
+		list := translate.Conversations(answer, s.user, a.Open)
 		peers := make([]string, 0)
-		for _, summary := range answer.GetConversations() {
-			line := openSummary(summary, s.user, a.Open)
-			if list = append(list, line); line.Peer != "" {
+		for _, line := range list {
+			if line.Peer != "" {
 				peers = append(peers, line.Peer)
 			}
 		}
@@ -154,102 +153,35 @@ func (s *Session) listing(re uint64, limit uint32, then func(now int64, cursor *
 // nameThem writes the names of people into the list; without an answer they stay empty.
 func nameThem(list []*pb.Conversation, a Answered) {
 	people, _ := a.Answer.(*pb.PeopleAnswer)
-	names := make(map[string]string)
-	for _, person := range people.GetPeople() {
-		names[person.GetUser()] = reveal(a.Open, person.GetDisplayName())
-	}
+	names := translate.Names(people, a.Open)
 	for _, line := range list {
 		line.PeerName = names[line.Peer]
 	}
-}
-
-// openSummary turns a line of the list view into what the client sees. Unread is derived, never counted.
-func openSummary(in *pb.ConversationSummary, user string, open Opener) *pb.Conversation {
-	out := &pb.Conversation{Conversation: in.GetConversation(), Kind: in.GetKind(), Title: reveal(open, in.GetTitle()),
-		Peer: name.Peer(in.GetConversation(), user), Seq: in.GetSeq(), Number: in.GetNumber(), Marks: in.GetMarks(),
-		Membership: in.GetMembership(), Last: openMessage(open, in.GetLast()), TimeMs: in.GetTimeMs()}
-	from := max(in.GetMarks().GetRead(), in.GetSinceNumber())
-	if in.GetMembership() == pb.Membership_MEMBERSHIP_MEMBER && in.GetNumber() > from {
-		out.Unread = in.GetNumber() - from
-	}
-	return out
 }
 
 // getHistory answers with messages of a conversation; the views check the membership.
 func (s *Session) getHistory(re uint64, get *pb.GetHistory) {
 	query := &pb.HistoryQuery{User: s.user, Conversation: get.GetConversation(), BeforeNumber: get.GetBeforeNumber(),
 		Limit: cmp.Or(get.GetLimit(), DefaultHistory)}
-	askFor(s, re, query, func(now int64, answer *pb.HistoryAnswer, open Opener) {
+	askFor(s, re, query, func(now int64, answer *pb.HistoryAnswer, open translate.Opener) {
 		if !answer.GetFound() {
 			s.notFound(re, "history.conversation")
 			return
 		}
 		s.belongs(now, get.GetConversation())
-		history := &pb.History{Conversation: get.GetConversation(), More: answer.GetMore()}
-		for _, message := range answer.GetMessages() {
-			history.Messages = append(history.Messages, openMessage(open, message))
-		}
-		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_History{History: history}})
+		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_History{History: translate.History(get.GetConversation(), answer, open)}})
 	})
 }
 
 // getMembers answers with who is in a conversation.
 func (s *Session) getMembers(re uint64, get *pb.GetMembers) {
 	query := &pb.MembersQuery{User: s.user, Conversation: get.GetConversation()}
-	askFor(s, re, query, func(now int64, answer *pb.MembersAnswer, open Opener) {
+	askFor(s, re, query, func(now int64, answer *pb.MembersAnswer, open translate.Opener) {
 		if !answer.GetFound() {
 			s.notFound(re, "members.conversation")
 			return
 		}
 		s.belongs(now, get.GetConversation())
-		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Members{Members: openMembers(now, get.GetConversation(), answer, open)}})
+		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Members{Members: translate.Members(now, get.GetConversation(), answer, open)}})
 	})
-}
-
-func openMembers(now int64, conversation string, answer *pb.MembersAnswer, open Opener) *pb.Members {
-	out := &pb.Members{Conversation: conversation, Kind: answer.GetKind(), Title: reveal(open, answer.GetTitle())}
-	for _, m := range answer.GetMembers() {
-		out.Members = append(out.Members, &pb.MemberState{User: m.GetMember().GetUser(), Role: m.GetMember().GetRole(),
-			DisplayName: reveal(open, m.GetDisplayName()), Marks: m.GetMarks(),
-			Online: m.GetPresentUntilMs() > now, LastSeenMs: m.GetLastSeenMs()})
-	}
-	return out
-}
-
-// Needs says which keys open an answer or a push.
-func Needs(message proto.Message) []string {
-	if event, ok := message.(*pb.InboxEvent); ok { // most of what is pushed: a message has its text and nothing else sealed
-		if body := event.GetConversation().GetEvent().GetMessageSent().GetBody(); body != nil {
-			return []string{body.GetKeyId()}
-		}
-	}
-	var c Collector
-	switch m := message.(type) {
-	case *pb.InboxEvent:
-		OpenEvent(m, "", "", &c)
-	case *pb.DifferenceAnswer:
-		for _, event := range m.GetEvents() {
-			OpenEvent(event, "", "", &c)
-		}
-	case *pb.ConversationsAnswer:
-		for _, summary := range m.GetConversations() {
-			openSummary(summary, "", &c)
-		}
-	case *pb.HistoryAnswer:
-		for _, message := range m.GetMessages() {
-			openMessage(&c, message)
-		}
-	case *pb.MembersAnswer:
-		openMembers(0, "", m, &c)
-	case *pb.PeopleAnswer:
-		for _, person := range m.GetPeople() {
-			reveal(&c, person.GetDisplayName())
-		}
-	}
-	keys := make([]string, 0, len(c.Keys))
-	for key := range c.Keys {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -1,5 +1,4 @@
-// What one message costs at the door: reading its frame, holding it against the rules, a step of the session, and writing
-// what is said.
+// What one message costs in a session: a step, and encoding what is sent because of it.
 
 package session
 
@@ -8,7 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/proto"
+
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -39,7 +39,7 @@ func openSession(b *testing.B) *Session {
 			next = append(next, answered)
 		}
 	}
-	require.True(b, s.Greeted())
+	require.Equal(b, open, s.phase)
 	return s
 }
 
@@ -56,36 +56,6 @@ func benchEvent(b *testing.B, number uint64) *pb.InboxEvent {
 			Origin: &pb.Origin{User: "bob", DeviceId: "laptop", ClientSeq: number},
 			Word:   &pb.ConversationEvent_MessageSent{MessageSent: &pb.MessageSent{Body: body}}},
 	}}}
-}
-
-// BenchmarkDecode reads a frame that sends a message.
-func BenchmarkDecode(b *testing.B) {
-	for name, format := range map[string]Format{"json": JSON, "proto": Protobuf} {
-		encoded, err := proto.Marshal(benchFrame(7))
-		if format == JSON {
-			encoded, err = writeJSON.Marshal(benchFrame(7))
-		}
-		require.NoError(b, err)
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, garbled := format.Decode(encoded); garbled != nil {
-					b.Fatal(garbled.Detail)
-				}
-			}
-		})
-	}
-}
-
-// BenchmarkCheck holds the frame against the rules of client.proto.
-func BenchmarkCheck(b *testing.B) {
-	frame := benchFrame(7)
-	b.ReportAllocs()
-	for b.Loop() {
-		if refused := Check(frame); refused != nil {
-			b.Fatal(refused.Detail)
-		}
-	}
 }
 
 // BenchmarkSend steps a session with a message of its client, and with the log's answer.
@@ -106,7 +76,7 @@ func BenchmarkSend(b *testing.B) {
 
 // BenchmarkPush steps a session with an event of its inbox, and writes what the client is told.
 func BenchmarkPush(b *testing.B) {
-	for name, format := range map[string]Format{"json": JSON, "proto": Protobuf} {
+	for name, format := range map[string]translate.Format{"json": translate.JSON, "proto": translate.Protobuf} {
 		b.Run(name, func(b *testing.B) {
 			s, number := openSession(b), uint64(10)
 			event := benchEvent(b, number)

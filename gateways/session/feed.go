@@ -6,7 +6,11 @@
 
 package session
 
-import pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+import (
+	"github.com/parley-im/parley/gateways/translate"
+
+	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+)
 
 // feed is where the client stands in its inbox.
 type feed struct {
@@ -86,7 +90,7 @@ func (s *Session) pushed(now int64, in Pushed) {
 		for _, event := range in.Inbox {
 			s.feed.note(&pb.Cursor{InboxSeq: event.GetInboxSeq(), Epoch: event.GetEpoch()})
 			if s.feed.live || s.feed.snapshots > 0 {
-				s.take(now, &batch, OpenEvent(event, s.user, s.device, in.Open))
+				s.take(now, &batch, translate.Event(event, s.user, s.device, in.Open))
 			}
 		}
 		s.tell(now, &batch)
@@ -223,7 +227,7 @@ func (s *Session) repaired(now int64, a Answered) {
 	var batch events
 	for _, event := range answer.GetEvents() {
 		if f.live {
-			s.take(now, &batch, OpenEvent(event, s.user, s.device, a.Open))
+			s.take(now, &batch, translate.Event(event, s.user, s.device, a.Open))
 		}
 	}
 	s.flow(now, &batch)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parley-im/parley/gateways/translate"
+
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
@@ -24,7 +26,7 @@ func FuzzFrame(f *testing.F) {
 		for _, line := range strings.Split(string(text), "\n") {
 			if said, ok := strings.CutPrefix(line, "say "); ok {
 				f.Add([]byte(said), true)
-				if frame, garbled := JSON.Decode([]byte(said)); garbled == nil {
+				if frame, err := translate.JSON.Decode([]byte(said)); err == nil {
 					if encoded, err := frame.MarshalVT(); err == nil {
 						f.Add(encoded, false)
 					}
@@ -35,9 +37,9 @@ func FuzzFrame(f *testing.F) {
 	f.Add([]byte(strings.Repeat(`{"send":`, 5000)), true)
 	f.Add([]byte{0x9a, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, false)
 	f.Fuzz(func(t *testing.T, b []byte, asJSON bool) {
-		format := Protobuf
+		format := translate.Protobuf
 		if asJSON {
-			format = JSON
+			format = translate.JSON
 		}
 		for _, loggedIn := range []bool{false, true} {
 			s := New(Config{ID: "s", Verify: verifyPlain}, 1000)
@@ -45,9 +47,9 @@ func FuzzFrame(f *testing.F) {
 				s.Step(1000, Said{Frame: &pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: "ann:9999999", DeviceId: "phone"}}}})
 				s.Step(1000, Answered{ID: 1})
 			}
-			frame, garbled := format.Decode(b)
-			if garbled != nil {
-				s.Step(1001, *garbled)
+			frame, err := format.Decode(b)
+			if err != nil {
+				s.Step(1001, Garbled{Code: pb.Code_CODE_INVALID, Detail: err.Error()})
 				continue
 			}
 			ready := s.Step(1001, Said{Frame: frame, Seal: plainSealer{}})
@@ -55,7 +57,7 @@ func FuzzFrame(f *testing.F) {
 				s.Step(1002, Answered{ID: ask.ID})
 			}
 			for _, answer := range ready.Frames {
-				for _, format := range []Format{JSON, Protobuf} {
+				for _, format := range []translate.Format{translate.JSON, translate.Protobuf} {
 					if _, err := format.Append(nil, answer); err != nil {
 						t.Fatalf("an answer that cannot be written: %v", err)
 					}

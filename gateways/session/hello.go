@@ -5,6 +5,7 @@ package session
 import (
 	"hash/fnv"
 
+	"github.com/parley-im/parley/gateways/translate"
 	"github.com/parley-im/parley/schemas/name"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
@@ -14,11 +15,11 @@ import (
 func (s *Session) hello(now int64, frame *pb.ClientFrame) {
 	id, hello := frame.GetId(), frame.GetHello()
 	if hello == nil {
-		s.refuse(id, refusalFor(frame, pb.Code_CODE_OUT_OF_ORDER, "say hello first", "hello", 0))
+		s.refuse(id, translate.Refusal(frame, pb.Code_CODE_OUT_OF_ORDER, "say hello first", "hello", 0))
 		s.goodbye(now, Misused, "the first frame must be hello", false, 0)
 		return
 	}
-	if refused := Check(frame); refused != nil {
+	if refused := translate.Check(frame); refused != nil {
 		s.refuse(id, refused)
 		s.goodbye(now, Misused, "hello is not what the protocol says", false, 0)
 		return

@@ -24,10 +24,7 @@ const (
 	RepairMostMS = 5_000 // milliseconds between two repeats at most
 	MaxRepairs   = 8     // repeats without progress before the client is told to take a snapshot
 
-	MaxFrame      = 64 << 10  // bytes of a frame of a client
 	MaxHello      = 12 << 10  // bytes of the first frame, before anybody is known
-	MaxDepth      = 16        // nesting of a frame
-	MaxDetail     = 1024      // bytes of an explanation
 	MaxSending    = 64        // commands of a session that are not in the log yet
 	MaxAsking     = 16        // questions of a client that are not answered yet
 	MaxHeld       = 128       // answers kept before welcome

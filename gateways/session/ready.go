@@ -8,18 +8,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-im/parley/gateways/translate"
+
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
-
-// Sealer seals text under the key of the session's person, from memory.
-type Sealer interface {
-	Seal(text string) (*pb.Sealed, error)
-}
-
-// Opener opens sealed text with keys that were fetched before. ok is false when the key was destroyed.
-type Opener interface {
-	Open(*pb.Sealed) (text string, ok bool)
-}
 
 // Input is one of the inputs below.
 type Input interface{ input() }
@@ -27,7 +19,7 @@ type Input interface{ input() }
 // Said: the client said a frame.
 type Said struct {
 	Frame *pb.ClientFrame
-	Seal  Sealer // needed by commands that carry text; nil = the keys cannot be had now
+	Seal  translate.Sealer // needed by commands that carry text; nil = the keys cannot be had now
 }
 
 // Garbled: the client said something that is no frame.
@@ -57,7 +49,7 @@ type Failed struct {
 type Answered struct {
 	ID     uint64
 	Answer proto.Message
-	Open   Opener
+	Open   translate.Opener
 }
 
 // Pushed: a record of a subscribed key came. Exactly one of the three is there.
@@ -66,7 +58,7 @@ type Pushed struct {
 	Inbox    []*pb.InboxEvent
 	Bookmark *pb.BookmarkEvent
 	Account  *pb.AccountEvent
-	Open     Opener
+	Open     translate.Opener
 }
 
 // Whispered: another gateway says something that is never kept.

@@ -10,6 +10,8 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/parley-im/parley/gateways/translate"
+
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
@@ -83,9 +85,6 @@ func (s *Session) User() string { return s.user }
 // Closed says that the session heard its last word.
 func (s *Session) Closed() bool { return s.phase == closed }
 
-// Greeted says that the session is logged in.
-func (s *Session) Greeted() bool { return s.phase == open || s.phase == draining }
-
 // Step takes one input and says what has to be done, in the order of the fields of Ready.
 func (s *Session) Step(nowMS int64, in Input) Ready {
 	s.out = Ready{}
@@ -145,12 +144,12 @@ func (s *Session) said(now int64, in Said) {
 		s.goodbye(now, Overwhelmed, "too much was asked before welcome", true, HeartbeatMS)
 		return
 	}
-	if refused := Check(frame); refused != nil {
+	if refused := translate.Check(frame); refused != nil {
 		s.refuse(frame.GetId(), refused)
 		return
 	}
 	if s.phase == draining {
-		s.refuse(frame.GetId(), refusalFor(frame, pb.Code_CODE_UNAVAILABLE,
+		s.refuse(frame.GetId(), translate.Refusal(frame, pb.Code_CODE_UNAVAILABLE,
 			"this gateway is going away: send it again on the next connection", "", s.drainAfterMS))
 		return
 	}
@@ -184,7 +183,7 @@ func (s *Session) said(now int64, in Said) {
 // garble refuses bytes that are no frame. A client that goes on like that is cut.
 func (s *Session) garble(now int64, in Garbled) {
 	s.garbled++
-	s.refuse(0, &pb.Refused{Code: in.Code, Detail: Bounded(in.Detail)})
+	s.refuse(0, &pb.Refused{Code: in.Code, Detail: translate.Bounded(in.Detail)})
 	if s.phase == fresh {
 		s.goodbye(now, Misused, "the first frame must be hello", false, 0)
 	} else if s.garbled >= MaxGarbled {
@@ -194,7 +193,7 @@ func (s *Session) garble(now int64, in Garbled) {
 
 // throttle refuses a frame that came over a rate.
 func (s *Session) throttle(in Throttled) {
-	s.refuse(in.Frame.GetId(), refusalFor(in.Frame, pb.Code_CODE_OVERLOADED, in.Detail, "", max(in.RetryAfterMS, 1)))
+	s.refuse(in.Frame.GetId(), translate.Refusal(in.Frame, pb.Code_CODE_OVERLOADED, in.Detail, "", max(in.RetryAfterMS, 1)))
 }
 
 // tick does what is due.

@@ -20,6 +20,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"gotest.tools/v3/golden"
 
+	"github.com/parley-im/parley/gateways/translate"
+
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
@@ -87,17 +89,17 @@ func (s *stage) input(line string) Input {
 	}
 	switch verb {
 	case "say":
-		frame, garbled := JSON.Decode([]byte(rest))
-		if garbled != nil {
-			return *garbled
+		frame, err := translate.JSON.Decode([]byte(rest))
+		if err != nil {
+			return Garbled{Code: pb.Code_CODE_INVALID, Detail: err.Error()}
 		}
 		return Said{Frame: frame, Seal: plainSealer{}}
 	case "say-unsealed":
-		frame, garbled := JSON.Decode([]byte(rest))
-		require.Nil(s.t, garbled)
+		frame, err := translate.JSON.Decode([]byte(rest))
+		require.NoError(s.t, err)
 		return Said{Frame: frame}
 	case "throttle":
-		frame, _ := JSON.Decode([]byte(rest))
+		frame, _ := translate.JSON.Decode([]byte(rest))
 		return Throttled{Frame: frame, RetryAfterMS: 500, Detail: "too fast"}
 	case "answer":
 		n, name := id(), word()

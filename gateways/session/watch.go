@@ -5,6 +5,7 @@ package session
 import (
 	"slices"
 
+	"github.com/parley-im/parley/gateways/translate"
 	"github.com/parley-im/parley/schemas/name"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
@@ -111,7 +112,7 @@ func (s *Session) looked(now int64, conversation string, w *watching, a Answered
 	}
 	s.belongs(now, conversation)
 	s.attend(conversation, w, answer, now)
-	s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Members{Members: openMembers(now, conversation, answer, a.Open)}})
+	s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Members{Members: translate.Members(now, conversation, answer, a.Open)}})
 	if w.again {
 		w.again = false
 		s.look(conversation)

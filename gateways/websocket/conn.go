@@ -12,6 +12,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -19,7 +20,7 @@ import (
 // conn implements session.Carrier. Frames may be said before the socket is there.
 type conn struct {
 	cfg     *Config
-	format  session.Format
+	format  translate.Format
 	net     net.Conn        // nil = not there yet
 	raw     syscall.RawConn // of net, if it has one
 	line    session.Line
@@ -44,7 +45,7 @@ type ending struct {
 	said   bool // it is in the buffer
 }
 
-func newConn(cfg *Config, format session.Format) *conn {
+func newConn(cfg *Config, format translate.Format) *conn {
 	return &conn{cfg: cfg, format: format, pinged: time.Now(), reading: reading{limit: session.MaxHello}}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -111,7 +112,7 @@ func TestAllWhoAreInTheLobbyAreHeard(t *testing.T) {
 		require.NoError(t, err)
 		near, err := here.Accept()
 		require.NoError(t, err)
-		c := newConn(&Config{}, session.JSON)
+		c := newConn(&Config{}, translate.JSON)
 		c.net, c.raw, c.line = near, direct(near), &counting{heard: heard}
 		require.True(t, c.rests())
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -162,14 +163,14 @@ func (c *conn) take(f ws.Frame) error {
 
 // hear decodes a message and gives it to the session.
 func (c *conn) hear(kind ws.OpCode, message []byte) {
-	c.reading.limit = session.MaxFrame
+	c.reading.limit = translate.MaxFrame
 	if kind != c.kind() {
 		c.line.Garbled(session.Garbled{Code: pb.Code_CODE_INVALID, Detail: "JSON comes in text messages, Protobuf in binary ones"})
 		return
 	}
-	frame, garbled := c.format.Decode(message)
-	if garbled != nil {
-		c.line.Garbled(*garbled)
+	frame, err := c.format.Decode(message)
+	if err != nil {
+		c.line.Garbled(session.Garbled{Code: pb.Code_CODE_INVALID, Detail: err.Error()})
 		return
 	}
 	c.line.Said(frame)
@@ -182,7 +183,7 @@ func (c *conn) stop(err error) {
 	code, why := ws.StatusProtocolError, "that is no frame of a client"
 	switch {
 	case errors.Is(err, errLarge):
-		code, why = CodeTooLarge, "a frame may have "+strconv.Itoa(session.MaxFrame)+" bytes, hello "+strconv.Itoa(session.MaxHello)
+		code, why = CodeTooLarge, "a frame may have "+strconv.Itoa(translate.MaxFrame)+" bytes, hello "+strconv.Itoa(session.MaxHello)
 	case !errors.Is(err, errMisframe):
 		return
 	}

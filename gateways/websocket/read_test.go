@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -44,7 +45,7 @@ func listening(t *testing.T) (*conn, *listener) {
 	t.Helper()
 	here, there := net.Pipe()
 	t.Cleanup(func() { here.Close(); there.Close() })
-	c, l := newConn(&Config{}, session.JSON), new(listener)
+	c, l := newConn(&Config{}, translate.JSON), new(listener)
 	c.net, c.line, c.writing = here, l, true // so nothing is written
 	return c, l
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 )
 
 // Subprotocols.
@@ -121,13 +122,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // formatOf takes the first subprotocol that is known.
-func formatOf(offered []string) (session.Format, bool) {
+func formatOf(offered []string) (translate.Format, bool) {
 	for _, protocol := range offered {
 		switch protocol {
 		case SubprotocolJSON:
-			return session.JSON, true
+			return translate.JSON, true
 		case SubprotocolProto:
-			return session.Protobuf, true
+			return translate.Protobuf, true
 		}
 	}
 	return 0, false

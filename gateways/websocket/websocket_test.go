@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -215,7 +216,7 @@ func TestCloseCodesSayWhetherToComeBack(t *testing.T) {
 		"garbage before hello": {`{"id"`, "", CodeMisused},
 		"a wrong token":        {`{"id":1,"hello":{"token":"eve","deviceId":"phone"}}`, "", CodeUnauthenticated},
 		"a huge hello":         {`{"id":1,"hello":{"token":"` + strings.Repeat("x", session.MaxHello) + `"}}`, "", CodeTooLarge},
-		"a frame over 64 KiB":  {helloJSON, large(session.MaxFrame), CodeTooLarge},
+		"a frame over 64 KiB":  {helloJSON, large(translate.MaxFrame), CodeTooLarge},
 		"a frame of 1 MiB":     {helloJSON, large(1 << 20), CodeTooLarge},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -57,7 +57,7 @@ func (c *conn) add(frame *pb.ServerFrame) error {
 
 // kind is that of every message, there and back.
 func (c *conn) kind() ws.OpCode {
-	if c.format == session.Protobuf {
+	if c.format == translate.Protobuf {
 		return ws.OpBinary
 	}
 	return ws.OpText

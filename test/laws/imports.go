@@ -52,13 +52,14 @@ var rooms = []room{
 	{"views/*", []string{"schemas..."}, "a projection knows the schema alone; the hall brings rooms together"},
 	{"views", []string{"topology", "topology/wire", "views/*", "schemas..."}, "halls do not know each other; cmd brings them together"},
 
-	{"gateways/session", []string{"schemas..."}, "the client protocol knows neither sockets nor the rest of the system"},
+	{"gateways/translate", []string{"schemas..."}, "translation is pure: frames, commands and events are schema, and text is sealed by what it receives"},
+	{"gateways/session", []string{"gateways/translate", "schemas..."}, "the client protocol knows neither sockets nor the rest of the system"},
 	{"gateways/seal", []string{"schemas..."}, "encrypting text needs neither sessions nor carriers"},
 	{"gateways/token", []string{"schemas..."}, "a token is checked before there is a session"},
 	{"gateways/dispatch", []string{"gateways/session", "schemas..."}, "a dispatcher knows keys of topics and no connection"},
-	{"gateways/push", []string{"gateways/dispatch", "gateways/seal", "gateways/session", "schemas..."}, "pushes reach sessions through their queues; what a connection is they need not know"},
-	{"gateways/door", []string{"gateways/push", "gateways/seal", "gateways/session", "schemas..."}, "what connections share knows no carrier and no plan; the hall brings them together"},
-	{"gateways/*", []string{"gateways/session", "schemas..."}, "a carrier knows the schema and the session; the hall brings carriers together"},
+	{"gateways/push", []string{"gateways/dispatch", "gateways/seal", "gateways/session", "gateways/translate", "schemas..."}, "pushes reach sessions through their queues; what a connection is they need not know"},
+	{"gateways/door", []string{"gateways/push", "gateways/seal", "gateways/session", "gateways/translate", "schemas..."}, "what connections share knows no carrier and no plan; the hall brings them together"},
+	{"gateways/*", []string{"gateways/session", "gateways/translate", "schemas..."}, "a carrier knows the schema and the session; the hall brings carriers together"},
 	{"gateways", []string{"topology", "topology/wire", "gateways/*", "schemas..."}, "halls do not know each other; cmd brings them together"},
 
 	{"clients...", []string{"schemas..."}, "a client sees what is sent on the wire and no more"},

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/parley-im/parley/gateways/session"
+	"github.com/parley-im/parley/gateways/translate"
 	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -97,7 +97,7 @@ func examples() []*pb.ConversationEvent {
 func vectorOf(t *testing.T, e *pb.ConversationEvent) eventVector {
 	of := e.ProtoReflect()
 	payload := of.WhichOneof(of.Descriptor().Oneofs().ByName("word"))
-	sent := session.OpenEvent(&pb.InboxEvent{InboxSeq: 9, Epoch: 1, TimeMs: e.TimeMs, Word: &pb.InboxEvent_Conversation{
+	sent := translate.Event(&pb.InboxEvent{InboxSeq: 9, Epoch: 1, TimeMs: e.TimeMs, Word: &pb.InboxEvent_Conversation{
 		Conversation: &pb.ConversationSaid{Conversation: "g-hike/main", Event: e}}}, "ann", "phone", nil)
 	known := effect.Of(e)
 	before := func() []string { return []string{"ann", "bob", "dan"} }

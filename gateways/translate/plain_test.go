@@ -1,6 +1,6 @@
 // What is plain at a glance must be plain to the library, whatever fields and rules client.proto will have.
 
-package session
+package translate
 
 import (
 	"math/rand/v2"
@@ -91,8 +91,8 @@ func TestPlainBytesAreReadAsTheLibraryReadsThem(t *testing.T) {
 		}
 		want := new(pb.ClientFrame)
 		wanted := Protobuf.Read(b, want) == nil
-		got, garbled := Protobuf.Decode(b)
-		require.Equal(t, wanted, garbled == nil, "%x", b)
+		got, err := Protobuf.Decode(b)
+		require.Equal(t, wanted, err == nil, "%x", b)
 		require.True(t, !wanted || proto.Equal(want, got), "%x was read as %v, not as %v", b, got, want)
 		if _, ok := readPlain(b); ok {
 			atOnce++

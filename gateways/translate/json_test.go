@@ -1,7 +1,7 @@
 // What is written by hand must be read as what it was, whatever fields the frames will have; and what the library refuses
 // to write is not written.
 
-package session
+package translate
 
 import (
 	"encoding/json"

@@ -1,7 +1,7 @@
-// Messages, receipts and ticks are written as JSON here: they come all the time, and the library, which can write everything,
+// JSON of messages, receipts and acceptances by hand: they are most of what is sent, and the library, which encodes everything,
 // takes many times as long.
 
-package session
+package translate
 
 import (
 	"strconv"
@@ -10,20 +10,20 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// appendJSON writes a frame of messages and receipts, or a tick, as the library would. false = the library has to.
+// appendJSON encodes a frame of messages and receipts, or an acceptance, as the library would. false = the library has to.
 func appendJSON(to []byte, frame *pb.ServerFrame) ([]byte, bool) {
 	w := object{bytes: append(to, '{')}
 	w.count("re", frame.GetRe())
-	switch word := frame.GetWord().(type) {
+	switch payload := frame.GetWord().(type) {
 	case *pb.ServerFrame_Accepted:
 		w.open("accepted", '{')
-		w.count("clientSeq", word.Accepted.GetClientSeq())
-		w.text("conversation", word.Accepted.GetConversation())
+		w.count("clientSeq", payload.Accepted.GetClientSeq())
+		w.text("conversation", payload.Accepted.GetConversation())
 		w.close('}')
 	case *pb.ServerFrame_Events:
 		w.open("events", '{')
 		w.open("events", '[')
-		for i, event := range word.Events.GetEvents() {
+		for i, event := range payload.Events.GetEvents() {
 			if i > 0 {
 				w.bytes = append(w.bytes, ',')
 			}
@@ -31,18 +31,18 @@ func appendJSON(to []byte, frame *pb.ServerFrame) ([]byte, bool) {
 		}
 		w.close(']')
 		w.close('}')
-		w.strange = w.strange || len(word.Events.GetEvents()) == 0
+		w.foreign = w.foreign || len(payload.Events.GetEvents()) == 0
 	default:
 		return to, false
 	}
 	w.close('}')
-	return w.bytes, !w.strange
+	return w.bytes, !w.foreign
 }
 
-// object is JSON being written: fields in the order of their numbers, without those that are zero, 64 bits as text.
+// object is JSON in the making: fields in the order of their numbers, without those that are zero, 64 bits as text.
 type object struct {
 	bytes   []byte
-	strange bool // something is for the library
+	foreign bool // the library has to encode it
 }
 
 func (w *object) event(event *pb.Event) {
@@ -56,13 +56,13 @@ func (w *object) event(event *pb.Event) {
 	w.text("user", event.GetUser())
 	w.text("deviceId", event.GetDeviceId())
 	w.count("clientSeq", event.GetClientSeq())
-	switch word := event.GetWord().(type) {
+	switch payload := event.GetWord().(type) {
 	case *pb.Event_Message:
-		w.message(word.Message)
+		w.message(payload.Message)
 	case *pb.Event_Receipt:
-		w.receipt(word.Receipt)
+		w.receipt(payload.Receipt)
 	default:
-		w.strange = true
+		w.foreign = true
 	}
 	w.close('}')
 }
@@ -123,13 +123,13 @@ func (w *object) time(name string, n int64) {
 	}
 }
 
-// text writes what is UTF-8; the library says what is wrong with anything else.
+// text writes what is UTF-8; the library reports what is wrong with anything else.
 func (w *object) text(name, s string) {
 	if s == "" {
 		return
 	}
 	if !utf8.ValidString(s) {
-		w.strange = true
+		w.foreign = true
 		return
 	}
 	w.open(name, '"')

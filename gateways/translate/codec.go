@@ -1,6 +1,6 @@
-// The two ways a frame is written: JSON for people and browsers, Protobuf for everybody in a hurry.
+// The two encodings of frames: JSON for people and browsers, Protobuf for everybody else.
 
-package session
+package translate
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// Format is how frames are written.
+// Format is an encoding of frames.
 type Format uint8
 
 // Formats.
@@ -27,9 +27,9 @@ var (
 	readProto = proto.UnmarshalOptions{RecursionLimit: MaxDepth}
 )
 
-// Decode reads a frame of a client. Size must have been checked. Text that is not UTF-8 is refused by both formats; in JSON
-// an unknown field is refused too, because a misspelt one would otherwise be lost in silence.
-func (f Format) Decode(b []byte) (*pb.ClientFrame, *Garbled) {
+// Decode decodes a frame of a client. Both formats refuse text that is not UTF-8; JSON refuses an unknown field too, because
+// a misspelt one would otherwise be ignored silently.
+func (f Format) Decode(b []byte) (*pb.ClientFrame, error) {
 	if f == Protobuf && len(b) <= MaxFrame {
 		if frame, ok := readPlain(b); ok {
 			return frame, nil
@@ -37,12 +37,12 @@ func (f Format) Decode(b []byte) (*pb.ClientFrame, *Garbled) {
 	}
 	frame := new(pb.ClientFrame)
 	if err := f.Read(b, frame); err != nil {
-		return nil, &Garbled{Code: pb.Code_CODE_INVALID, Detail: err.Error()}
+		return nil, err
 	}
 	return frame, nil
 }
 
-// Read reads any message of a client, with the same care.
+// Read decodes any message of a client, by the same rules.
 func (f Format) Read(b []byte, into proto.Message) error {
 	if len(b) > MaxFrame {
 		return fmt.Errorf("the frame has %d bytes, at most %d may come", len(b), MaxFrame)
@@ -59,7 +59,7 @@ func (f Format) Read(b []byte, into proto.Message) error {
 	return nil
 }
 
-// Append writes a frame for a client behind what is there.
+// Append appends the encoding of a frame for a client.
 func (f Format) Append(to []byte, frame *pb.ServerFrame) ([]byte, error) {
 	if f == JSON {
 		if whole, ok := appendJSON(to, frame); ok {
