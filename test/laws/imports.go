@@ -62,7 +62,9 @@ var rooms = []room{
 	{"gateways/*", []string{"gateways/session", "gateways/translate", "schemas..."}, "a carrier knows the schema and the session; the hall brings carriers together"},
 	{"gateways", []string{"topology", "topology/wire", "gateways/*", "schemas..."}, "halls do not know each other; cmd brings them together"},
 
-	{"clients...", []string{"schemas..."}, "a client sees what is sent on the wire and no more"},
+	{"clients/go/frames", []string{"schemas..."}, "a connection carries frames and knows no rule of the client above it"},
+	{"clients/go", []string{"clients/go/frames", "schemas..."}, "a client sees what is sent on the wire and no more"},
+	{"clients/web", nil, "the built page is files"},
 	{"cmd/parley", []string{"schemas...", "topology...", "deploy", "processors", "processors/audit", "views...", "gateways...", "clients..."}, "cmd brings the halls together; machines are reached through their hall"},
 	{"test...", []string{"..."}, "tests may import everything"},
 }
