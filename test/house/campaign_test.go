@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	parley "github.com/parley-im/parley/clients/go"
 )
 
 // The figures that the campaign promises.
@@ -131,7 +133,7 @@ func loadSlowly(devices []*Device, pairs []string, trio string) <-chan struct{} 
 				if i < 3 && n%5 == 0 {
 					c = trio
 				}
-				d.Send(say(c, fmt.Sprintf("%d/%d", i, n)))
+				d.Send(parley.Text(c, fmt.Sprintf("%d/%d", i, n)))
 			}
 		})
 	}

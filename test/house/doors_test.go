@@ -13,9 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
 
+	parley "github.com/parley-im/parley/clients/go"
+	"github.com/parley-im/parley/clients/go/frames"
 	"github.com/parley-im/parley/gateways/token"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -30,7 +31,7 @@ func invitationsAndRoles(t *testing.T, h *House) {
 	require.Equal(t, p[1], invited.GetInvited().GetUser())
 	told := bob.Wait("the invitation", func(e *pb.Event) bool { return e.GetInvited().GetUser() == p[1] })
 	require.Equal(t, "club", told.GetInvited().Title)
-	require.Equal(t, pb.Reason_REASON_NOT_A_MEMBER, to(bob, say(c, "too early")).GetRefused().GetReason())
+	require.Equal(t, pb.Reason_REASON_NOT_A_MEMBER, to(bob, parley.Text(c, "too early")).GetRefused().GetReason())
 	accepted := to(bob, &pb.Send{Word: &pb.Send_AcceptInvitation{AcceptInvitation: &pb.AcceptInvitation{}}})
 	require.Equal(t, p[1], accepted.GetJoined().GetUser())
 
@@ -72,9 +73,7 @@ func receipts(t *testing.T, h *House) {
 	eventually(t, func() bool { return bob.line(c).GetUnread() == 5 })
 	require.Zero(t, ann.line(c).GetUnread(), "one's own are never unread")
 	seen := func(delivered, read uint64) {
-		a := &pb.ClientFrame{Word: &pb.ClientFrame_Seen{Seen: &pb.SeenMark{Conversation: c, Marks: &pb.Marks{Delivered: delivered, Read: read}}}}
-		kind, b := bob.encode(a)
-		bob.Raw(kind, b)
+		bob.Tell(&pb.ClientFrame{Word: &pb.ClientFrame_Seen{Seen: &pb.SeenMark{Conversation: c, Marks: &pb.Marks{Delivered: delivered, Read: read}}}})
 	}
 	seen(5, 3)
 	ann.Wait("three read", func(e *pb.Event) bool { return e.GetReceipt().GetUser() == p[1] && e.GetReceipt().Marks.Read == 3 })
@@ -86,9 +85,8 @@ func receipts(t *testing.T, h *House) {
 
 	watch := ann.Ask(&pb.ClientFrame{Word: &pb.ClientFrame_Watch{Watch: &pb.Watch{Conversations: []string{c}}}})
 	require.Nil(t, watch.GetRefused())
-	kind, b := bob.encode(&pb.ClientFrame{Word: &pb.ClientFrame_Typing{Typing: &pb.Typing{Conversation: c}}})
 	eventually(t, func() bool {
-		bob.Raw(kind, b)
+		bob.Tell(&pb.ClientFrame{Word: &pb.ClientFrame_Typing{Typing: &pb.Typing{Conversation: c}}})
 		ann.mu.Lock()
 		defer ann.mu.Unlock()
 		for _, f := range ann.frames {
@@ -116,11 +114,11 @@ func online(d *Device, conversation, user string) bool {
 func badFrames(t *testing.T, h *House) {
 	p := h.people(t, "ann", "eve")
 	eve := h.Online(t, p[1], "even") // an even number of letters: speaks JSON
-	refusal := func(kind int, b string) *pb.Refused {
+	refusal := func(b string) *pb.Refused {
 		eve.mu.Lock()
 		n := len(eve.frames)
 		eve.mu.Unlock()
-		eve.Raw(kind, []byte(b))
+		require.NoError(t, eve.connected().WriteText([]byte(b)))
 		eve.until("a refusal of "+b[:min(len(b), 60)], func() bool { return len(eve.frames) > n && eve.frames[n].GetRefused() != nil })
 		return eve.frames[n].GetRefused()
 	}
@@ -131,7 +129,7 @@ func badFrames(t *testing.T, h *House) {
 		`{"id":"9","history":{"conversation":{"$ne":1}}}`,
 		strings.Repeat(`{"send":`, 5000),
 	} {
-		require.Equal(t, pb.Code_CODE_INVALID, refusal(websocket.TextMessage, b).Code, b[:min(len(b), 60)])
+		require.Equal(t, pb.Code_CODE_INVALID, refusal(b).Code, b[:min(len(b), 60)])
 	}
 	ask := func(s *pb.Send) *pb.Refused {
 		a := eve.Ask(&pb.ClientFrame{Word: &pb.ClientFrame_Send{Send: s}})
@@ -139,22 +137,25 @@ func badFrames(t *testing.T, h *House) {
 		return a.GetRefused()
 	}
 	require.Equal(t, "send.text.text", ask(&pb.Send{ClientSeq: 1, Conversation: "g-1/main", Word: &pb.Send_Text{Text: &pb.SendText{Text: strings.Repeat("x", 16385)}}}).Field)
-	require.Equal(t, pb.Code_CODE_INVALID, ask(&pb.Send{ClientSeq: 0, Conversation: "g-1/main", Word: say("", "x").Word}).Code)
-	require.Equal(t, pb.Code_CODE_INVALID, ask(&pb.Send{ClientSeq: 1, Word: say("", "nowhere").Word}).Code)
+	require.Equal(t, pb.Code_CODE_INVALID, ask(&pb.Send{ClientSeq: 0, Conversation: "g-1/main", Word: parley.Text("", "x").Word}).Code)
+	require.Equal(t, pb.Code_CODE_INVALID, ask(&pb.Send{ClientSeq: 1, Word: parley.Text("", "nowhere").Word}).Code)
 	require.Equal(t, pb.Code_CODE_INVALID, ask(&pb.Send{ClientSeq: 1, Word: &pb.Send_OpenDirect{OpenDirect: &pb.SendOpenDirect{Peer: "g-1"}}}).Code)
 	// The number was not used up, and the connection lives: a foreign conversation is refused by the log itself.
 	require.Equal(t, pb.Reason_REASON_NOT_A_MEMBER, eve.Say("g-0123/main", "hello?").GetRefused().GetReason())
 
 	utf8 := h.NewDevice(t, p[0], "odd")
 	utf8.Plug()
-	frame := &pb.ClientFrame{Id: 77, Word: &pb.ClientFrame_Send{Send: &pb.Send{ClientSeq: 1, Conversation: "g-1/main", Word: say("", "bad utf8").Word}}}
-	_, b := utf8.encode(frame)
-	utf8.Raw(websocket.BinaryMessage, bytes.Replace(b, []byte("utf8"), []byte("ut\xff8"), 1))
+	frame := &pb.ClientFrame{Id: 77, Word: &pb.ClientFrame_Send{Send: &pb.Send{ClientSeq: 1, Conversation: "g-1/main", Word: parley.Text("", "bad utf8").Word}}}
+	b, err := frames.Protobuf.Append(nil, frame)
+	require.NoError(t, err)
+	require.NoError(t, utf8.connected().WriteBinary(bytes.Replace(b, []byte("utf8"), []byte("ut\xff8"), 1)))
 	utf8.WaitFrame("a refusal of bad UTF-8", func(f *pb.ServerFrame) bool { return f.GetRefused().GetCode() == pb.Code_CODE_INVALID })
 
 	// The gate may close while the frame is still being written: that it closes is what counts.
-	_ = eve.conn.WriteMessage(websocket.TextMessage, []byte(`{"id":"10","send":{"text":{"text":"`+strings.Repeat("y", 1<<20)+`"}}}`))
-	require.True(t, websocket.IsCloseError(eve.WaitClosed(), websocket.CloseMessageTooBig), "%v", eve.closed)
+	_ = eve.connected().WriteText([]byte(`{"id":"10","send":{"text":{"text":"` + strings.Repeat("y", 1<<20) + `"}}}`))
+	var closed *frames.CloseError
+	require.ErrorAs(t, eve.WaitClosed(), &closed)
+	require.Equal(t, 1009, closed.Code, "too large: %v", closed)
 }
 
 func badLogins(t *testing.T, h *House) {
@@ -181,10 +182,10 @@ func badLogins(t *testing.T, h *House) {
 	a := early.Ask(&pb.ClientFrame{Word: &pb.ClientFrame_List{List: &pb.GetConversations{}}})
 	require.Equal(t, pb.Code_CODE_OUT_OF_ORDER, a.GetRefused().GetCode(), "nothing before hello")
 
-	w := websocket.Dialer{Subprotocols: []string{"parley.v1.json"}}
-	_, resp, err := w.Dial(strings.Replace(h.URL, "http", "ws", 1)+"/v1/ws", http.Header{"Origin": {"https://evil.example"}})
-	require.Error(t, err)
-	require.Equal(t, http.StatusForbidden, resp.StatusCode, "a page from elsewhere")
+	_, err = frames.Dial(t.Context(), h.URL, frames.Options{Encoding: frames.JSON, Header: http.Header{"Origin": {"https://evil.example"}}})
+	var status frames.StatusError
+	require.ErrorAs(t, err, &status)
+	require.Equal(t, frames.StatusError(http.StatusForbidden), status, "a page from elsewhere")
 }
 
 // call makes an HTTP request and returns the status and the body.

@@ -1,36 +1,33 @@
-// A person at a device, as a client sees the house: a WebSocket, frames, and the promise that events are contiguous.
+// A device of a person that keeps every frame in its own hands: it fails the test when events are not contiguous.
 
 package house
 
 import (
+	"context"
 	"fmt"
-	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
+	parley "github.com/parley-im/parley/clients/go"
+	"github.com/parley-im/parley/clients/go/frames"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
 // Device is one device of one person. It fails the test when it sees a gap or a repeat.
 type Device struct {
-	t    *testing.T
-	h    *House
-	user string
-	id   string
-	json bool
+	t      *testing.T
+	h      *House
+	user   string
+	id     string
+	speaks frames.Encoding
 
 	mu      sync.Mutex
 	cond    *sync.Cond
-	conn    *websocket.Conn
-	write   sync.Mutex
+	conn    *frames.Conn
 	nextID  uint64
 	answers map[uint64]chan *pb.ServerFrame
 	seq     uint64 // highest client_seq used
@@ -43,7 +40,10 @@ type Device struct {
 
 // NewDevice makes a device of a person; half of the devices speak JSON.
 func (h *House) NewDevice(t *testing.T, user, id string) *Device {
-	d := &Device{t: t, h: h, user: user, id: id, json: len(id)%2 == 0, answers: map[uint64]chan *pb.ServerFrame{}}
+	d := &Device{t: t, h: h, user: user, id: id, answers: map[uint64]chan *pb.ServerFrame{}}
+	if len(id)%2 == 0 {
+		d.speaks = frames.JSON
+	}
 	d.cond = sync.NewCond(&d.mu)
 	t.Cleanup(d.Unplug)
 	return d
@@ -56,16 +56,12 @@ func (h *House) Online(t *testing.T, user, id string) *Device {
 	return d
 }
 
-// dial opens a socket with the device's subprotocol.
-func (d *Device) dial() *websocket.Conn {
-	sub := "parley.v1.proto"
-	if d.json {
-		sub = "parley.v1.json"
-	}
-	w := websocket.Dialer{Subprotocols: []string{sub}, HandshakeTimeout: Patience}
-	c, resp, err := w.Dial(strings.Replace(d.h.URL, "http", "ws", 1)+"/v1/ws", http.Header{})
-	require.NoError(d.t, err, "dial %s: %v", d.user, resp)
-	require.Equal(d.t, sub, c.Subprotocol())
+// dial opens a connection with the device's encoding.
+func (d *Device) dial() *frames.Conn {
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	c, err := frames.Dial(ctx, d.h.URL, frames.Options{Encoding: d.speaks, Strict: true})
+	require.NoError(d.t, err, "dial %s", d.user)
 	return c
 }
 
@@ -103,26 +99,9 @@ func (d *Device) Unplug() {
 	}
 }
 
-func (d *Device) encode(f *pb.ClientFrame) (int, []byte) {
-	if d.json {
-		b, err := protojson.Marshal(f)
-		require.NoError(d.t, err)
-		return websocket.TextMessage, b
-	}
-	b, err := proto.Marshal(f)
-	require.NoError(d.t, err)
-	return websocket.BinaryMessage, b
-}
-
-func (d *Device) read(c *websocket.Conn) {
+func (d *Device) read(c *frames.Conn) {
 	for {
-		kind, b, err := c.ReadMessage()
-		f := &pb.ServerFrame{}
-		if err == nil && kind == websocket.TextMessage {
-			err = protojson.Unmarshal(b, f)
-		} else if err == nil {
-			err = proto.Unmarshal(b, f)
-		}
+		f, err := c.Read()
 		d.mu.Lock()
 		if err != nil {
 			if d.conn == c || d.conn == nil {
@@ -179,8 +158,7 @@ func (d *Device) Ask(f *pb.ClientFrame) *pb.ServerFrame {
 	ch := make(chan *pb.ServerFrame, 1)
 	d.answers[f.Id] = ch
 	d.mu.Unlock()
-	kind, b := d.encode(f)
-	d.Raw(kind, b)
+	d.Tell(f)
 	select {
 	case a := <-ch:
 		return a
@@ -192,15 +170,15 @@ func (d *Device) Ask(f *pb.ClientFrame) *pb.ServerFrame {
 	}
 }
 
-// Raw writes bytes as they are.
-func (d *Device) Raw(kind int, b []byte) {
-	d.write.Lock()
-	defer d.write.Unlock()
+// Tell writes a frame for which no answer is waited.
+func (d *Device) Tell(f *pb.ClientFrame) { require.NoError(d.t, d.connected().Write(f)) }
+
+// connected is the connection, which must be there.
+func (d *Device) connected() *frames.Conn {
 	d.mu.Lock()
-	c := d.conn
-	d.mu.Unlock()
-	require.NotNil(d.t, c, "%s is not connected", d.user)
-	require.NoError(d.t, c.WriteMessage(kind, b))
+	defer d.mu.Unlock()
+	require.NotNil(d.t, d.conn, "%s is not connected", d.user)
+	return d.conn
 }
 
 // Send sends a command under the device's next number and waits until the log has it.
@@ -234,10 +212,8 @@ func (d *Device) seenInVain(conversation string) {
 }
 
 // Say sends a text and waits for its outcome.
-func (d *Device) Say(conversation, text string) *pb.Event { return d.Do(say(conversation, text)) }
-
-func say(conversation, text string) *pb.Send {
-	return &pb.Send{Conversation: conversation, Word: &pb.Send_Text{Text: &pb.SendText{Text: text}}}
+func (d *Device) Say(conversation, text string) *pb.Event {
+	return d.Do(parley.Text(conversation, text))
 }
 
 // Wait waits for the first event that fits, seen already or not.

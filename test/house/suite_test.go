@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	parley "github.com/parley-im/parley/clients/go"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
@@ -33,6 +34,7 @@ func suite(t *testing.T, h *House) {
 		{"bad frames", badFrames},
 		{"bad logins", badLogins},
 		{"HTTP", overHTTP},
+		{"the Go client", goClient},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -113,7 +115,7 @@ func twoPeople(t *testing.T, h *House) {
 		go func() {
 			defer wg.Done()
 			for i := range each {
-				d.Send(say(c, fmt.Sprintf("%s %d", d.id, i)))
+				d.Send(parley.Text(c, fmt.Sprintf("%s %d", d.id, i)))
 			}
 		}()
 	}
@@ -152,7 +154,7 @@ func tenInAGroup(t *testing.T, h *House) {
 		go func() {
 			defer wg.Done()
 			for n := range each {
-				d.Send(say(c, fmt.Sprintf("%d says %d", i, n)))
+				d.Send(parley.Text(c, fmt.Sprintf("%d says %d", i, n)))
 			}
 		}()
 	}
@@ -177,7 +179,7 @@ func offlineAndResume(t *testing.T, h *House) {
 	for round := range 3 {
 		bob.Unplug()
 		for i := range 20 {
-			ann.Send(say(c, fmt.Sprintf("while away %d.%d", round, i)))
+			ann.Send(parley.Text(c, fmt.Sprintf("while away %d.%d", round, i)))
 		}
 		last := ann.Say(c, fmt.Sprintf("last %d", round))
 		bob.Plug()
@@ -209,8 +211,8 @@ func twoDevices(t *testing.T, h *House) {
 	c := direct(phone, p[1])
 	require.Equal(t, c, tablet.Wait("the conversation", func(e *pb.Event) bool { return e.GetCreated() != nil }).Conversation)
 	for i := range 10 {
-		phone.Send(say(c, fmt.Sprintf("phone %d", i)))
-		tablet.Send(say(c, fmt.Sprintf("tablet %d", i)))
+		phone.Send(parley.Text(c, fmt.Sprintf("phone %d", i)))
+		tablet.Send(parley.Text(c, fmt.Sprintf("tablet %d", i)))
 	}
 	for _, d := range []*Device{phone, tablet, bob} {
 		d.Hears(c, "phone 9")
@@ -227,11 +229,11 @@ func numbers(t *testing.T, h *House) {
 	ann, bob := h.Online(t, p[0], "phone"), h.Online(t, p[1], "laptop")
 	c := direct(ann, p[1])
 	first := ann.Say(c, "once")
-	repeat := say(c, "once, again")
+	repeat := parley.Text(c, "once, again")
 	repeat.ClientSeq = first.ClientSeq
 	ann.Send(repeat)
 
-	skip := say(c, "too early")
+	skip := parley.Text(c, "too early")
 	skip.ClientSeq = first.ClientSeq + 5
 	refused := ann.Do(skip)
 	require.Equal(t, pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ, refused.GetRefused().GetReason())
@@ -239,7 +241,7 @@ func numbers(t *testing.T, h *House) {
 
 	twin := h.Online(t, p[0], "phone") // the same device on a second connection
 	for i := range 10 {
-		s := say(c, fmt.Sprintf("twin %d", i))
+		s := parley.Text(c, fmt.Sprintf("twin %d", i))
 		s.ClientSeq = first.ClientSeq + 1 + uint64(i)
 		ann.Send(s)
 		twin.Send(&pb.Send{ClientSeq: s.ClientSeq, Conversation: c, Word: s.Word})
