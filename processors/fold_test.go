@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/parley-im/parley/processors/inbox"
+	"github.com/parley-im/parley/processors/machine"
 	"github.com/parley-im/parley/processors/outbox"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
@@ -20,14 +22,14 @@ const begin = 1_700_000_000_000 // milliseconds since 1970
 
 var house = topology.House()
 
-func hall(t testing.TB, group string) *machine {
+func hall(t testing.TB, group string) *bound {
 	g, ok := house.Group(group)
 	require.True(t, ok)
-	return newMachine(house, g)
+	return bind(house, g)
 }
 
 // input is a record of a group's input at an offset, a second after the one before.
-func input(m *machine, offset int64, key string, word encodable) *topology.Record {
+func input(m *bound, offset int64, key string, word encodable) *topology.Record {
 	var value []byte
 	if word != nil {
 		value = encode(word)
@@ -139,19 +141,20 @@ func letterOf(t testing.TB, out []topology.Output) *pb.DeadLetter {
 	return letter
 }
 
-// bomb is a room that changes the row and then panics, as an Apply with a defect would.
-type bomb struct {
-	pb.InboxCommand
-	value any
+// bomb is an event that changes the row that it must not change and then panics.
+type bomb struct{ value any }
+
+func (b bomb) Apply(row *pb.InboxRow) {
+	row.InboxSeq = 99
+	panic(b.value)
 }
 
-func (b *bomb) known() bool { return true }
-
-func (b *bomb) judge(*pb.Row, stamp) verdict {
-	return verdict{apply: func(row *pb.Row) {
-		row.GetInbox().InboxSeq = 99
-		panic(b.value)
-	}}
+// deciding is an inbox that decides the same on every command, and whose events change the row itself.
+func deciding(d machine.Decision[pb.InboxRow]) machine.Machine {
+	m := inbox.Machine
+	m.Copy = func(row *pb.InboxRow) *pb.InboxRow { return row }
+	m.Decide = func(*pb.InboxRow, *inbox.Command, machine.Stamp) machine.Decision[pb.InboxRow] { return d }
+	return m
 }
 
 func TestPanic(t *testing.T) {
@@ -166,7 +169,7 @@ func TestPanic(t *testing.T) {
 		{&had, "the machine panicked with a *[]uint8"},                                          // an address would differ from owner to owner
 		{"x" + strings.Repeat("é", 2000), "the machine panicked: x" + strings.Repeat("é", 500)}, // cut, and still text
 	} {
-		inbox.room.command = func() command { return &bomb{value: c.value} }
+		inbox.machine = deciding(machine.Decision[pb.InboxRow]{Events: []machine.Event[pb.InboxRow]{bomb{c.value}}})
 		cause := topology.Cause{Epoch: 1, Group: 2, Partition: 3, Offset: 4}
 		next, out := inbox.fold(1, had, caused(input(inbox, 1, "ann", refusal(1)), cause))
 		letter := letterOf(t, out)
@@ -187,16 +190,9 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// mute is a room that says something the plan does not let its group say.
-type mute struct{ bomb }
-
-func (m *mute) judge(*pb.Row, stamp) verdict {
-	return verdict{outputs: []said{{"ann", &pb.OutboxCommand{}}}}
-}
-
 func TestAWordOutsideThePlanIsNotSaid(t *testing.T) {
 	inbox := hall(t, "inbox")
-	inbox.room.command = func() command { return &mute{} }
+	inbox.machine = deciding(machine.Decision[pb.InboxRow]{Outputs: []machine.Output{{Key: "ann", Message: &pb.OutboxCommand{}}}})
 	_, out := inbox.fold(1, nil, input(inbox, 0, "ann", refusal(1)))
 	letter := letterOf(t, out)
 	require.Equal(t, pb.Failing_FAILING_PANIC, letter.Failing)
@@ -403,7 +399,7 @@ func TestDamageStops(t *testing.T) {
 func TestMachines(t *testing.T) {
 	machines := Machines(house)
 	require.Len(t, machines, len(house.Groups))
-	require.Len(t, rooms, len(house.Groups), "a room without a group")
+	require.Len(t, machines, len(house.Groups), "a machine without a group")
 	for i, m := range machines {
 		require.Equal(t, house.Groups[i].Name, m.Group.Name)
 		require.EqualValues(t, MaxRules, m.MaxRules)
@@ -416,7 +412,7 @@ func TestMachines(t *testing.T) {
 
 	broken := topology.House()
 	broken.Groups[0].Name = "attic"
-	require.PanicsWithValue(t, `the plan has a group "attic", but there is no machine of that name: add processors/attic and name it in processors/room.go`, func() { Machines(broken) })
+	require.PanicsWithValue(t, `the plan has a group "attic", but there is no machine of that name: add processors/attic and name it in processors/hall.go`, func() { Machines(broken) })
 }
 
 func TestDecode(t *testing.T) {

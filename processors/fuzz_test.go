@@ -29,7 +29,7 @@ func FuzzFold(f *testing.F) {
 	f.Add(uint8(4), "ann", encode(ask), cause, []byte{0xff}, int64(-1))
 	f.Add(uint8(4), topology.RulesKey, []byte{0x72, 2, 8, 2}, []byte{}, []byte{}, int64(1<<62))
 	f.Fuzz(func(t *testing.T, group uint8, key string, value, cause, row []byte, at int64) {
-		m := newMachine(house, house.Groups[int(group)%len(house.Groups)])
+		m := bind(house, house.Groups[int(group)%len(house.Groups)])
 		in := &topology.Record{
 			Topic: m.group.Input, Partition: 1, Offset: 10, Key: key, Value: value, Time: time.UnixMilli(at),
 			Headers: []topology.Header{{Key: topology.HeaderCause, Value: cause}},
@@ -55,7 +55,7 @@ func FuzzFold(f *testing.F) {
 }
 
 // try folds and reports whether the fold stopped because of a damaged row.
-func (m *machine) try(row []byte, in *topology.Record) (next []byte, out []topology.Output, damaged bool) {
+func (m *bound) try(row []byte, in *topology.Record) (next []byte, out []topology.Output, damaged bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			if _, damaged = p.(Damage); !damaged {

@@ -1,16 +1,17 @@
-// Package processors is the hall of the machines: it marries the plan and the rooms beside it, which do not know each
-// other. Out comes one pure fold a group, which the processor, replay, the simulator and the tests all run.
+// Package processors binds the plan to the machines in the folders beside it, which do not know each other. The result is one
+// pure fold for each group, which the processor, replay, the simulator and the tests all run.
 //
-//	hall.go      this file: Machines and Machine
-//	room.go      what the hall needs of a machine, and the five of them
-//	fold.go      the fold, in its order: admit, open, judge, measure, write
-//	source.go    take or drop: the newest cause from each source partition
-//	letter.go    inputs that cannot be taken
-//	rule.go      which rules hold from which offset on
-//	unopened.go  words that an inbox passes on without opening them
-//	decode.go    a topic's bytes as its message
+//	hall.go         this file: Machines and Machine
+//	fold.go         the fold, in its order: check, decode, decide, measure, write
+//	rules.go        which rules are in force from which offset on
+//	sources.go      repeats: the newest cause from each source partition
+//	dead_letter.go  inputs that cannot be applied
+//	output.go       outputs and rows as bytes
+//	decode.go       a topic's bytes as its message, for people
 //
-// Nothing in this folder does IO, reads a clock, draws a random number, locks, or walks over a map.
+// Nothing in this folder does IO, reads a clock, draws a random number, locks, or ranges over a map.
+//
+// Details of dead letters are bytes in the log. Changing one changes the fold, so it takes new rules.
 package processors
 
 import (
@@ -18,6 +19,12 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/parley-im/parley/processors/account"
+	"github.com/parley-im/parley/processors/bookmark"
+	"github.com/parley-im/parley/processors/conversation"
+	"github.com/parley-im/parley/processors/inbox"
+	"github.com/parley-im/parley/processors/machine"
+	"github.com/parley-im/parley/processors/outbox"
 	"github.com/parley-im/parley/topology"
 )
 
@@ -26,12 +33,21 @@ import (
 // each partition change at one offset.
 const MaxRules = 1
 
-// machine is one group of the plan with its room.
-type machine struct {
+// machines are the machines by the name of their group.
+var machines = map[string]machine.Machine{
+	"outbox":       outbox.Machine,
+	"conversation": conversation.Machine,
+	"inbox":        inbox.Machine,
+	"bookmark":     bookmark.Machine,
+	"account":      account.Machine,
+}
+
+// bound is one group of the plan with its machine.
+type bound struct {
 	plan    topology.Plan
 	group   topology.Group
-	room    room
-	topics  map[protoreflect.Name]string // topic of each message that the group may say
+	machine machine.Machine
+	topics  map[protoreflect.Name]string // topic of each message that the group may emit
 	writers map[uint16]bool              // numbers of the groups that may write the input
 }
 
@@ -39,8 +55,8 @@ type machine struct {
 func Machines(plan topology.Plan) []topology.Machine {
 	all := make([]topology.Machine, 0, len(plan.Groups))
 	for _, group := range plan.Groups {
-		m := newMachine(plan, group)
-		all = append(all, topology.Machine{Group: group, Fold: m.fold, RulesAt: rulesAt, MaxRules: MaxRules})
+		b := bind(plan, group)
+		all = append(all, topology.Machine{Group: group, Fold: b.fold, RulesAt: rulesAt, MaxRules: MaxRules})
 	}
 	return all
 }
@@ -55,23 +71,23 @@ func Machine(plan topology.Plan, name string) (topology.Machine, bool) {
 	return topology.Machine{}, false
 }
 
-// newMachine marries a group and its room. A plan that names what the house does not have is a mistake in the plan.
-func newMachine(plan topology.Plan, group topology.Group) *machine {
-	m := &machine{
+// bind binds a group to its machine. A plan that names what does not exist is a mistake in the plan.
+func bind(plan topology.Plan, group topology.Group) *bound {
+	b := &bound{
 		plan: plan, group: group,
 		topics:  make(map[protoreflect.Name]string, len(group.Output)),
 		writers: make(map[uint16]bool, len(plan.Groups)),
 	}
 	var ok bool
-	if m.room, ok = rooms[group.Name]; !ok {
-		panic(fmt.Sprintf("the plan has a group %q, but there is no machine of that name: add processors/%[1]s and name it in processors/room.go", group.Name))
+	if b.machine, ok = machines[group.Name]; !ok {
+		panic(fmt.Sprintf("the plan has a group %q, but there is no machine of that name: add processors/%[1]s and name it in processors/hall.go", group.Name))
 	}
 	for _, name := range group.Output {
 		topic, ok := plan.Topic(name)
 		if !ok {
-			panic(fmt.Sprintf("group %q says %q, but the plan has no such topic: add it to Plan.Topics", group.Name, name))
+			panic(fmt.Sprintf("group %q writes to %q, but the plan has no such topic: add it to Plan.Topics", group.Name, name))
 		}
-		m.topics[protoreflect.Name(topic.Envelope)] = topic.Name
+		b.topics[protoreflect.Name(topic.Envelope)] = topic.Name
 	}
 	input, ok := plan.Topic(group.Input)
 	if !ok {
@@ -79,8 +95,8 @@ func newMachine(plan topology.Plan, group topology.Group) *machine {
 	}
 	for _, writer := range input.Writers {
 		if g, ok := plan.Group(writer); ok {
-			m.writers[g.Number] = true
+			b.writers[g.Number] = true
 		}
 	}
-	return m
+	return b
 }

@@ -17,7 +17,7 @@ import (
 type table map[string][]byte
 
 // run folds a record into a table.
-func (m *machine) run(rows table, in *topology.Record) ([]byte, []topology.Output) {
+func (m *bound) foldInto(rows table, in *topology.Record) ([]byte, []topology.Output) {
 	next, out := m.fold(1, rows[in.Key], in)
 	if next != nil {
 		rows[in.Key] = next
@@ -26,7 +26,7 @@ func (m *machine) run(rows table, in *topology.Record) ([]byte, []topology.Outpu
 }
 
 // each runs a property on every machine, on logs drawn at random.
-func each(t *testing.T, property func(t *rapid.T, m *machine, log []*topology.Record)) {
+func each(t *testing.T, property func(t *rapid.T, m *bound, log []*topology.Record)) {
 	for _, group := range house.Groups {
 		t.Run(group.Name, func(t *testing.T) {
 			m := hall(t, group.Name)
@@ -49,11 +49,11 @@ func same(a, b []topology.Output) bool {
 
 // Two owners fold the same log: rows and outputs are the same bytes.
 func TestTwoOwnersSayTheSame(t *testing.T) {
-	each(t, func(t *rapid.T, m *machine, log []*topology.Record) {
+	each(t, func(t *rapid.T, m *bound, log []*topology.Record) {
 		one, other := table{}, table{}
 		for _, in := range log {
-			row, out := m.run(one, in)
-			row2, out2 := newMachine(house, m.group).run(other, in)
+			row, out := m.foldInto(one, in)
+			row2, out2 := bind(house, m.group).foldInto(other, in)
 			if !bytes.Equal(row, row2) || !same(out, out2) {
 				t.Fatalf("offset %d: two owners differ", in.Offset)
 			}
@@ -63,10 +63,10 @@ func TestTwoOwnersSayTheSame(t *testing.T) {
 
 // A row may be written and read between any two records: the fold that keeps living rows says the same.
 func TestAnyCutIsTheStraightFold(t *testing.T) {
-	each(t, func(t *rapid.T, m *machine, log []*topology.Record) {
+	each(t, func(t *rapid.T, m *bound, log []*topology.Record) {
 		rows, living := table{}, map[string]*pb.Row{}
 		for _, in := range log {
-			row, out := m.run(rows, in)
+			row, out := m.foldInto(rows, in)
 			was := living[in.Key]
 			before := was.CloneVT()
 			next, livingOut := m.take(1, was, in)
@@ -88,18 +88,18 @@ func TestAnyCutIsTheStraightFold(t *testing.T) {
 
 // An owner that takes over folds again from any earlier offset: everything folded is dropped, and the rest goes on.
 func TestRewindsChangeNothing(t *testing.T) {
-	each(t, func(t *rapid.T, m *machine, log []*topology.Record) {
+	each(t, func(t *rapid.T, m *bound, log []*topology.Record) {
 		straight, rewound := table{}, table{}
 		for _, in := range log {
-			m.run(straight, in)
+			m.foldInto(straight, in)
 		}
 		cut := rapid.IntRange(0, len(log)).Draw(t, "cut")
 		for _, in := range log[:cut] {
-			m.run(rewound, in)
+			m.foldInto(rewound, in)
 		}
 		back := rapid.IntRange(0, cut).Draw(t, "back")
 		for _, in := range log[back:] {
-			next, out := m.run(rewound, in)
+			next, out := m.foldInto(rewound, in)
 			if in.Offset < int64(cut) && (next != nil || len(out) > 0) {
 				t.Fatalf("offset %d was folded before and is folded again", in.Offset)
 			}
@@ -114,13 +114,13 @@ func TestRewindsChangeNothing(t *testing.T) {
 
 // Every record folded twice at once counts once; and what is written obeys the laws of the log.
 func TestLawsOfARow(t *testing.T) {
-	each(t, func(t *rapid.T, m *machine, log []*topology.Record) {
+	each(t, func(t *rapid.T, m *bound, log []*topology.Record) {
 		rows := table{}
 		for _, in := range log {
 			var was pb.Row
 			_ = was.UnmarshalVT(rows[in.Key])
 			met := rows[in.Key] != nil
-			next, out := m.run(rows, in)
+			next, out := m.foldInto(rows, in)
 			if next == nil {
 				if len(out) > 0 {
 					t.Fatalf("offset %d was dropped and says something", in.Offset)
@@ -150,7 +150,7 @@ func TestLawsOfARow(t *testing.T) {
 			if err := sorted(&row); err != nil {
 				t.Fatal(err)
 			}
-			if again, more := m.run(rows, in); again != nil || len(more) > 0 {
+			if again, more := m.foldInto(rows, in); again != nil || len(more) > 0 {
 				t.Fatalf("offset %d counts twice", in.Offset)
 			}
 			if in.Get(topology.HeaderCause) != nil && in.Key != topology.RulesKey && !isMalformed(out) {
@@ -174,7 +174,7 @@ func isMalformed(out []topology.Output) bool {
 }
 
 // topicOf is the output's topic if the plan has it among the group's.
-func (m *machine) topicOf(o topology.Output) string {
+func (m *bound) topicOf(o topology.Output) string {
 	for _, topic := range m.group.Output {
 		if topic == o.Topic {
 			return topic

@@ -138,7 +138,7 @@ func opening(group string) (keys []string, words []encodable) {
 
 // logOf draws the input log of one partition of a group: an opening, then mostly words that fit, some poison, some repeats
 // of what other groups said, clocks that go astray.
-func logOf(t *rapid.T, m *machine) []*topology.Record {
+func logOf(t *rapid.T, m *bound) []*topology.Record {
 	topic, _ := house.Topic(m.group.Input)
 	kind, err := protoregistry.GlobalTypes.FindMessageByName(schemaPackage.Append(protoreflect.Name(topic.Envelope)))
 	if err != nil {
@@ -169,7 +169,7 @@ func logOf(t *rapid.T, m *machine) []*topology.Record {
 }
 
 // draw draws a command and, mostly, puts right who asks.
-func draw(t *rapid.T, m *machine, kind protoreflect.MessageType, key string) encodable {
+func draw(t *rapid.T, m *bound, kind protoreflect.MessageType, key string) encodable {
 	word := message(t, kind)
 	if rapid.IntRange(0, 9).Draw(t, "astray") == 0 {
 		return word.(encodable)
@@ -187,7 +187,7 @@ func draw(t *rapid.T, m *machine, kind protoreflect.MessageType, key string) enc
 }
 
 // writersOf are the groups that write the input, and rarely one that does not.
-func writersOf(m *machine) (numbers []uint16) {
+func writersOf(m *bound) (numbers []uint16) {
 	for _, g := range house.Groups {
 		if m.writers[g.Number] {
 			numbers = append(numbers, g.Number, g.Number, g.Number, g.Number)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/parley-im/parley/processors/machine"
 	"github.com/parley-im/parley/processors/transcript"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -34,11 +35,11 @@ func unblock(user string) *pb.AccountCommand {
 	return request(&pb.AccountRequest{Word: &pb.AccountRequest_UnblockPerson{UnblockPerson: &pb.UnblockPerson{User: user}}})
 }
 
-func askJoin(conversation, by string) *pb.AccountCommand {
+func joinAsked(conversation, by string) *pb.AccountCommand {
 	return &pb.AccountCommand{Word: &pb.AccountCommand_AskJoin{AskJoin: &pb.AskJoin{Conversation: conversation, By: by}}}
 }
 
-func standing(s pb.Standing) *pb.AccountCommand {
+func moderated(s pb.Standing) *pb.AccountCommand {
 	return &pb.AccountCommand{Word: &pb.AccountCommand_SetStanding{SetStanding: &pb.SetAccountStanding{Standing: s}}}
 }
 
@@ -47,17 +48,17 @@ func present(session string, until int64) *pb.AccountCommand {
 }
 
 // words are the outputs as lines; what the inbox is told is named only.
-func words(d Decision) (lines []string) {
+func words(d decision) (lines []string) {
 	for _, o := range d.Outputs {
 		lines = append(lines, o.Key+" "+transcript.Printer{Brief: true, Hide: []string{"AccountEvent.time_ms"}}.Line(o.Message))
 	}
 	return lines
 }
 
-func fold(row *pb.AccountRow, in *pb.AccountCommand, at int64) (*pb.AccountRow, Decision) {
-	d := Decide(row, in, Stamp{Key: "ann", TimeMs: at})
+func fold(row *pb.AccountRow, in *pb.AccountCommand, at int64) (*pb.AccountRow, decision) {
+	d := Decide(row, in, machine.Stamp{Key: "ann", TimeMs: at})
 	for _, e := range d.Events {
-		row = Apply(row, e)
+		row = Machine.Apply(row, e)
 	}
 	return row, d
 }
@@ -99,19 +100,19 @@ func TestDecide(t *testing.T) {
 		{"unblock who is not blocked", ann, unblock("bob"), refused("NOT_FOUND")},
 		{"a word that this binary does not know", ann, request(&pb.AccountRequest{}), refused("INVALID")},
 
-		{"may bob add her?", ann, askJoin("g-hike/main", "bob"), []string{"g-hike/main AnswerJoin{user ann, allowed true}"}},
-		{"may eve, whom she blocks?", ann, askJoin("g-hike/main", "eve"), []string{"g-hike/main AnswerJoin{user ann}"}},
-		{"when she is suspended?", gone, askJoin("g-hike/main", "bob"), []string{"g-hike/main AnswerJoin{user ann}"}},
-		{"when she is not there?", nil, askJoin("g-hike/main", "bob"), []string{"g-hike/main AnswerJoin{user ann}"}},
+		{"may bob add her?", ann, joinAsked("g-hike/main", "bob"), []string{"g-hike/main AnswerJoin{user ann, allowed true}"}},
+		{"may eve, whom she blocks?", ann, joinAsked("g-hike/main", "eve"), []string{"g-hike/main AnswerJoin{user ann}"}},
+		{"when she is suspended?", gone, joinAsked("g-hike/main", "bob"), []string{"g-hike/main AnswerJoin{user ann}"}},
+		{"when she is not there?", nil, joinAsked("g-hike/main", "bob"), []string{"g-hike/main AnswerJoin{user ann}"}},
 
-		{"suspend", ann, standing(pb.Standing_STANDING_SUSPENDED), []string{
+		{"suspend", ann, moderated(pb.Standing_STANDING_SUSPENDED), []string{
 			"ann StandingChanged{standing SUSPENDED} (version 2)", "ann own account said StandingChanged (version 2)",
 			"ann SetStanding{standing SUSPENDED}"}},
-		{"suspend twice", gone, standing(pb.Standing_STANDING_SUSPENDED), nil},
+		{"suspend twice", gone, moderated(pb.Standing_STANDING_SUSPENDED), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := c.row.CloneVT()
-			d := Decide(c.row, c.in, Stamp{Key: "ann", TimeMs: 9})
+			d := Decide(c.row, c.in, machine.Stamp{Key: "ann", TimeMs: 9})
 			require.True(t, before.EqualVT(c.row), "Decide changed the row")
 			require.Empty(t, d.Malformed)
 			require.Equal(t, c.want, words(d))
@@ -126,15 +127,15 @@ func TestMalformed(t *testing.T) {
 		"no session":                  present("", 1),
 		"a session of 65 bytes":       present(string(make([]byte, MaxSession+1)), 1),
 		"a session that is no text":   present("\xff", 1),
-		"an unknown standing":         standing(7),
-		"a conversation that is none": askJoin("hike", "bob"),
+		"an unknown standing":         moderated(7),
+		"a conversation that is none": joinAsked("hike", "bob"),
 		"no word":                     {},
 	} {
-		d := Decide(nil, in, Stamp{Key: "ann"})
+		d := Decide(nil, in, machine.Stamp{Key: "ann"})
 		require.NotEmpty(t, d.Malformed, name)
 		require.Empty(t, d.Events, name)
 	}
-	require.NotEmpty(t, Decide(nil, create(), Stamp{Key: "g-ann"}).Malformed)
+	require.NotEmpty(t, Decide(nil, create(), machine.Stamp{Key: "g-ann"}).Malformed)
 }
 
 func TestBlocksStaySorted(t *testing.T) {
@@ -150,7 +151,7 @@ func TestBlocksStaySorted(t *testing.T) {
 // At most 16 leases, sorted; the one that ends first gives its place; what has ended is pruned; a lease ends within the hour.
 func TestLeases(t *testing.T) {
 	var row *pb.AccountRow
-	var d Decision
+	var d decision
 	for i := range MaxLeases {
 		row, d = fold(row, present(fmt.Sprintf("s%02d", (i*5)%MaxLeases), 1000+int64(i)), 1)
 		require.Contains(t, words(d)[0], "PresenceChanged", "each lease ends later than the one before")

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/parley-im/parley/processors/machine"
 	"github.com/parley-im/parley/processors/transcript"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
@@ -19,7 +20,7 @@ func seen(delivered, read uint64) *pb.BookmarkCommand {
 	}}
 }
 
-func words(d Decision) (lines []string) {
+func words(d decision) (lines []string) {
 	for _, o := range d.Outputs {
 		lines = append(lines, o.Key+" "+transcript.Printer{}.Line(o.Message))
 	}
@@ -56,7 +57,7 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := c.row.CloneVT()
-			d := Decide(c.row, c.in, Stamp{Key: c.key, TimeMs: 7})
+			d := Decide(c.row, c.in, machine.Stamp{Key: c.key, TimeMs: 7})
 			require.True(t, before.EqualVT(c.row), "Decide changed the row")
 			require.Empty(t, d.Malformed)
 			require.Equal(t, c.want, words(d))
@@ -67,9 +68,9 @@ func TestDecide(t *testing.T) {
 
 func TestMalformed(t *testing.T) {
 	for _, key := range []string{"ann", "ann/bob", "eve/ann/bob", "ann/ann/ann", "g-hike/g-hike/main", "ann/bob/ann", "bob/bob/ann/x"} {
-		require.NotEmpty(t, Decide(nil, seen(1, 1), Stamp{Key: key}).Malformed, key)
+		require.NotEmpty(t, Decide(nil, seen(1, 1), machine.Stamp{Key: key}).Malformed, key)
 	}
-	require.NotEmpty(t, Decide(nil, &pb.BookmarkCommand{}, Stamp{Key: "ann/ann/bob"}).Malformed)
+	require.NotEmpty(t, Decide(nil, &pb.BookmarkCommand{}, machine.Stamp{Key: "ann/ann/bob"}).Malformed)
 }
 
 // Whatever comes in whatever order, how often it may be: the marks are the maximum, and read <= delivered.
@@ -80,8 +81,8 @@ func TestMarksAreMaximaInAnyOrder(t *testing.T) {
 		for range rapid.IntRange(0, 20).Draw(t, "words") {
 			d, r := rapid.Uint64Range(0, 9).Draw(t, "delivered"), rapid.Uint64Range(0, 9).Draw(t, "read")
 			delivered, read = max(delivered, d, r), max(read, r)
-			for _, e := range Decide(row, seen(d, r), Stamp{Key: "ann/g-hike/main"}).Events {
-				row = Apply(row, e)
+			for _, e := range Decide(row, seen(d, r), machine.Stamp{Key: "ann/g-hike/main"}).Events {
+				row = Machine.Apply(row, e)
 			}
 			if row.GetMarks().GetDelivered() != delivered || row.GetMarks().GetRead() != read {
 				t.Fatalf("marks are %v, want %d and %d", row.GetMarks(), delivered, read)

@@ -1,113 +1,49 @@
-// Asking: nobody becomes a member or is invited without a word from that person's account, so three words of a person wait
-// for an answer before they have their outcome. What waits stands in the row.
+// Asks: nobody becomes a member or is invited unless that person's account allows it, so three commands wait for an answer
+// before they have their outcome. What waits stands in the row, sorted by user.
 
 package conversation
 
 import (
+	"slices"
+	"strings"
+
+	"github.com/parley-im/parley/processors/machine"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
-	"github.com/parley-im/parley/schemas/name"
 )
 
-// ask asks an account on behalf of a command; client_seq 0 = the command had its outcome already.
-func (j *judge) ask(ask *pb.Ask) {
-	j.made.Events = append(j.made.Events, Event{Asked: ask})
-	j.made.Outputs = append(j.made.Outputs, Output{ask.User, &pb.AccountCommand{
+// MaxAsks is the limit of accounts being asked.
+const MaxAsks = 64
+
+func findAsk(asks []*pb.Ask, user string) (int, bool) {
+	return slices.BinarySearchFunc(asks, user, func(a *pb.Ask, user string) int {
+		return strings.Compare(a.User, user)
+	})
+}
+
+// ask adds to a decision that an account is asked on behalf of a command; client_seq 0 = the command had its outcome already.
+func (in input) ask(d decision, ask *pb.Ask) decision {
+	d.Events = append(d.Events, asked{ask})
+	d.Outputs = append(d.Outputs, machine.Output{Key: ask.User, Message: &pb.AccountCommand{
 		Word: &pb.AccountCommand_AskJoin{AskJoin: &pb.AskJoin{
-			Conversation: j.stamp.Key, By: ask.Origin.User,
+			Conversation: in.stamp.Key, By: ask.Origin.User,
 		}},
 	}})
+	return d
 }
 
-// answer ends what waited for it. An answer that nobody asked for is taken without a word.
-func (j *judge) answer(answer *pb.AnswerJoin) {
-	asks := j.row.GetAsks()
-	i, waiting := findAsk(asks, answer.User)
-	if !waiting {
-		return
-	}
-	j.made.Events = append(j.made.Events, Event{Answered: answer})
-	ask := asks[i]
-	j.origin = ask.Origin
-	if name.IsGroup(j.stamp.Key) {
-		j.answerGroup(ask, answer.Allowed)
-	} else {
-		j.answerDirect(ask, answer.Allowed)
-	}
-}
+// asked is that an account is being asked. It stays inside.
+type asked struct{ *pb.Ask }
 
-// answerDirect opens a direct conversation.
-func (j *judge) answerDirect(ask *pb.Ask, allowed bool) {
-	if !allowed {
-		j.refuse(pb.Reason_REASON_PERSON_UNAVAILABLE)
-		return
-	}
-	first, second := ask.Origin.User, ask.User
-	if first > second {
-		first, second = second, first
-	}
-	j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_ConversationCreated{
-		ConversationCreated: &pb.ConversationCreated{
-			Kind:    pb.Kind_KIND_DIRECT,
-			Members: []*pb.Member{j.newMember(first), j.newMember(second)},
-		},
-	}})
-}
-
-// answerGroup makes a member or an invitation, unless the group has changed since it asked: the one who asked may have
-// gone or fallen in rank, the person may have come by invitation, the last place may be taken.
-func (j *judge) answerGroup(ask *pb.Ask, allowed bool) {
-	asker := j.member(ask.Origin.User)
-	switch {
-	case !allowed:
-		j.refuse(pb.Reason_REASON_PERSON_UNAVAILABLE)
-	case asker == nil:
-		j.refuse(pb.Reason_REASON_NOT_A_MEMBER)
-	case !leads(asker):
-		j.refuse(pb.Reason_REASON_NOT_ALLOWED)
-	case ask.Invite: // no other way in, and no other invitation, while this one was asked
-		j.invite(ask.User)
-	case j.member(ask.User) != nil:
-		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
-	case len(j.row.Members) >= j.stamp.FanOut:
-		j.refuse(pb.Reason_REASON_LIMIT_REACHED)
-	default:
-		j.join(ask.User)
-	}
-}
-
-// openDirect asks the other person's account. The conversation's name must be the one that its two people have.
-func (j *judge) openDirect(peer string) {
-	me := j.origin.User
-	switch {
-	case !name.ValidPerson(peer) || peer == me || name.Direct(me, peer) != j.stamp.Key:
-		j.refuse(pb.Reason_REASON_INVALID)
-	case j.exists() || len(j.row.GetAsks()) > 0:
-		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
-	default:
-		j.ask(&pb.Ask{User: peer, Origin: j.origin})
-	}
-}
-
-// addMember asks a person's account on behalf of a member.
-func (j *judge) addMember(me *pb.Member, user string) {
-	_, waiting := findAsk(j.row.Asks, user)
-	switch {
-	case !leads(me):
-		j.refuse(pb.Reason_REASON_NOT_ALLOWED)
-	case !name.ValidPerson(user):
-		j.refuse(pb.Reason_REASON_INVALID)
-	case j.member(user) != nil || waiting:
-		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
-	case len(j.row.Asks) >= MaxAsks || len(j.row.Members)+j.asked(false) >= j.stamp.FanOut: // who is asked has a place kept
-		j.refuse(pb.Reason_REASON_LIMIT_REACHED)
-	default:
-		j.ask(&pb.Ask{User: user, Origin: j.origin})
+// Apply implements machine.Event.
+func (a asked) Apply(row *pb.ConversationRow) {
+	if i, ok := findAsk(row.Asks, a.User); !ok {
+		row.Asks = inserted(row.Asks, i, a.Ask)
 	}
 }
 
 // asked counts the accounts that are being asked, for an invitation or for a member.
-func (j *judge) asked(invite bool) (count int) {
-	for _, ask := range j.row.Asks {
+func (in input) asked(invite bool) (count int) {
+	for _, ask := range in.row.Asks {
 		if ask.Invite == invite {
 			count++
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/parley-im/parley/processors/machine"
 	"github.com/parley-im/parley/processors/transcript"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
@@ -81,11 +82,11 @@ func remove(user, other string) *pb.ConversationCommand {
 	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_RemoveMember{RemoveMember: &pb.RemoveMember{User: other}}})
 }
 
-func leave(user string) *pb.ConversationCommand {
+func leaving(user string) *pb.ConversationCommand {
 	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_LeaveConversation{LeaveConversation: &pb.LeaveConversation{}}})
 }
 
-func rename(user string) *pb.ConversationCommand {
+func renaming(user string) *pb.ConversationCommand {
 	return asks(user, &pb.ConversationRequest{Word: &pb.ConversationRequest_RenameConversation{RenameConversation: &pb.RenameConversation{Title: title}}})
 }
 
@@ -97,12 +98,12 @@ func answer(user string, allowed bool) *pb.ConversationCommand {
 	return &pb.ConversationCommand{Word: &pb.ConversationCommand_AnswerJoin{AnswerJoin: &pb.AnswerJoin{User: user, Allowed: allowed}}}
 }
 
-func block(user string, blocked bool) *pb.ConversationCommand {
+func blocking(user string, blocked bool) *pb.ConversationCommand {
 	return &pb.ConversationCommand{Word: &pb.ConversationCommand_SetBlock{SetBlock: &pb.SetBlock{User: user, Blocked: blocked}}}
 }
 
 // outcome words what is said: the event or question first, then "to" with everybody who is told; or the refusal.
-func outcome(d Decision) string {
+func outcome(d decision) string {
 	var line, to string
 	p := transcript.Printer{Hide: []string{"ConversationEvent.origin", "ConversationEvent.time_ms", "ConversationEvent.seq", "ConversationEvent.number"}}
 	for _, o := range d.Outputs {
@@ -124,8 +125,8 @@ func outcome(d Decision) string {
 	return line
 }
 
-func decide(row *pb.ConversationRow, key string, in *pb.ConversationCommand) Decision {
-	return Decide(row, in, Stamp{Key: key, TimeMs: 9, FanOut: 64})
+func decide(row *pb.ConversationRow, key string, in *pb.ConversationCommand) decision {
+	return Decide(row, in, machine.Stamp{Key: key, TimeMs: 9, FanOut: 64})
 }
 
 // saying is a word, what it finds, and what is said to it.
@@ -250,13 +251,13 @@ func TestGoingAndRanks(t *testing.T) {
 		{"a member removes a member", hiking, group, remove("carl", "dora"), "carl: NOT_ALLOWED"},
 		{"remove oneself", hiking, group, remove("ann", "ann"), "ann: INVALID"},
 		{"remove who is not there", hiking, group, remove("ann", "zoe"), "ann: NOT_FOUND"},
-		{"leave", hiking, group, leave("carl"), "MemberLeft{user carl} to ann bob carl dora"},
-		{"the owner leaves to an admin", hiking, group, leave("ann"), "MemberLeft{user ann, new_owner bob} to ann bob carl dora"},
-		{"the owner leaves to the oldest member", groupRow(m("ann", owner, 1), m("carl", member, 3), m("dora", member, 2)), group, leave("ann"), "MemberLeft{user ann, new_owner dora} to ann carl dora"},
-		{"the last one leaves", groupRow(m("ann", owner, 1)), group, leave("ann"), "MemberLeft{user ann} to ann"},
-		{"leave two people", chatted, direct, leave("ann"), "ann: INVALID"},
-		{"rename", hiking, group, rename("bob"), `ConversationRenamed{title "Hike"} to ann bob carl dora`},
-		{"rename as a member", hiking, group, rename("carl"), "carl: NOT_ALLOWED"},
+		{"leave", hiking, group, leaving("carl"), "MemberLeft{user carl} to ann bob carl dora"},
+		{"the owner leaves to an admin", hiking, group, leaving("ann"), "MemberLeft{user ann, new_owner bob} to ann bob carl dora"},
+		{"the owner leaves to the oldest member", groupRow(m("ann", owner, 1), m("carl", member, 3), m("dora", member, 2)), group, leaving("ann"), "MemberLeft{user ann, new_owner dora} to ann carl dora"},
+		{"the last one leaves", groupRow(m("ann", owner, 1)), group, leaving("ann"), "MemberLeft{user ann} to ann"},
+		{"leave two people", chatted, direct, leaving("ann"), "ann: INVALID"},
+		{"rename", hiking, group, renaming("bob"), `ConversationRenamed{title "Hike"} to ann bob carl dora`},
+		{"rename as a member", hiking, group, renaming("carl"), "carl: NOT_ALLOWED"},
 		{"make an admin", hiking, group, promote("ann", "carl", admin), "RoleChanged{user carl, role ADMIN} to ann bob carl dora"},
 		{"make an owner", hiking, group, promote("ann", "carl", owner), "RoleChanged{user carl, role OWNER, former_owner ann} to ann bob carl dora"},
 		{"make what is so", hiking, group, promote("ann", "bob", admin), "ann: ALREADY_EXISTS"},
@@ -264,8 +265,8 @@ func TestGoingAndRanks(t *testing.T) {
 		{"step down", hiking, group, promote("ann", "ann", member), "ann: INVALID"},
 		{"an unknown role", hiking, group, promote("ann", "carl", 9), "ann: INVALID"},
 		{"a role for a stranger", hiking, group, promote("ann", "zoe", admin), "ann: NOT_FOUND"},
-		{"a block says nothing", chatted, direct, block("ann", true), ""},
-		{"a block before the conversation says nothing", nil, direct, block("ann", true), ""},
+		{"a block says nothing", chatted, direct, blocking("ann", true), ""},
+		{"a block before the conversation says nothing", nil, direct, blocking("ann", true), ""},
 	})
 }
 
@@ -273,7 +274,7 @@ func TestGoingAndRanks(t *testing.T) {
 func TestStrangersLearnNothing(t *testing.T) {
 	for _, in := range []*pb.ConversationCommand{
 		say("eve", 0), say("eve", 9), add("eve", "bob"), invite("eve", "bob"), accept("eve"), decline("eve"), remove("eve", "ann"),
-		leave("eve"), rename("eve"), promote("eve", "ann", admin), asks("eve", &pb.ConversationRequest{}),
+		leaving("eve"), renaming("eve"), promote("eve", "ann", admin), asks("eve", &pb.ConversationRequest{}),
 	} {
 		for _, key := range []string{group, direct} {
 			row := map[string]*pb.ConversationRow{group: hiking, direct: chatted}[key]
@@ -299,8 +300,8 @@ func TestMalformed(t *testing.T) {
 		{"the home is the other one", "bob/ann", say("ann", 0)},
 		{"from nobody", direct, nobody},
 		{"without a number", direct, quiet},
-		{"a block between others", direct, block("eve", true)},
-		{"a block in a group", group, block("g-hike", true)},
+		{"a block between others", direct, blocking("eve", true)},
+		{"a block in a group", group, blocking("g-hike", true)},
 		{"no word", direct, &pb.ConversationCommand{}},
 	} {
 		d := decide(nil, c.key, c.in)
@@ -319,9 +320,9 @@ func people(n int) (users []string) {
 
 // Limits: each is reached exactly, and one more is refused.
 func TestLimits(t *testing.T) {
-	apply := func(row *pb.ConversationRow, d Decision) *pb.ConversationRow {
+	apply := func(row *pb.ConversationRow, d decision) *pb.ConversationRow {
 		for _, e := range d.Events {
-			row = Apply(row, e)
+			row = Machine.Apply(row, e)
 		}
 		return row
 	}
@@ -351,20 +352,20 @@ func TestLimits(t *testing.T) {
 	require.Equal(t, "v01: LIMIT_REACHED", outcome(decide(row, group, accept("v01"))))
 	require.Equal(t, "ann: LIMIT_REACHED", outcome(decide(row, group, add("ann", "w"))))
 
-	two := Stamp{Key: group, FanOut: 2}
+	two := machine.Stamp{Key: group, FanOut: 2}
 	require.Equal(t, "ann: LIMIT_REACHED", outcome(Decide(nil, create("ann", "bob", "carl"), two)), "the limit is the plan's fan-out")
 }
 
 // What Apply changes in the row must not reach into an event that is still to be said.
 func TestEventsKeepWhatTheySay(t *testing.T) {
 	created := decide(nil, group, create("ann"))
-	row := Apply(nil, created.Events[0])
-	said := created.Events[0].Said.CloneVT()
-	row = Apply(row, Event{Said: &pb.ConversationEvent{Word: &pb.ConversationEvent_RoleChanged{
+	row := Machine.Apply(nil, created.Events[0])
+	said := created.Events[0].(emitted).CloneVT()
+	row = Machine.Apply(row, emitted{&pb.ConversationEvent{Word: &pb.ConversationEvent_RoleChanged{
 		RoleChanged: &pb.RoleChanged{User: "ann", Role: member},
 	}}})
 	require.Equal(t, member, row.Members[0].Role)
-	require.True(t, said.EqualVT(created.Events[0].Said))
+	require.True(t, said.EqualVT(created.Events[0].(emitted).ConversationEvent))
 }
 
 func TestBlocks(t *testing.T) {
@@ -377,8 +378,8 @@ func TestBlocks(t *testing.T) {
 		{"bob", true, []string{"bob"}}, {"ann", true, []string{"ann", "bob"}}, {"ann", true, []string{"ann", "bob"}},
 		{"bob", false, []string{"ann"}}, {"bob", false, []string{"ann"}}, {"ann", false, []string{}},
 	} {
-		d := decide(row, direct, block(c.user, c.blocked))
-		row = Apply(row, d.Events[0])
+		d := decide(row, direct, blocking(c.user, c.blocked))
+		row = Machine.Apply(row, d.Events[0])
 		require.Equal(t, c.want, row.Blocks)
 		require.Zero(t, row.Seq, "a block draws no seq")
 	}

@@ -1,4 +1,4 @@
-// Groups: how one begins, and how people come by invitation.
+// Groups: how one begins, and its title.
 
 package conversation
 
@@ -9,96 +9,56 @@ import (
 	"github.com/parley-im/parley/schemas/name"
 )
 
-// createGroup makes a group with its creator as only member. The others come one by one, as their accounts allow, so one
+// createGroup makes a group with its creator as only member. The others join one by one, as their accounts allow, so one
 // who cannot be reached keeps nobody waiting; the creator's command has its outcome at once.
-func (j *judge) createGroup(word *pb.CreateGroup) {
-	me := j.origin.User
-	others := slices.DeleteFunc(slices.Clone(word.Members), func(user string) bool { return user == me })
+func createGroup(in input, p *pb.ConversationRequest_CreateGroup) decision {
+	me, group := in.origin.User, p.CreateGroup
+	others := slices.DeleteFunc(slices.Clone(group.Members), func(user string) bool { return user == me })
 	slices.Sort(others)
 	others = slices.Compact(others)
 	switch {
-	case !name.IsGroup(j.stamp.Key) || word.Title == nil:
-		j.refuse(pb.Reason_REASON_INVALID)
-		return
-	case j.exists() && j.member(me) == nil:
-		j.refuse(pb.Reason_REASON_NOT_A_MEMBER)
-		return
-	case j.exists():
-		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
-		return
+	case !name.IsGroup(in.stamp.Key) || group.Title == nil:
+		return in.refuse(pb.Reason_REASON_INVALID)
+	case in.exists() && in.member(me) == nil:
+		return in.refuse(pb.Reason_REASON_NOT_A_MEMBER)
+	case in.exists():
+		return in.refuse(pb.Reason_REASON_ALREADY_EXISTS)
 	case slices.ContainsFunc(others, func(user string) bool { return !name.ValidPerson(user) }):
-		j.refuse(pb.Reason_REASON_INVALID)
-		return
-	case len(others) > MaxAsks || len(others)+1 > j.stamp.FanOut:
-		j.refuse(pb.Reason_REASON_LIMIT_REACHED)
-		return
+		return in.refuse(pb.Reason_REASON_INVALID)
+	case len(others) > MaxAsks || len(others)+1 > in.stamp.FanOut:
+		return in.refuse(pb.Reason_REASON_LIMIT_REACHED)
 	}
-	owner := j.newMember(me)
+	owner := in.newMember(me)
 	owner.Role = pb.Role_ROLE_OWNER
-	j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_ConversationCreated{
+	d := in.emit(&pb.ConversationEvent{Word: &pb.ConversationEvent_ConversationCreated{
 		ConversationCreated: &pb.ConversationCreated{
-			Kind: pb.Kind_KIND_GROUP, Title: word.Title, Members: []*pb.Member{owner},
+			Kind: pb.Kind_KIND_GROUP, Title: group.Title, Members: []*pb.Member{owner},
 		},
 	}})
 	for _, user := range others {
-		j.ask(&pb.Ask{User: user, Origin: &pb.Origin{User: me}})
+		d = in.ask(d, &pb.Ask{User: user, Origin: &pb.Origin{User: me}})
 	}
+	return d
 }
 
-// inviteMember asks a person's account on behalf of a member: whoever is blocked cannot invite, and nobody is told of the
-// try. The one who invites hears PERSON_UNAVAILABLE, as of a person who is not there.
-func (j *judge) inviteMember(me *pb.Member, user string) {
-	_, invited := findInvitation(j.row.Invitations, user)
-	_, waiting := findAsk(j.row.Asks, user)
+func rename(in input, me *pb.Member, p *pb.ConversationRequest_RenameConversation) decision {
 	switch {
 	case !leads(me):
-		j.refuse(pb.Reason_REASON_NOT_ALLOWED)
-	case !name.ValidPerson(user):
-		j.refuse(pb.Reason_REASON_INVALID)
-	case j.member(user) != nil || invited || waiting:
-		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
-	case len(j.row.Asks) >= MaxAsks || len(j.row.Invitations)+j.asked(true) >= MaxInvitations: // who is asked has a place kept
-		j.refuse(pb.Reason_REASON_LIMIT_REACHED)
-	default:
-		j.ask(&pb.Ask{User: user, Origin: j.origin, Invite: true})
+		return in.refuse(pb.Reason_REASON_NOT_ALLOWED)
+	case p.RenameConversation.Title == nil:
+		return in.refuse(pb.Reason_REASON_INVALID)
 	}
-}
-
-// invite invites a person, who may accept. The members hear of it, and so does the invited person.
-func (j *judge) invite(user string) {
-	j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_MemberInvited{
-		MemberInvited: &pb.MemberInvited{User: user, Title: j.row.Title},
+	return in.emit(&pb.ConversationEvent{Word: &pb.ConversationEvent_ConversationRenamed{
+		ConversationRenamed: &pb.ConversationRenamed{Title: p.RenameConversation.Title},
 	}})
 }
 
-// acceptInvitation makes the invited person a member. Whoever is not invited learns nothing.
-func (j *judge) acceptInvitation() {
-	me := j.origin.User
-	_, invited := findInvitation(j.row.GetInvitations(), me)
-	switch {
-	case j.member(me) != nil:
-		j.refuse(pb.Reason_REASON_ALREADY_EXISTS)
-	case !invited:
-		j.refuse(pb.Reason_REASON_NOT_A_MEMBER)
-	case len(j.row.Members) >= j.stamp.FanOut:
-		j.refuse(pb.Reason_REASON_LIMIT_REACHED)
-	default:
-		j.join(me)
-	}
-}
-
-// declineInvitation takes the invitation away. Whoever is not invited learns nothing.
-func (j *judge) declineInvitation() {
-	me := j.origin.User
-	_, invited := findInvitation(j.row.GetInvitations(), me)
-	switch {
-	case j.member(me) != nil:
-		j.refuse(pb.Reason_REASON_NOT_FOUND)
-	case !invited:
-		j.refuse(pb.Reason_REASON_NOT_A_MEMBER)
-	default:
-		j.say(&pb.ConversationEvent{Word: &pb.ConversationEvent_InvitationDeclined{
-			InvitationDeclined: &pb.InvitationDeclined{User: me},
-		}})
+// applyTitle applies what the conversation is and what it is called.
+func applyTitle(row *pb.ConversationRow, e *pb.ConversationEvent) {
+	switch payload := e.Word.(type) {
+	case *pb.ConversationEvent_ConversationCreated:
+		row.Kind, row.Title = payload.ConversationCreated.Kind, payload.ConversationCreated.Title
+	case *pb.ConversationEvent_ConversationRenamed:
+		row.Title = payload.ConversationRenamed.Title
 	}
 }

@@ -1,39 +1,59 @@
-// Package inbox gives everything that a person must hear one dense number: whoever has n and n+2 knows that n+1 is
-// missing, and whoever has n needs to ask for nothing older.
+// Package inbox gives everything that a person is told one dense number: whoever has n and n+2 knows that n+1 is missing,
+// and whoever has n needs to ask for nothing older.
 //
-// Like every machine of this house it has two verbs. Decide makes records and never changes the row. Apply makes the
-// row after it and cannot refuse. Both are pure: the same arguments give the same results on every owner, for ever.
+//	inbox.go    the numbers
+//	command.go  commands whose payload is passed on undecoded
 package inbox
 
 import (
-	"google.golang.org/protobuf/proto"
-
+	"github.com/parley-im/parley/processors/machine"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/schemas/name"
 )
 
-// Stamp is what the hall knows of a record besides its word.
-type Stamp struct {
-	Rules  uint32 // version of the rules in force: a rule that changes asks here
-	Key    string // the person
-	TimeMs int64  // milliseconds since 1970, never falling for a row
-	Epoch  uint64 // epoch of the log: in another one the numbers begin anew
+// Machine is the inbox.
+var Machine = machine.Frame[pb.InboxRow, *Command]{
+	Decode:  Open,
+	Payload: func(in *Command) any { return in.Word },
+	State:   (*pb.Row).GetInbox,
+	Put:     func(row *pb.Row, state *pb.InboxRow) { row.State = &pb.Row_Inbox{Inbox: state} },
+	Decide: func(row *pb.InboxRow, in *Command, stamp machine.Stamp) decision {
+		return Decide(row, &in.InboxCommand, stamp)
+	},
+	Copy: machine.Clone[pb.InboxRow],
 }
 
-// Output is something said to another topic; the hall finds the topic by the message.
-type Output = struct {
-	Key     string
-	Message proto.Message
-}
+type (
+	decision = machine.Decision[pb.InboxRow]
+	event    = machine.Event[pb.InboxRow]
+)
 
-// Decision is what a command leads to.
-type Decision struct {
-	Repeat    bool     // it was taken before: nothing is written and nothing is said
-	Malformed string   // nobody could be told of it: why, for the dead letter
-	Events    []Event  // what changes the row, in this order
-	Outputs   []Output // what others hear, in this order
-}
+// numbered is an event of inbox.events.
+type numbered struct{ *pb.InboxEvent }
 
-// Event is what changes the row; exactly one field is set.
-type Event struct {
-	Said *pb.InboxEvent
+// Apply implements machine.Event.
+func (e numbered) Apply(row *pb.InboxRow) { row.InboxSeq, row.Epoch = e.InboxSeq, e.Epoch }
+
+// Decide numbers one payload. It never looks into it: payloads may be undecoded.
+func Decide(row *pb.InboxRow, in *pb.InboxCommand, stamp machine.Stamp) decision {
+	if !name.ValidPerson(stamp.Key) {
+		return decision{Malformed: "the key is not the id of a person"}
+	}
+	next := &pb.InboxEvent{InboxSeq: 1, Epoch: stamp.Epoch, TimeMs: stamp.TimeMs}
+	if row.GetEpoch() == stamp.Epoch {
+		next.InboxSeq = row.GetInboxSeq() + 1
+	}
+	switch payload := in.Word.(type) {
+	case *pb.InboxCommand_Conversation:
+		next.Word = &pb.InboxEvent_Conversation{Conversation: payload.Conversation}
+	case *pb.InboxCommand_Account:
+		next.Word = &pb.InboxEvent_Account{Account: payload.Account}
+	case *pb.InboxCommand_Receipt:
+		next.Word = &pb.InboxEvent_Receipt{Receipt: payload.Receipt}
+	case *pb.InboxCommand_Refused:
+		next.Word = &pb.InboxEvent_Refused{Refused: payload.Refused}
+	default:
+		return decision{Malformed: "the word is not for an inbox"}
+	}
+	return decision{Events: []event{numbered{next}}, Outputs: []machine.Output{{Key: stamp.Key, Message: next}}}
 }

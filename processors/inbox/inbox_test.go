@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/parley-im/parley/processors/machine"
 	"github.com/parley-im/parley/processors/transcript"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
@@ -40,13 +41,13 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := c.row.CloneVT()
-			d := Decide(c.row, c.in, Stamp{Key: "ann", TimeMs: 5, Epoch: c.epoch})
+			d := Decide(c.row, c.in, machine.Stamp{Key: "ann", TimeMs: 5, Epoch: c.epoch})
 			require.True(t, before.EqualVT(c.row), "Decide changed the row")
 			require.Len(t, d.Outputs, 1)
 			require.Equal(t, "ann", d.Outputs[0].Key)
 			require.Equal(t, c.want, transcript.Printer{}.Line(d.Outputs[0].Message))
-			row := Apply(c.row, d.Events[0])
-			require.Equal(t, d.Events[0].Said.InboxSeq, row.InboxSeq)
+			row := Machine.Apply(c.row, d.Events[0])
+			require.Equal(t, d.Events[0].(numbered).InboxSeq, row.InboxSeq)
 			require.Equal(t, c.epoch, row.Epoch)
 		})
 	}
@@ -54,7 +55,7 @@ func TestDecide(t *testing.T) {
 
 func TestMalformed(t *testing.T) {
 	word := &pb.InboxCommand{Word: &pb.InboxCommand_Refused{Refused: &pb.CommandRefused{}}}
-	require.NotEmpty(t, Decide(nil, word, Stamp{Key: "g-hike"}).Malformed)
-	require.NotEmpty(t, Decide(nil, word, Stamp{Key: "ann/bob"}).Malformed)
-	require.NotEmpty(t, Decide(nil, &pb.InboxCommand{}, Stamp{Key: "ann"}).Malformed)
+	require.NotEmpty(t, Decide(nil, word, machine.Stamp{Key: "g-hike"}).Malformed)
+	require.NotEmpty(t, Decide(nil, word, machine.Stamp{Key: "ann/bob"}).Malformed)
+	require.NotEmpty(t, Decide(nil, &pb.InboxCommand{}, machine.Stamp{Key: "ann"}).Malformed)
 }

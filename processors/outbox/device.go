@@ -1,4 +1,4 @@
-// Devices and the rate bucket: what an outbox remembers of the past, read without changing it.
+// Devices: the highest number taken from each.
 
 package outbox
 
@@ -9,7 +9,34 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-const milli = 1000 // a command is a thousand thousandths; so 50 commands a second are 50 thousandths a millisecond
+// Limits of one person.
+const (
+	MaxDevices   = 32                  // devices
+	DeviceIdleMs = 24 * 60 * 60 * 1000 // milliseconds after which an unused device gives its place to a new one
+)
+
+// taken is that a number of a device is used up, whatever became of the command.
+type taken struct {
+	deviceID    string
+	clientSeq   uint64
+	timeMs      int64
+	evicted     string // device that gives its place; empty = none
+	millitokens int64  // thousandths of a command left in the rate bucket
+}
+
+// Apply implements machine.Event. Devices stay sorted by id.
+func (t *taken) Apply(row *pb.OutboxRow) {
+	if i, ok := find(row, t.evicted); ok && t.evicted != "" {
+		row.Devices = slices.Delete(row.Devices, i, i+1)
+	}
+	device := &pb.OutboxDevice{DeviceId: t.deviceID, ClientSeq: t.clientSeq, UsedAtMs: t.timeMs}
+	if i, ok := find(row, t.deviceID); ok {
+		row.Devices[i] = device
+	} else {
+		row.Devices = slices.Insert(row.Devices, i, device)
+	}
+	row.RateMillitokens, row.RateAtMs = t.millitokens, t.timeMs
+}
 
 // find is the place of a device among the sorted devices, and whether it is there.
 func find(row *pb.OutboxRow, deviceID string) (int, bool) {
@@ -18,7 +45,7 @@ func find(row *pb.OutboxRow, deviceID string) (int, bool) {
 	})
 }
 
-// highest is the highest number taken from a device; 0 for a device never met.
+// highest is the highest number taken from a device; 0 for a new device.
 func highest(row *pb.OutboxRow, deviceID string) uint64 {
 	if i, ok := find(row, deviceID); ok {
 		return row.Devices[i].ClientSeq
@@ -26,7 +53,7 @@ func highest(row *pb.OutboxRow, deviceID string) uint64 {
 	return 0
 }
 
-// place says whether there is room for a device, and which other device must go for it: the longest unused one, once it
+// place reports whether there is room for a device, and which other device must go for it: the longest unused one, once it
 // has been idle long enough that none of its commands can still be on the way.
 func place(row *pb.OutboxRow, deviceID string, timeMs int64) (evicted string, fits bool) {
 	if _, known := find(row, deviceID); known || len(row.GetDevices()) < MaxDevices {
@@ -42,14 +69,4 @@ func place(row *pb.OutboxRow, deviceID string, timeMs int64) (evicted string, fi
 		return "", false
 	}
 	return idlest.DeviceId, true
-}
-
-// bucket is what the rate bucket holds now, in thousandths of a command. A person never met has a full one.
-func bucket(row *pb.OutboxRow, stamp Stamp) int64 {
-	full := stamp.Burst * milli
-	if row.GetRateAtMs() == 0 {
-		return full
-	}
-	elapsed := min(stamp.TimeMs-row.RateAtMs, full/stamp.Rate+1) // bounded, so that the product is
-	return min(row.RateMillitokens+elapsed*stamp.Rate, full)
 }

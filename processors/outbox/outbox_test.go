@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/parley-im/parley/processors/machine"
 	"github.com/parley-im/parley/processors/transcript"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
@@ -36,7 +37,7 @@ func account(seq uint64, word *pb.AccountRequest) *pb.OutboxCommand {
 }
 
 // words are the outputs as lines.
-func words(d Decision) []string {
+func words(d decision) []string {
 	var lines []string
 	for _, o := range d.Outputs {
 		lines = append(lines, o.Key+" "+transcript.Printer{}.Line(o.Message))
@@ -45,10 +46,10 @@ func words(d Decision) []string {
 }
 
 // fold decides and applies, as the hall does.
-func fold(row *pb.OutboxRow, in *pb.OutboxCommand, stamp Stamp) (*pb.OutboxRow, Decision) {
+func fold(row *pb.OutboxRow, in *pb.OutboxCommand, stamp machine.Stamp) (*pb.OutboxRow, decision) {
 	d := Decide(row, in, stamp)
 	for _, e := range d.Events {
-		row = Apply(row, e)
+		row = Machine.Apply(row, e)
 	}
 	return row, d
 }
@@ -107,7 +108,7 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := c.row.CloneVT()
-			d := Decide(c.row, c.in, Stamp{Key: c.key, TimeMs: begin, Rate: rate, Burst: burst})
+			d := Decide(c.row, c.in, machine.Stamp{Key: c.key, TimeMs: begin, Rate: rate, Burst: burst})
 			require.True(t, before.EqualVT(c.row), "Decide changed the row")
 			require.Empty(t, d.Malformed)
 			require.Equal(t, c.want, words(d))
@@ -129,7 +130,7 @@ func TestMalformed(t *testing.T) {
 		{"no number", "ann", say("phone", 0, "ann/bob")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := Decide(nil, c.in, Stamp{Key: c.key, TimeMs: begin, Rate: rate, Burst: burst})
+			d := Decide(nil, c.in, machine.Stamp{Key: c.key, TimeMs: begin, Rate: rate, Burst: burst})
 			require.NotEmpty(t, d.Malformed)
 			require.Empty(t, d.Events)
 			require.Empty(t, d.Outputs)
@@ -140,11 +141,11 @@ func TestMalformed(t *testing.T) {
 // The bucket holds a burst and fills at the sustained rate; a refusal consumes the number, so that the client goes on.
 func TestRate(t *testing.T) {
 	var row *pb.OutboxRow
-	var d Decision
+	var d decision
 	seq := uint64(0)
 	next := func(at int64) string {
 		seq++
-		row, d = fold(row, say("phone", seq, "ann/bob"), Stamp{Key: "ann", TimeMs: at, Rate: rate, Burst: burst})
+		row, d = fold(row, say("phone", seq, "ann/bob"), machine.Stamp{Key: "ann", TimeMs: at, Rate: rate, Burst: burst})
 		return words(d)[0]
 	}
 	for range burst {
@@ -169,18 +170,18 @@ func TestDevices(t *testing.T) {
 	var row *pb.OutboxRow
 	for i := range MaxDevices {
 		id := fmt.Sprintf("device-%02d", (i*7)%MaxDevices)
-		row, _ = fold(row, say(id, 1, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + int64(i), Rate: rate, Burst: burst})
+		row, _ = fold(row, say(id, 1, "ann/bob"), machine.Stamp{Key: "ann", TimeMs: begin + int64(i), Rate: rate, Burst: burst})
 	}
 	require.Len(t, row.Devices, MaxDevices)
 	require.IsIncreasing(t, ids(row))
 
-	full, d := fold(row, say("one-more", 1, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs, Rate: rate, Burst: burst})
+	full, d := fold(row, say("one-more", 1, "ann/bob"), machine.Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs, Rate: rate, Burst: burst})
 	require.Contains(t, words(d)[0], "TOO_MANY_DEVICES")
 	require.Empty(t, d.Events, "a number that cannot be remembered must not be consumed")
 
-	full, d = fold(full, say("device-07", 2, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs, Rate: rate, Burst: burst})
+	full, d = fold(full, say("device-07", 2, "ann/bob"), machine.Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs, Rate: rate, Burst: burst})
 	require.Contains(t, words(d)[0], "SendMessage")
-	full, d = fold(full, say("one-more", 1, "ann/bob"), Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs + 1, Rate: rate, Burst: burst})
+	full, d = fold(full, say("one-more", 1, "ann/bob"), machine.Stamp{Key: "ann", TimeMs: begin + DeviceIdleMs + 1, Rate: rate, Burst: burst})
 	require.Contains(t, words(d)[0], "SendMessage")
 	require.Len(t, full.Devices, MaxDevices)
 	require.IsIncreasing(t, ids(full))

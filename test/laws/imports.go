@@ -26,6 +26,7 @@ var rooms = []room{
 	{"schemas/vtcodec", nil, "encoding for generated stubs knows no message"},
 	{"schemas/gen...", []string{"schemas/gen...", "schemas/vtcodec"}, "generated code depends on generated code and its encoding"},
 	{"schemas/name", nil, "the grammar of ids needs nothing"},
+	{"schemas/canonical", nil, "how bytes are laid out is read from descriptors"},
 	{"schemas/effect", []string{"schemas/gen...", "schemas/name"}, "what an event does is read from the event alone"},
 	{"schemas...", []string{"schemas..."}, "the schema is the ground floor and depends on nothing"},
 
@@ -42,7 +43,9 @@ var rooms = []room{
 	{"deploy", []string{"topology", "schemas..."}, "what is deployed is derived from the plan alone"},
 
 	{"processors/audit", []string{"topology", "schemas..."}, "the auditor is no machine: it receives machines as values, and records of every topic, and must not know the hall"},
-	{"processors/*", []string{"schemas..."}, "a machine knows the schema alone: neither plan nor hall nor another machine"},
+	{"processors/transcript", []string{"schemas..."}, "printing a message needs the schema alone"},
+	{"processors/machine", []string{"schemas..."}, "the frame of machines knows the schema alone"},
+	{"processors/*", []string{"processors/machine", "schemas..."}, "a machine knows the schema and its frame: neither plan nor hall nor another machine"},
 	{"processors", []string{"topology", "processors/*", "schemas..."}, "the hall binds machines to the plan and does no IO; cmd gives it to the wire"},
 
 	{"views/store", []string{"schemas..."}, "what the stores share knows the schema alone and no store"},
@@ -220,7 +223,7 @@ func forbiddenFromOutside(f *File, imported string) string {
 
 // isFold reports whether a folder holds a group's machine, or what machines decide with.
 func isFold(folder string) bool {
-	if folder == "schemas/effect" || folder == "processors/machine" {
+	if slices.Contains([]string{"schemas/canonical", "schemas/effect", "processors/machine"}, folder) {
 		return true
 	}
 	name, ok := strings.CutPrefix(folder, "processors/")

@@ -13,7 +13,7 @@ import (
 
 // cause reads the header of a record that another group said. A record without one comes from a gateway: there a device's
 // own numbers, or marks that only rise, tell a repeat.
-func (m *machine) cause(in *topology.Record) (cause topology.Cause, caused bool, detail string) {
+func (b *bound) cause(in *topology.Record) (cause topology.Cause, caused bool, detail string) {
 	packed := in.Get(topology.HeaderCause)
 	if len(packed) == 0 {
 		return cause, false, ""
@@ -22,11 +22,11 @@ func (m *machine) cause(in *topology.Record) (cause topology.Cause, caused bool,
 	switch {
 	case err != nil:
 		return cause, false, err.Error()
-	case cause.Epoch != m.plan.Epoch:
-		return cause, false, fmt.Sprintf("the cause is of log epoch %d, the plan's is %d", cause.Epoch, m.plan.Epoch)
-	case !m.writers[cause.Group]:
-		return cause, false, fmt.Sprintf("group number %d does not write %s", cause.Group, m.group.Input)
-	case cause.Partition < 0 || cause.Partition >= m.plan.Partitions || cause.Offset < 0:
+	case cause.Epoch != b.plan.Epoch:
+		return cause, false, fmt.Sprintf("the cause is of log epoch %d, the plan's is %d", cause.Epoch, b.plan.Epoch)
+	case !b.writers[cause.Group]:
+		return cause, false, fmt.Sprintf("group number %d does not write %s", cause.Group, b.group.Input)
+	case cause.Partition < 0 || cause.Partition >= b.plan.Partitions || cause.Offset < 0:
 		return cause, false, fmt.Sprintf("the cause names partition %d and offset %d, which the plan does not have", cause.Partition, cause.Offset)
 	}
 	return cause, true, ""

@@ -11,11 +11,11 @@ import (
 )
 
 // letter is the dead letter of an input. Its key is the input's, so that one person's letters stand in one partition.
-func (m *machine) letter(in *topology.Record, failing pb.Failing, detail string) []topology.Output {
+func (b *bound) letter(in *topology.Record, failing pb.Failing, detail string) []topology.Output {
 	key := in.Key[:min(len(in.Key), topology.MaxKey)]
 	return []topology.Output{{Topic: topology.DeadLetters, Key: key, Value: encode(&pb.DeadLetter{
-		Group:     m.group.Name,
-		Topic:     m.group.Input,
+		Group:     b.group.Name,
+		Topic:     b.group.Input,
 		Partition: in.Partition,
 		Offset:    in.Offset,
 		TimeMs:    max(in.Time.UnixMilli(), 0),
@@ -28,11 +28,11 @@ func (m *machine) letter(in *topology.Record, failing pb.Failing, detail string)
 
 // failed is the dead letter of an input that would make a record too large, or that this build's machine panics at: then
 // it says so.
-func (m *machine) failed(in *topology.Record, err error) []topology.Output {
+func (b *bound) failed(in *topology.Record, err error) []topology.Output {
 	if _, large := err.(oversized); large {
-		return m.letter(in, pb.Failing_FAILING_OVERSIZED, err.Error())
+		return b.letter(in, pb.Failing_FAILING_OVERSIZED, err.Error())
 	}
-	out := m.letter(in, pb.Failing_FAILING_PANIC, err.Error())
+	out := b.letter(in, pb.Failing_FAILING_PANIC, err.Error())
 	out[0].Panic = detailOf(err.Error())
 	return out
 }
@@ -52,9 +52,9 @@ func (o oversized) Error() string {
 	return fmt.Sprintf("%s would have %d bytes: at most %d, with a key of at most %d", o.what, o.size, topology.MaxValue, topology.MaxKey)
 }
 
-// wordsOf says what a machine panicked with. Only texts are repeated: anything else may print as an address, and two
+// panicked is the error of a machine that panicked. Only texts are repeated: anything else may print as an address, and two
 // owners must write the same bytes.
-func wordsOf(p any) error {
+func panicked(p any) error {
 	switch p := p.(type) {
 	case error:
 		return fmt.Errorf("the machine panicked: %s", p.Error())

@@ -16,10 +16,10 @@ const (
 )
 
 // takeRules folds a record of the key RulesKey: it appends an activation to the row of that key.
-func (m *machine) takeRules(next *pb.Row, in *topology.Record) (*pb.Row, []topology.Output) {
-	cmd, failing, detail := m.open(in)
+func (b *bound) takeRules(next *pb.Row, in *topology.Record) (*pb.Row, []topology.Output) {
+	cmd, failing, detail := b.open(in)
 	if failing != 0 {
-		return next, m.letter(in, failing, detail)
+		return next, b.letter(in, failing, detail)
 	}
 	had := next.GetRulesRow().GetActivations()
 	newest := uint32(firstRules)
@@ -36,7 +36,7 @@ func (m *machine) takeRules(next *pb.Row, in *topology.Record) (*pb.Row, []topol
 		detail = fmt.Sprintf("the partition has had %d activations, which is the limit: cut the log anew", maxActivations)
 	}
 	if detail != "" {
-		return next, m.letter(in, pb.Failing_FAILING_MALFORMED_RECORD, detail)
+		return next, b.letter(in, pb.Failing_FAILING_MALFORMED_RECORD, detail)
 	}
 	activations := append(had[:len(had):len(had)], &pb.Activation{Offset: in.Offset, Rules: word.Rules})
 	next.State = &pb.Row_RulesRow{RulesRow: &pb.RulesRow{Activations: activations}}

@@ -1,4 +1,4 @@
-// Words that pass unopened are said as if they had been opened.
+// Payloads that are passed on undecoded are emitted as if they had been decoded.
 
 package processors
 
@@ -10,19 +10,24 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/parley-im/parley/processors/inbox"
+	"github.com/parley-im/parley/schemas/canonical"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 )
 
-// opened is an inbox's command whose word is always opened.
-type opened struct{ inboxCommand }
+// layout is the layout of what an inbox reads.
+var layout = canonical.LayoutOf((&pb.InboxCommand{}).ProtoReflect().Descriptor())
 
-func (c *opened) UnmarshalVT(value []byte) error { return c.InboxCommand.UnmarshalVT(value) }
-
-// bothSay folds a value into an inbox that leaves words unopened and into one that opens all, and compares.
+// bothSay folds a value into an inbox that leaves payloads undecoded and into one that decodes all, and compares.
 func bothSay(t interface{ Fatalf(string, ...any) }, value []byte) (out []topology.Output) {
-	one, other := newMachine(house, house.Groups[2]), newMachine(house, house.Groups[2])
-	other.room.command = func() command { return &opened{} }
+	one, other := bind(house, house.Groups[2]), bind(house, house.Groups[2])
+	decoding := inbox.Machine
+	decoding.Decode = func(value []byte) (*inbox.Command, error) {
+		in := &inbox.Command{}
+		return in, in.UnmarshalVT(value)
+	}
+	other.machine = decoding
 	in := &topology.Record{Topic: "inbox.commands", Key: "ann", Value: value}
 	row, out := one.fold(1, nil, in)
 	row2, out2 := other.fold(1, nil, in)
@@ -34,8 +39,8 @@ func bothSay(t interface{ Fatalf(string, ...any) }, value []byte) (out []topolog
 
 // leftUnopened reports whether the word of a value is not looked into.
 func leftUnopened(t require.TestingT, value []byte) bool {
-	var c inboxCommand
-	require.NoError(t, c.UnmarshalVT(value))
+	c, err := inbox.Open(value)
+	require.NoError(t, err)
 	word := c.ProtoReflect().WhichOneof(c.ProtoReflect().Descriptor().Oneofs().Get(0))
 	return len(c.ProtoReflect().Get(word).Message().GetUnknown()) > 0
 }
@@ -46,7 +51,7 @@ func TestUnopened(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := message(t, kind).(*pb.InboxCommand)
 		value := encode(word)
-		if !inboxWords.wrote(value) {
+		if !layout.Wrote(value) {
 			t.Fatalf("%x is written by this binary", value)
 		}
 		if word.GetActivateRules() == nil && len(value) > 2 && !leftUnopened(t, value) {
@@ -67,7 +72,7 @@ func TestAlteredBytesAreOpened(t *testing.T) {
 			value = slices.Replace(value, at, end, rapid.SliceOfN(rapid.Byte(), 0, 4).Draw(t, "bytes")...)
 		}
 		var word pb.InboxCommand
-		if inboxWords.wrote(value) && (word.UnmarshalVT(value) != nil || !bytes.Equal(encode(&word), value)) {
+		if layout.Wrote(value) && (word.UnmarshalVT(value) != nil || !bytes.Equal(encode(&word), value)) {
 			t.Fatalf("%x is not what this binary writes", value)
 		}
 		bothSay(t, value)
@@ -94,9 +99,9 @@ func TestForeignBytesAreOpened(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			value := append([]byte{0x52, byte(len(inside))}, inside...)
-			require.False(t, inboxWords.wrote(value))
+			require.False(t, layout.Wrote(value))
 			require.Len(t, bothSay(t, value), 1)
-			require.False(t, inboxWords.wrote(append([]byte{0x5a, 0}, value...)), "a second word")
+			require.False(t, layout.Wrote(append([]byte{0x5a, 0}, value...)), "a second word")
 		})
 	}
 	value := []byte{0x52, 3, 0x0a, 1, 'a'}
