@@ -1,4 +1,4 @@
-// How the log is followed: by a consumer group of the view's own, from where the view's store stands.
+// How the log is followed: by a consumer group of each view, from the checkpoints in the view's store.
 
 package views
 
@@ -16,42 +16,42 @@ import (
 
 // Limits of following.
 const (
-	batchRecords = 1024            // of one write into a store
-	lookEvery    = 5 * time.Second // at the store of a partition where nothing comes
+	pollInterval = 5 * time.Second // of the store of a partition without records
 
-	// Views are no one's first news: pushes come from the dispatchers. So they take a little more at once, which costs the
-	// broker and the stores a fraction for each record.
+	// Nobody waits for a view: pushes come from the dispatchers. So views gather larger batches, of which each record costs
+	// the broker and the stores less.
 	gather = 100 * time.Millisecond
 
-	// Of what is written together the same person and page cost once. A busy view waits longer for more.
-	linger         = 2 * time.Millisecond // for each record of the batch before
-	maxLinger      = 250 * time.Millisecond
-	maxPagesLinger = 500 * time.Millisecond // of documents, where a page is written anew with every batch that is said in it
+	// In one batch the same person and the same page cost once. A busy view lingers longer.
+	linger             = 2 * time.Millisecond // for each record of the batch before
+	maxLinger          = 250 * time.Millisecond
+	maxDocumentsLinger = 500 * time.Millisecond // every batch writes the pages that it adds to anew
 )
 
-// FollowSettings say how to reach the log.
+// FollowSettings are how to reach the log.
 type FollowSettings struct {
 	Cluster        wire.Cluster
 	Plan           topology.Plan
 	SessionTimeout time.Duration         // without a heartbeat, until others get the partitions; 0 = wire's default
 	Log            *slog.Logger          // nil = slog.Default
 	Metrics        prometheus.Registerer // nil = none
-	LookEvery      time.Duration         // at the store of a quiet partition; 0 = 5 s
+	PollInterval   time.Duration         // of the store of a quiet partition; 0 = 5 s
 }
 
 // FollowWire follows Kafka.
 func FollowWire(settings FollowSettings) Follower {
-	if settings.LookEvery == 0 {
-		settings.LookEvery = lookEvery
+	if settings.PollInterval == 0 {
+		settings.PollInterval = pollInterval
 	}
-	return func(ctx context.Context, view topology.View, start startFunc, handle handleFunc) error {
+	return func(ctx context.Context, view topology.View, start func(context.Context, int32) (int64, error),
+		handle func(context.Context, int32, []topology.Record) error) error {
 		longest := maxLinger
-		if view.Store == "documents" {
-			longest = maxPagesLinger
+		if view.Store == documentsKind {
+			longest = maxDocumentsLinger
 		}
 		return wire.Follow(ctx, wire.FollowerConfig{
 			Cluster: settings.Cluster, Plan: settings.Plan, Name: "view." + view.Name, Topics: view.Input,
-			SessionTimeout: settings.SessionTimeout, MaxBatch: batchRecords, IdleEvery: settings.LookEvery,
+			SessionTimeout: settings.SessionTimeout, MaxBatch: maxBatch, IdleEvery: settings.PollInterval,
 			Gather: gather, Linger: linger, MaxLinger: longest,
 			Log: settings.Log, Metrics: settings.Metrics,
 			Start: func(ctx context.Context, partitions []topology.TopicPartition) (map[topology.TopicPartition]int64, error) {

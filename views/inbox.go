@@ -7,65 +7,52 @@ import (
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/views/inbox"
-	"github.com/parley-im/parley/views/store"
 )
 
-// foldInbox reads the lines that the batch touches and nobody remembers, folds, and writes streams and lines in one go.
-func foldInbox(lists store.Lists, skip skip) fold {
+// inboxStore is what the view inbox needs of its store.
+type inboxStore interface {
+	Lines(ctx context.Context, span *pb.Span, wanted []*pb.InboxLine) (int64, []*pb.ConversationSummary, error)
+	PutInbox(ctx context.Context, span *pb.Span, entries []*pb.InboxEntry, lines []*pb.InboxLine) (int64, error)
+}
+
+// foldInbox reads the lines that the batch changes and the cache lacks, folds, and writes streams and lines together.
+func foldInbox(to inboxStore) fold {
 	return func(ctx context.Context, b batch) (int64, error) {
-		entries, touched := readInbox(b, skip)
-		place, lines, err := readLines(ctx, lists, b, touched)
-		if err != nil || place < b.span.FromOffset {
-			return place, err
+		entries, changes := readInbox(&b)
+		checkpoint, lines, err := readLines(ctx, to, &b, changes)
+		if err != nil || checkpoint < b.span.FromOffset {
+			return checkpoint, err
 		}
-		changed := foldLines(touched, lines)
-		place, err = lists.PutInbox(ctx, b.span, entries, changed)
-		if err == nil && place >= b.span.ToOffset {
+		changed := foldLines(changes, lines)
+		checkpoint, err = to.PutInbox(ctx, b.span, entries, changed)
+		if err == nil && checkpoint >= b.span.ToOffset {
 			for _, line := range changed {
-				b.memory.lines.Add(keyOf(line), line.Summary)
+				b.cache.lines.Add(keyOf(line), line.Summary)
 			}
 		}
-		return place, err
+		return checkpoint, err
 	}
 }
 
-// readLines answers lines, nil where there is none, and the place that the store has if it was asked.
-func readLines(ctx context.Context, lists store.Lists, b batch, touched []*touch) (int64, []*pb.ConversationSummary, error) {
-	lines := make([]*pb.ConversationSummary, len(touched))
-	var unknown []*pb.InboxLine
-	var at []int
-	for i, line := range touched {
-		known := false
-		if lines[i], known = b.memory.lines.Get(line.lineKey); !known {
-			unknown = append(unknown, &pb.InboxLine{User: line.user, Summary: &pb.ConversationSummary{Conversation: line.conversation}})
-			at = append(at, i)
-		}
-	}
-	if len(unknown) == 0 {
-		return b.span.FromOffset, lines, nil // the write looks at the place too
-	}
-	place, read, err := lists.Lines(ctx, b.span, unknown)
-	if err != nil || place < b.span.FromOffset {
-		return place, nil, err
-	}
-	for i, line := range unknown {
-		lines[at[i]] = read[i]
-		b.memory.lines.Add(keyOf(line), read[i])
-	}
-	return place, lines, nil
+// lineChange is the events of a batch that concern one line.
+type lineChange struct {
+	lineKey
+	events []*pb.InboxEvent
 }
 
-// readInbox opens the records, and tells each line that they touch once with what is said in it.
-func readInbox(b batch, skip skip) (entries []*pb.InboxEntry, touched []*touch) {
-	lines := map[lineKey]*touch{}
+func keyOf(line *pb.InboxLine) lineKey { return lineKey{line.User, line.Summary.Conversation} }
+
+// readInbox decodes the records, and gathers the events of each line.
+func readInbox(b *batch) (entries []*pb.InboxEntry, changes []*lineChange) {
+	lines := map[lineKey]*lineChange{}
 	for i := range b.records {
 		record := &b.records[i]
-		event := decode[pb.InboxEvent](record, skip)
+		event := decode[pb.InboxEvent](b, record)
 		if event == nil {
 			continue
 		}
 		if !inbox.Valid(record.Key, event) {
-			skip(record, "no inbox has such a key or event")
+			b.skip(record, "no inbox has such a key or event")
 			continue
 		}
 		entries = append(entries, &pb.InboxEntry{User: record.Key, Event: event})
@@ -75,28 +62,44 @@ func readInbox(b batch, skip skip) (entries []*pb.InboxEntry, touched []*touch) 
 		}
 		line := lines[key]
 		if line == nil {
-			line = &touch{lineKey: key}
-			lines[key], touched = line, append(touched, line)
+			line = &lineChange{lineKey: key}
+			lines[key], changes = line, append(changes, line)
 		}
 		line.events = append(line.events, event)
 	}
-	return entries, touched
+	return entries, changes
 }
 
-type lineKey struct{ user, conversation string }
-
-func keyOf(line *pb.InboxLine) lineKey { return lineKey{line.User, line.Summary.Conversation} }
-
-// touch is what a batch says in one line.
-type touch struct {
-	lineKey
-	events []*pb.InboxEvent
+// readLines returns lines, nil where there is none, and the store's checkpoint if the store was read.
+func readLines(ctx context.Context, from inboxStore, b *batch, changes []*lineChange) (int64, []*pb.ConversationSummary, error) {
+	lines := make([]*pb.ConversationSummary, len(changes))
+	var unknown []*pb.InboxLine
+	var at []int
+	for i, line := range changes {
+		known := false
+		if lines[i], known = b.cache.lines.Get(line.lineKey); !known {
+			unknown = append(unknown, &pb.InboxLine{User: line.user, Summary: &pb.ConversationSummary{Conversation: line.conversation}})
+			at = append(at, i)
+		}
+	}
+	if len(unknown) == 0 {
+		return b.span.FromOffset, lines, nil // the write checks the checkpoint too
+	}
+	checkpoint, read, err := from.Lines(ctx, b.span, unknown)
+	if err != nil || checkpoint < b.span.FromOffset {
+		return checkpoint, nil, err
+	}
+	for i, line := range unknown {
+		lines[at[i]] = read[i]
+		b.cache.lines.Add(keyOf(line), read[i])
+	}
+	return checkpoint, lines, nil
 }
 
-// foldLines folds what was said into the lines that were read, and answers those that changed.
-func foldLines(touched []*touch, lines []*pb.ConversationSummary) []*pb.InboxLine {
+// foldLines folds events into the lines that were read, and returns the lines that changed.
+func foldLines(changes []*lineChange, lines []*pb.ConversationSummary) []*pb.InboxLine {
 	var changed []*pb.InboxLine
-	for i, line := range touched {
+	for i, line := range changes {
 		if summary := inbox.Fold(line.user, lines[i], line.events...); summary != lines[i] {
 			changed = append(changed, &pb.InboxLine{User: line.user, Summary: summary})
 		}

@@ -1,6 +1,6 @@
 // What the views cost under load: events of a crowd folded into real servers, in CPU of the servers and of the views apart.
 
-package views
+package views_test
 
 import (
 	"fmt"
@@ -18,30 +18,32 @@ import (
 
 	"github.com/parley-im/parley/test/servers"
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/viewtest"
 )
 
-// The crowd.
+// The log that is folded.
 const (
 	crowdPairs    = 100
 	crowdMessages = 50_000
-	crowdStride   = 37  // from one who speaks to the next
+	crowdStride   = 37  // from one sender to the next
 	crowdText     = 200 // bytes
 )
 
-// crowdJVM is Java as the bench of the house runs it.
+// crowdJVM is Java as the benchmarks of the whole system run it.
 var crowdJVM = []string{"-Xmx2g", "-XX:TieredStopAtLevel=4"}
 
-// crowd is a log of messages between pairs of people, everybody as busy as the others.
-func crowd(b *testing.B) *tale {
-	s := newTale(b)
-	var talks [crowdPairs]string
-	for i := range talks {
-		talks[i] = s.direct(fmt.Sprintf("one%03d", i), fmt.Sprintf("other%03d", i))
+// crowd is a log of messages between pairs of people, all equally busy.
+func crowd(b *testing.B) *viewtest.Scenario {
+	s := viewtest.New(b)
+	var pairs [crowdPairs]string
+	for i := range pairs {
+		pairs[i] = s.Direct(fmt.Sprintf("one%03d", i), fmt.Sprintf("other%03d", i))
 	}
 	text := strings.Repeat("x", crowdText)
 	for i := range crowdMessages {
 		pair := i * crowdStride % crowdPairs
-		s.message(talks[pair], s.members(talks[pair])[i/crowdPairs%2], text)
+		s.Message(pairs[pair], s.Members(pairs[pair])[i/crowdPairs%2], text)
 	}
 	return s
 }
@@ -49,7 +51,7 @@ func crowd(b *testing.B) *tale {
 // BenchmarkLoad folds the crowd in batches as a busy follower makes them.
 func BenchmarkLoad(b *testing.B) {
 	for _, view := range []string{"inbox", "history"} {
-		for _, size := range []int{64, 256, batchRecords} {
+		for _, size := range []int{64, 256, 1024} {
 			b.Run(fmt.Sprintf("%s/%d", view, size), func(b *testing.B) { load(b, view, size) })
 		}
 	}
@@ -57,24 +59,24 @@ func BenchmarkLoad(b *testing.B) {
 
 func load(b *testing.B, name string, size int) {
 	s := crowd(b)
-	view, _ := s.plan.View(name)
-	stores := loaded(b, s.plan, view)
-	log, records := s.log[view.Input[0]], 0
+	view, _ := s.Plan.View(name)
+	stores := loaded(b, s.Plan, view)
+	log, records := s.Log[view.Input[0]], 0
 	for _, of := range log {
 		records += len(of)
 	}
 	var server, own []float64 // of each round
 	for b.Loop() {
-		anew := Stores{}
+		anew := views.Stores{}
 		if at := map[string]int{name: len(own) + 1}; stores.Lists != nil {
 			anew.Lists = stores.Lists.At(at)
 		} else {
 			anew.Documents = stores.Documents.At(at)
 		}
-		r, err := newRunner(Config{Plan: s.plan, View: name, Stores: anew}, view)
+		p, err := views.NewProjector(views.Config{Plan: s.Plan, View: name, Stores: anew})
 		require.NoError(b, err)
 		serverBefore, ownBefore := childrenCPU(b), ownCPU(b)
-		foldAll(b, r, log, size)
+		foldAll(b, p, log, size)
 		server = append(server, float64((childrenCPU(b)-serverBefore).Microseconds())/float64(records))
 		own = append(own, float64((ownCPU(b)-ownBefore).Microseconds())/float64(records))
 	}
@@ -88,9 +90,9 @@ func median(of []float64) float64 {
 	return of[len(of)/2]
 }
 
-// loaded opens a real server of the view's kind, with the files that it has in a house.
-func loaded(b *testing.B, plan topology.Plan, view topology.View) Stores {
-	settings := StoreSettings{Plan: plan}
+// loaded opens a real server of the view's kind, with the files that it has in production.
+func loaded(b *testing.B, plan topology.Plan, view topology.View) views.Stores {
+	settings := views.StoreSettings{Plan: plan}
 	if view.Store == "redis" {
 		settings.Redis = servers.Redis(b, servers.AOF()).Addr
 	} else {
@@ -99,25 +101,25 @@ func loaded(b *testing.B, plan topology.Plan, view topology.View) Stores {
 			servers.SkipOrFail(b, "MongoDB", err)
 		}
 		b.Cleanup(func() { require.NoError(b, server.Close()) })
-		settings.Documents, settings.MongoURI = Mongo, server.URI
+		settings.Documents, settings.MongoURI = views.Mongo, server.URI
 	}
-	stores, err := Open(b.Context(), settings)
+	stores, err := views.Open(b.Context(), settings)
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, stores.Close()) })
 	return stores
 }
 
 // foldAll folds all partitions beside each other, as a follower does.
-func foldAll(b *testing.B, r *runner, log map[int32][]topology.Record, size int) {
+func foldAll(b *testing.B, p *views.Projector, log map[int32][]topology.Record, size int) {
 	g, ctx := errgroup.WithContext(b.Context())
 	for partition, records := range log {
 		g.Go(func() error {
-			if _, err := r.start(ctx, partition); err != nil {
+			if _, err := p.Start(ctx, partition); err != nil {
 				return err
 			}
 			for len(records) > 0 {
 				n := min(size, len(records))
-				if err := r.handle(ctx, partition, records[:n]); err != nil {
+				if err := p.Handle(ctx, partition, records[:n]); err != nil {
 					return err
 				}
 				records = records[n:]

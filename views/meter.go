@@ -1,4 +1,4 @@
-// What a view shows of itself: how much it folded, where it is, and what should never happen.
+// The metrics of a view: how much it folded, where it is, and what should never happen.
 
 package views
 
@@ -12,9 +12,9 @@ import (
 // meter holds the metrics of one view.
 type meter struct {
 	records prometheus.Counter
-	place   *prometheus.GaugeVec
+	next    *prometheus.GaugeVec
 	rewinds prometheus.Counter
-	holes   prometheus.Counter
+	gaps    prometheus.Counter
 	skips   prometheus.Counter
 }
 
@@ -29,16 +29,16 @@ func newMeter(registerer prometheus.Registerer, view string) (*meter, error) {
 	m := &meter{
 		records: counter("parley_view_records_total", "Records folded into the store."),
 		rewinds: counter("parley_view_rewinds_total", "Times the store had lost its place and was folded again. Should stay 0."),
-		holes:   counter("parley_view_holes_total", "Times the log or the store lacked what comes before a record. Should stay 0."),
+		gaps:    counter("parley_view_holes_total", "Times the log or the store lacked what comes before a record. Should stay 0."),
 		skips:   counter("parley_view_skipped_total", "Records that cannot be folded and were left out. Should stay 0."),
 	}
 	var err error
-	m.place, err = register(registerer, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	m.next, err = register(registerer, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "parley_view_place", Help: "Next offset to be folded.", ConstLabels: labels}, []string{"partition"}))
 	return m, errors.Join(failed, err)
 }
 
-// register gives back the collector that is there already when a view is started once more in the same process.
+// register returns the collector that is there already when a view is started again in the same process.
 func register[C prometheus.Collector](registerer prometheus.Registerer, collector C) (C, error) {
 	if registerer == nil {
 		return collector, nil
@@ -53,5 +53,5 @@ func register[C prometheus.Collector](registerer prometheus.Registerer, collecto
 
 func (m *meter) folded(partition int32, records int, next int64) {
 	m.records.Add(float64(records))
-	m.place.WithLabelValues(strconv.Itoa(int(partition))).Set(float64(next))
+	m.next.WithLabelValues(strconv.Itoa(int(partition))).Set(float64(next))
 }

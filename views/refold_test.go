@@ -1,6 +1,6 @@
 // However the log is cut, repeated, folded by two owners at once, or folded again after a loss: what is kept is the same.
 
-package views
+package views_test
 
 import (
 	"context"
@@ -14,70 +14,55 @@ import (
 	"pgregory.net/rapid"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
-	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/servers"
-	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/views"
 	"github.com/parley-im/parley/views/pebble"
 	"github.com/parley-im/parley/views/store"
+	"github.com/parley-im/parley/views/viewtest"
 )
 
-// straight is the dump of a tale that was folded once, in order, on the stores of one's own machine.
-func straight(t testing.TB, told *tale) string {
-	stores, _ := ownStores(t, told.plan)
-	newHouse(t, told.plan, stores).fold(told.log, 1)
-	return dump(t, stores, told)
-}
-
 func TestEverydayIsKeptLikeThis(t *testing.T) {
-	golden.Assert(t, straight(t, everyday(t)), "everyday.txt")
+	golden.Assert(t, viewtest.Straight(t, viewtest.Everyday(t)), "everyday.txt")
 }
 
 func TestCutsRepeatsAndTwoOwnersChangeNothing(t *testing.T) {
-	told := everyday(t)
-	want := straight(t, told)
+	s := viewtest.Everyday(t)
+	want := viewtest.Straight(t, s)
 	server := miniredis.RunT(t)
 	rapid.Check(t, func(r *rapid.T) {
 		server.FlushAll()
 		documents, err := pebble.Open(t.TempDir())
 		require.NoError(t, err)
-		stores, err := Open(t.Context(), StoreSettings{Plan: told.plan, Redis: server.Addr()})
+		stores, err := views.Open(t.Context(), views.StoreSettings{Plan: s.Plan, Redis: server.Addr()})
 		require.NoError(t, err)
 		stores.Documents = documents
 		defer func() { require.NoError(t, stores.Close()) }()
 
-		// Each owner goes its own way through the log; some begin again where the store stands, and the store may lose all.
-		owners := []*house{newHouse(t, told.plan, stores), newHouse(t, told.plan, stores)}
+		// Each owner goes its own way through the log; some begin again at the store's checkpoint, and the store may lose all.
+		owners := []*viewtest.Views{viewtest.NewViews(t, s.Plan, stores), viewtest.NewViews(t, s.Plan, stores)}
 		for range rapid.IntRange(0, 30).Draw(r, "steps") {
 			h := rapid.SampledFrom(owners).Draw(r, "owner")
-			view := rapid.SampledFrom(told.plan.Views).Draw(r, "view")
-			partition := rapid.Int32Range(0, told.plan.Partitions-1).Draw(r, "partition")
+			view := rapid.SampledFrom(s.Plan.Views).Draw(r, "view")
+			partition := rapid.Int32Range(0, s.Plan.Partitions-1).Draw(r, "partition")
 			switch what := rapid.IntRange(0, 19).Draw(r, "what"); what {
 			case 0:
 				server.FlushAll()
 			case 1:
-				_, err := h.runners[view.Name].start(t.Context(), partition)
+				_, err := h.Projectors[view.Name].Start(t.Context(), partition)
 				require.NoError(t, err)
 			case 2:
-				require.NoError(t, h.runners[view.Name].married.places.Forget(t.Context(), view.Name+"@1", partition))
+				of, err := stores.Of(view)
+				require.NoError(t, err)
+				require.NoError(t, of.Forget(t.Context(), view.Name+"@1", partition))
 			default:
-				h.step(view, told.log[view.Input[0]][partition], partition, what)
+				h.Step(view, s.Log[view.Input[0]][partition], partition, what)
 			}
 		}
 		for _, h := range owners {
-			h.fold(told.log, rapid.IntRange(1, 50).Draw(r, "size"))
+			h.Fold(s.Log, rapid.IntRange(1, 50).Draw(r, "size"))
 		}
-		require.Equal(t, want, dump(t, stores, told))
+		require.Equal(t, want, viewtest.Dump(t, stores, s))
 	})
-}
-
-// step folds at most size records from where the owner stands.
-func (h *house) step(view topology.View, records []topology.Record, partition int32, size int) {
-	r := h.runners[view.Name]
-	next := int(r.partitions[partition].next)
-	err := r.handle(h.t.Context(), partition, records[min(next, len(records)):min(next+size, len(records))])
-	if rewind := (*Rewind)(nil); !errors.As(err, &rewind) {
-		require.NoError(h.t, err)
-	}
 }
 
 func TestALostRedisIsNoticedAndFoldedAgain(t *testing.T) {
@@ -86,72 +71,70 @@ func TestALostRedisIsNoticedAndFoldedAgain(t *testing.T) {
 		"redis":     func(t *testing.T) string { return servers.Redis(t, servers.Own()).Addr },
 	} {
 		t.Run(name, func(t *testing.T) {
-			told := everyday(t)
-			want := straight(t, told)
-			stores, _ := ownStores(t, told.plan)
+			s := viewtest.Everyday(t)
+			want := viewtest.Straight(t, s)
+			stores, _ := viewtest.OwnStores(t, s.Plan)
 			at := address(t)
-			own, err := Open(t.Context(), StoreSettings{Plan: told.plan, Redis: at})
+			own, err := views.Open(t.Context(), views.StoreSettings{Plan: s.Plan, Redis: at})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, own.Close()) })
 			stores.Lists = own.Lists
 			direct := goredis.NewClient(&goredis.Options{Addr: at, Protocol: 2})
 			defer direct.Close()
 			lose := func() { require.NoError(t, direct.FlushAll(t.Context()).Err()) }
-			h := newHouse(t, told.plan, stores)
+			h := viewtest.NewViews(t, s.Plan, stores)
 
-			h.fold(told.log, 10)
-			require.Equal(t, want, dump(t, stores, told))
+			h.Fold(s.Log, 10)
+			require.Equal(t, want, viewtest.Dump(t, stores, s))
 			lose()
-			require.NotEqual(t, want, dump(t, stores, told))
-			h.fold(told.log, 10) // nothing new in the log: the look at a quiet partition notices
-			require.Equal(t, want, dump(t, stores, told))
+			require.NotEqual(t, want, viewtest.Dump(t, stores, s))
+			h.Fold(s.Log, 10) // nothing new in the log: the poll of a quiet partition notices
+			require.Equal(t, want, viewtest.Dump(t, stores, s))
 
-			ask := asker{t, serve(t, stores)}
-			before := told.inboxes["cid"]
+			ask := viewtest.Serve(t, stores)
+			before := s.Inboxes["cid"]
 			lose()
-			require.True(t, ask.difference("cid", before, taleEpoch, 10).Behind, "clients wait until it is folded again")
-			told.message(conversationOne, "ann", "after the loss")
-			told.message(conversationOne, "cid", "so what")
-			h.fold(told.log, 10)
-			require.Equal(t, straight(t, told), dump(t, stores, told))
-			require.Len(t, ask.difference("cid", before, taleEpoch, 10).Events, 2, "and go on where they were")
+			require.True(t, ask.Difference("cid", before, viewtest.Epoch, 10).Behind, "clients wait until it is folded again")
+			s.Message(viewtest.GroupOne, "ann", "after the loss")
+			s.Message(viewtest.GroupOne, "cid", "so what")
+			h.Fold(s.Log, 10)
+			require.Equal(t, viewtest.Straight(t, s), viewtest.Dump(t, stores, s))
+			require.Len(t, ask.Difference("cid", before, viewtest.Epoch, 10).Events, 2, "and go on where they were")
 		})
 	}
 }
 
-var conversationOne = name.Group("one")
-
-// A store of documents that lost some of them, but not its place, is folded again from the log's beginning.
+// A store of documents that lost some of them, but not its checkpoint, is folded again from the log's beginning.
 func TestAHoleInTheDocumentsIsFoldedAgain(t *testing.T) {
-	told := everyday(t)
-	stores, _ := ownStores(t, told.plan)
-	h := newHouse(t, told.plan, stores)
-	h.fold(told.log, 10)
+	s := viewtest.Everyday(t)
+	stores, _ := viewtest.OwnStores(t, s.Plan)
+	h := viewtest.NewViews(t, s.Plan, stores)
+	h.Fold(s.Log, 10)
 	other, err := pebble.Open(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, other.Close()) })
-	for _, r := range h.runners {
-		for partition, p := range r.partitions { // only the places are in the other store
-			if r.view.Store == "documents" && p.next > 0 {
-				_, err := other.Advance(t.Context(), &pb.Span{View: r.name, Partition: partition, ToOffset: p.next})
+	for _, p := range h.Projectors {
+		for partition := range s.Plan.Partitions { // only the checkpoints are in the other store
+			if next := p.Next(partition); p.View.Store == "documents" && next > 0 {
+				_, err := other.Advance(t.Context(), &pb.Span{View: p.Checkpoint, Partition: partition, ToOffset: next})
 				require.NoError(t, err)
 			}
 		}
 	}
-	holed := Stores{Lists: stores.Lists, Documents: other}
-	again := newHouse(t, told.plan, holed)
-	told.message(conversationOne, "ann", "one more")
-	h.fold(told.log, 10)
-	again.fold(told.log, 10)
-	document, err := other.Conversations(t.Context(), []string{conversationOne})
+	holed := views.Stores{Lists: stores.Lists, Documents: other}
+	again := viewtest.NewViews(t, s.Plan, holed)
+	s.Message(viewtest.GroupOne, "ann", "one more")
+	h.Fold(s.Log, 10)
+	again.Fold(s.Log, 10)
+	document, err := other.Conversations(t.Context(), []string{viewtest.GroupOne})
 	require.NoError(t, err)
 	require.EqualValues(t, 101, document[0].Number)
-	messages, err := other.Messages(t.Context(), conversationOne, 1, 200)
+	messages, err := other.Messages(t.Context(), viewtest.GroupOne, 1, 200)
 	require.NoError(t, err)
 	require.Len(t, messages, 101)
 }
 
-// breaking fails after a number of writes, each time anew: the process may be gone between any two.
+// breaking fails after a number of writes, each time anew: the process may end between any two.
 type breaking struct {
 	store.Documents
 	left int
@@ -184,16 +167,16 @@ func (b *breaking) Advance(ctx context.Context, span *pb.Span) (int64, error) {
 }
 
 func TestABatchThatFailsHalfwayIsRepeatedWhole(t *testing.T) {
-	told := everyday(t)
-	want := straight(t, told)
-	const batchWrites = 3 // membership, messages, place: with fewer nothing would ever go forward
+	s := viewtest.Everyday(t)
+	want := viewtest.Straight(t, s)
+	const batchWrites = 3 // membership, messages, checkpoint: with fewer nothing would ever go forward
 	for writes := batchWrites; writes < 4*batchWrites; writes++ {
-		stores, _ := ownStores(t, told.plan)
+		stores, _ := viewtest.OwnStores(t, s.Plan)
 		whole := stores.Documents
 		failures := 0
 		for {
 			stores.Documents = &breaking{Documents: whole, left: writes}
-			err := newHouse(t, told.plan, stores).try(told.log, 5+writes)
+			err := viewtest.NewViews(t, s.Plan, stores).Try(s.Log, 5+writes)
 			if err == nil {
 				break
 			}
@@ -201,21 +184,6 @@ func TestABatchThatFailsHalfwayIsRepeatedWhole(t *testing.T) {
 			failures++
 		}
 		require.NotZero(t, failures)
-		require.Equal(t, want, dump(t, stores, told))
+		require.Equal(t, want, viewtest.Dump(t, stores, s))
 	}
-}
-
-// try folds until something fails.
-func (h *house) try(log map[string]map[int32][]topology.Record, size int) error {
-	for _, view := range h.plan.Views {
-		for partition := range h.plan.Partitions {
-			r, records := h.runners[view.Name], log[view.Input[0]][partition]
-			for next := int(r.partitions[partition].next); next < len(records); next += size {
-				if err := r.handle(h.t.Context(), partition, records[next:min(next+size, len(records))]); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/parley-im/parley/views/mongo"
 	"github.com/parley-im/parley/views/pebble"
 	"github.com/parley-im/parley/views/redis"
+	"github.com/parley-im/parley/views/serve"
 	"github.com/parley-im/parley/views/store"
 )
 
@@ -135,6 +136,12 @@ func (s Stores) now(ctx context.Context, kind string) (Stores, map[string]int, e
 		return s, generations, err
 	}
 	return s, nil, nil
+}
+
+// Read are the stores that the query service reads now: it is a serve.Source.
+func (s Stores) Read(ctx context.Context) (serve.Lists, serve.Documents) {
+	now := s.Now(ctx)
+	return now.Lists, now.Documents
 }
 
 // PointerOf reads which generations a view has.

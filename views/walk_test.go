@@ -1,6 +1,6 @@
-// The views of what the machines themselves say: every view equals the rows that the events came from.
+// The views of what the machines themselves emit: every view equals the rows that the events came from.
 
-package views
+package views_test
 
 import (
 	"fmt"
@@ -14,11 +14,12 @@ import (
 	"github.com/parley-im/parley/test/walk"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views/inbox"
+	"github.com/parley-im/parley/views/viewtest"
 )
 
 var walkers = []string{"ann", "bob", "cid", "dan"}
 
-// walked is a house where people did most of what people do.
+// walked is a log in which people did most of what people do.
 func walked(plan topology.Plan) (w *walk.House, direct, group string) {
 	w = walk.New(plan)
 	device := map[string]*walk.Device{}
@@ -52,26 +53,26 @@ func walked(plan topology.Plan) (w *walk.House, direct, group string) {
 }
 
 func TestViewsEqualTheRows(t *testing.T) {
-	plan := newTale(t).plan
+	plan := viewtest.Plan()
 	w, direct, group := walked(plan)
-	stores, _ := ownStores(t, plan)
-	h := newHouse(t, plan, stores)
-	log := map[string]map[int32][]topology.Record{}
+	stores, _ := viewtest.OwnStores(t, plan)
+	h := viewtest.NewViews(t, plan, stores)
+	log := viewtest.Log{}
 	for _, record := range w.Log() {
 		if log[record.Topic] == nil {
 			log[record.Topic] = map[int32][]topology.Record{}
 		}
 		log[record.Topic][record.Partition] = append(log[record.Topic][record.Partition], record)
 	}
-	h.fold(log, 20)
-	ask := asker{t, serve(t, stores)}
+	h.Fold(log, 20)
+	ask := viewtest.Serve(t, stores)
 
 	for _, user := range walkers {
 		row := w.Row("inbox", user).GetInbox()
-		head := ask.heads(user)[0]
+		head := ask.Heads(user)[0]
 		require.Equal(t, []uint64{row.InboxSeq, row.Epoch}, []uint64{head.InboxSeq, head.Epoch}, user)
-		require.Len(t, ask.difference(user, 0, 0, 500).Events, int(row.InboxSeq))
-		person := ask.people(user)[0]
+		require.Len(t, ask.Difference(user, 0, 0, 500).Events, int(row.InboxSeq))
+		person := ask.People(user)[0]
 		require.True(t, person.Exists)
 		require.True(t, proto.Equal(w.Row("account", user).GetAccount().DisplayName, person.DisplayName))
 	}
@@ -82,10 +83,10 @@ func TestViewsEqualTheRows(t *testing.T) {
 		want := &pb.ConversationDocument{Conversation: document.Conversation, Kind: row.Kind, Title: row.Title,
 			Members: row.Members, Seq: row.Seq, Number: row.Number}
 		require.True(t, proto.Equal(want, document), "want %v\ngot  %v", want, document)
-		require.Len(t, ask.history("ann", document.Conversation, 0, 100).Messages, int(row.Number))
+		require.Len(t, ask.History("ann", document.Conversation, 0, 100).Messages, int(row.Number))
 	}
 	for _, user := range walkers {
-		for _, line := range ask.conversations(user).Conversations {
+		for _, line := range ask.Conversations(user).Conversations {
 			row := w.Row("conversation", line.Conversation).GetConversation()
 			member := row.Members[0]
 			require.Equal(t, row.Kind, line.Kind)
@@ -101,7 +102,7 @@ func TestViewsEqualTheRows(t *testing.T) {
 	}
 	lines := map[string]*pb.ConversationSummary{}
 	for _, user := range walkers {
-		for _, line := range ask.conversations(user).Conversations {
+		for _, line := range ask.Conversations(user).Conversations {
 			lines[user+" "+line.Conversation] = line
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/parley-im/parley/gateways/seal"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
-	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/serve"
 )
 
 // emitterDrain is how long a gateway that stops waits for what it has given to the log.
@@ -90,7 +90,7 @@ func runGateway(ctx context.Context, p *process, ready func(bool)) error {
 }
 
 func (p *process) gateway(emitter *wire.Emitter, keys seal.Source, mux *http.ServeMux) (*gateways.Gateway, error) {
-	query, err := views.Dial(split(p.QueryAddr)...)
+	query, err := serve.Dial(split(p.QueryAddr)...)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"gotest.tools/v3/golden"
 
 	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/prove"
 	"github.com/parley-im/parley/views/store"
 )
 
@@ -45,11 +46,11 @@ func TestPrintedGolden(t *testing.T) {
 			{View: "history", Why: "view history: " + views.ErrNotOpen.Error()},
 		})
 	})
-	compared := &views.VerifyReport{Keys: map[string]int{"inbox": 80}, Through: map[string][]int64{"inbox": {84, 126}}}
-	rebuild := &views.RebuildReport{View: "inbox", From: 1, To: 2, Switched: true, Records: 890, Seconds: 0.5, Rate: 1780, Comparison: compared}
+	compared := &prove.VerifyReport{Keys: map[string]int{"inbox": 80}, Through: map[string][]int64{"inbox": {84, 126}}}
+	rebuild := &prove.RebuildReport{View: "inbox", From: 1, To: 2, Switched: true, Records: 890, Seconds: 0.5, Rate: 1780, Comparison: compared}
 	section("views rebuild inbox", func(w io.Writer) error { return printRebuild(w, rebuild) })
-	harmed := &views.VerifyReport{Keys: compared.Keys, Through: compared.Through, Total: 2,
-		Differences: []views.Difference{{View: "inbox", Key: "inbox:{1}:bob:head", Place: 126, Says: "it is not there"}}}
+	harmed := &prove.VerifyReport{Keys: compared.Keys, Through: compared.Through, Total: 2,
+		Differences: []prove.Difference{{View: "inbox", Key: "inbox:{1}:bob:head", Checkpoint: 126, Detail: "it is not there"}}}
 	rebuild.Switched, rebuild.Gone, rebuild.Comparison = false, []int32{1}, harmed
 	section("views rebuild inbox: they differ", func(w io.Writer) error { return printRebuild(w, rebuild) })
 	replay := &replayVerdict{Clean: true, Records: 4840, Seconds: 1.2, Rate: 4033, Views: viewsVerdict{Clean: true, VerifyReport: compared, Took: "727ms"},

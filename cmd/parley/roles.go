@@ -11,6 +11,7 @@ import (
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
 	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/serve"
 )
 
 // role is something that a process can be. It runs until its context ends, and says when it is ready.
@@ -63,10 +64,9 @@ func view(name string) func(context.Context, *process, func(bool)) error {
 		ready(true)
 		return views.Run(ctx, views.Config{
 			Plan: p.plan, View: name, Stores: stores, Log: p.log, Metrics: p.metrics,
-			Follow: views.FollowWire(views.FollowSettings{
-				Cluster: p.cluster(), Plan: p.plan, SessionTimeout: p.Session, Log: p.log, Metrics: p.metrics,
-			}),
-		})
+		}, views.FollowWire(views.FollowSettings{
+			Cluster: p.cluster(), Plan: p.plan, SessionTimeout: p.Session, Log: p.log, Metrics: p.metrics,
+		}))
 	}
 }
 
@@ -76,5 +76,5 @@ func runQuery(ctx context.Context, p *process, ready func(bool)) error {
 		return err
 	}
 	ready(true)
-	return views.Serve(ctx, p.QueryBind, stores)
+	return serve.Serve(ctx, p.QueryBind, stores.Read)
 }

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/parley-im/parley/processors/audit"
-	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/prove"
 )
 
 // viewed counts samples of views. Stores may be repaired, so nothing of it is remembered when the auditor ends.
@@ -82,7 +82,7 @@ func (f *following) run(ctx context.Context) error {
 		defer live.Close()
 		f.viewed.NotSampled = notSampled
 		warnUnsampled(f.log, notSampled)
-		s := f.sampling(live, f.o.sampleEvery, registry, func(d views.Difference) { f.alarm(d, d) })
+		s := f.sampling(live, f.o.sampleEvery, registry, func(d prove.Difference) { f.alarm(d, d) })
 		g.Go(func() error { return s.run(working) })
 	}
 	return g.Wait()

@@ -22,7 +22,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
-	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/prove"
 )
 
 // Limits of a replay.
@@ -137,7 +137,7 @@ func (r *replay) run(ctx context.Context, log *slog.Logger) (*replayVerdict, err
 	}
 	h := r.s.history("views")
 	h.bar = &bar{} // this one's is shown
-	v.Views, err = r.s.compareViews(ctx, views.VerifyConfig{Plan: r.plan, Log: log, Read: h.span, ReadAll: h.readAll, Begins: h.begins, Folded: r.count})
+	v.Views, err = r.s.compareViews(ctx, prove.VerifyConfig{Plan: r.plan, Log: log, Read: h.span, ReadAll: h.readAll, Begins: h.begins, Folded: r.count})
 	v.Clean = v.Views.Clean
 	for _, t := range v.Tables {
 		v.Clean = v.Clean && t.Differ == 0

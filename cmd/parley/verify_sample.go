@@ -19,6 +19,7 @@ import (
 	"github.com/parley-im/parley/processors/audit"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/prove"
 )
 
 // Limits of sampling. Who is sampled is decided by a hash, so whoever is was so from the beginning; when there are more
@@ -45,12 +46,12 @@ type sampler struct {
 	modulus uint64
 	bytes   int
 	records int
-	units   map[views.Unit]int // records of each; -1 = let go
+	units   map[prove.Unit]int // records of each; -1 = let go
 	random  *rand.Rand
 }
 
 func newSampler(plan topology.Plan, memory *auditMemory, seed uint64) *sampler {
-	s := &sampler{plan: plan, memory: memory, seed: seed, modulus: 1, units: map[views.Unit]int{}, random: rand.New(rand.NewPCG(seed, uint64(time.Now().UnixNano())))}
+	s := &sampler{plan: plan, memory: memory, seed: seed, modulus: 1, units: map[prove.Unit]int{}, random: rand.New(rand.NewPCG(seed, uint64(time.Now().UnixNano())))}
 	if kept := memory.Get([]byte{kindModulus}); len(kept) == 16 {
 		s.modulus, s.seed = binary.BigEndian.Uint64(kept), binary.BigEndian.Uint64(kept[8:]) // whoever was sampled stays so
 	}
@@ -68,7 +69,7 @@ func newSampler(plan topology.Plan, memory *auditMemory, seed uint64) *sampler {
 }
 
 // unitKey is where a unit's records are.
-func (s *sampler) unitKey(kind byte, u views.Unit) []byte {
+func (s *sampler) unitKey(kind byte, u prove.Unit) []byte {
 	at := slices.IndexFunc(s.plan.Views, func(v topology.View) bool { return v.Name == u.View })
 	b := binary.BigEndian.AppendUint32([]byte{kind, byte(at)}, uint32(u.Partition))
 	return append(append(b, u.Name...), 0)
@@ -76,13 +77,13 @@ func (s *sampler) unitKey(kind byte, u views.Unit) []byte {
 
 const unitHead = 1 + 1 + 4 // kind, view, partition
 
-func (s *sampler) unitOf(key []byte) views.Unit {
+func (s *sampler) unitOf(key []byte) prove.Unit {
 	name := key[unitHead:]
-	return views.Unit{View: s.plan.Views[key[1]].Name, Partition: int32(binary.BigEndian.Uint32(key[2:])), Name: string(name[:slices.Index(name, 0)])}
+	return prove.Unit{View: s.plan.Views[key[1]].Name, Partition: int32(binary.BigEndian.Uint32(key[2:])), Name: string(name[:slices.Index(name, 0)])}
 }
 
 // chosen reports whether a unit is sampled.
-func (s *sampler) chosen(u views.Unit) bool {
+func (s *sampler) chosen(u prove.Unit) bool {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d %s %d %s", s.seed, u.View, u.Partition, u.Name)
 	return mix(h.Sum64())%s.modulus == 0
@@ -101,7 +102,7 @@ func (s *sampler) note(r *topology.Record) {
 		if view.Input[0] != r.Topic {
 			continue
 		}
-		unit := views.UnitOf(view.Name, r)
+		unit := prove.UnitOf(view.Name, r)
 		if s.units[unit] < 0 || !s.chosen(unit) {
 			continue
 		}
@@ -137,7 +138,7 @@ func (s *sampler) halve() {
 	}
 }
 
-func (s *sampler) forget(unit views.Unit) {
+func (s *sampler) forget(unit prove.Unit) {
 	from := s.unitKey(kindSampled, unit)
 	s.memory.Scan(from, append(slices.Clone(from), 0xff), func(_, value []byte) bool {
 		s.records, s.bytes = s.records-1, s.bytes-len(value)
@@ -147,8 +148,8 @@ func (s *sampler) forget(unit views.Unit) {
 }
 
 // of are the records of a unit below an offset.
-func (s *sampler) of(unit views.Unit, below int64) (records []topology.Record) {
-	from, view := s.unitKey(kindSampled, unit), views.Unit{}.View
+func (s *sampler) of(unit prove.Unit, below int64) (records []topology.Record) {
+	from, view := s.unitKey(kindSampled, unit), prove.Unit{}.View
 	for _, v := range s.plan.Views {
 		if v.Name == unit.View {
 			view = v.Input[0]
@@ -164,15 +165,15 @@ func (s *sampler) of(unit views.Unit, below int64) (records []topology.Record) {
 }
 
 // pick is some unit that is sampled.
-func (s *sampler) pick() (views.Unit, bool) {
-	var all []views.Unit
+func (s *sampler) pick() (prove.Unit, bool) {
+	var all []prove.Unit
 	for unit, records := range s.units {
 		if records > 0 {
 			all = append(all, unit)
 		}
 	}
 	if len(all) == 0 {
-		return views.Unit{}, false
+		return prove.Unit{}, false
 	}
 	return all[s.random.IntN(len(all))], true
 }
@@ -196,13 +197,13 @@ type sampling struct {
 	*auditing
 	live        views.Stores
 	every       time.Duration
-	tell        func(views.Difference)
+	tell        func(prove.Difference)
 	samples     *prometheus.CounterVec
 	differences *prometheus.CounterVec
 	failures    prometheus.Counter
 }
 
-func (w *auditing) sampling(live views.Stores, every time.Duration, r prometheus.Registerer, tell func(views.Difference)) *sampling {
+func (w *auditing) sampling(live views.Stores, every time.Duration, r prometheus.Registerer, tell func(prove.Difference)) *sampling {
 	s := &sampling{auditing: w, live: live, every: every, tell: tell,
 		samples: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "parley_audit_view_samples_total",
 			Help: "Users and conversations of a live view that were compared with the log."}, []string{"view"}),
@@ -241,7 +242,7 @@ func (s *sampling) run(ctx context.Context) error {
 }
 
 // one compares one unit.
-func (s *sampling) one(ctx context.Context, unit views.Unit) error {
+func (s *sampling) one(ctx context.Context, unit prove.Unit) error {
 	ctx, cancel := context.WithTimeout(ctx, samplePatience)
 	defer cancel()
 	fresh, clean, err := freshStores(ctx, s.s)
@@ -249,8 +250,8 @@ func (s *sampling) one(ctx context.Context, unit views.Unit) error {
 		return err
 	}
 	defer clean()
-	found, err := views.Sample(ctx, views.SampleConfig{Plan: s.plan, Live: s.live, Fresh: fresh, Records: s.known}, unit)
-	if errors.Is(err, views.ErrNotSampled) {
+	found, err := prove.Sample(ctx, prove.SampleConfig{Plan: s.plan, Live: s.live, Fresh: fresh, Records: s.known}, unit)
+	if errors.Is(err, prove.ErrNotSampled) {
 		return nil
 	}
 	if err != nil {
@@ -269,7 +270,7 @@ func (s *sampling) one(ctx context.Context, unit views.Unit) error {
 }
 
 // known are the records of a unit below an offset, when the auditor has come to it.
-func (s *sampling) known(ctx context.Context, unit views.Unit, below int64) ([]topology.Record, error) {
+func (s *sampling) known(ctx context.Context, unit prove.Unit, below int64) ([]topology.Record, error) {
 	view, _ := s.plan.View(unit.View)
 	at := audit.Place{Topic: view.Input[0], Partition: unit.Partition}
 	if below < 0 {
@@ -284,7 +285,7 @@ func (s *sampling) known(ctx context.Context, unit views.Unit, below int64) ([]t
 		if s.auditor.Position(at) >= below {
 			defer s.mu.Unlock()
 			if s.sampler.units[unit] <= 0 {
-				return nil, views.ErrNotSampled // it was let go meanwhile
+				return nil, prove.ErrNotSampled // it was let go meanwhile
 			}
 			return s.sampler.of(unit, below), s.memory.err
 		}

@@ -17,19 +17,21 @@ import (
 
 	"github.com/parley-im/parley/topology/wire"
 	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/prove"
+	"github.com/parley-im/parley/views/serve"
 )
 
 // viewsVerdict is what parley verify --views prints.
 type viewsVerdict struct {
 	Clean       bool     `json:"clean"`
 	NotCompared []string `json:"not_compared,omitempty"` // what could not be looked at, and why
-	*views.VerifyReport
+	*prove.VerifyReport
 	Took string `json:"took"`
 }
 
 func verifyViews(ctx context.Context, s Settings, log *slog.Logger, out io.Writer, output string) error {
 	h := s.history("fold the views")
-	v, err := s.compareViews(ctx, views.VerifyConfig{Plan: s.plan(), Log: log, Read: h.span, Begins: h.begins})
+	v, err := s.compareViews(ctx, prove.VerifyConfig{Plan: s.plan(), Log: log, Read: h.span, Begins: h.begins})
 	h.bar.done()
 	if err != nil {
 		return err
@@ -41,7 +43,7 @@ func verifyViews(ctx context.Context, s Settings, log *slog.Logger, out io.Write
 }
 
 // compareViews compares every view that can be looked at.
-func (s Settings) compareViews(ctx context.Context, config views.VerifyConfig) (viewsVerdict, error) {
+func (s Settings) compareViews(ctx context.Context, config prove.VerifyConfig) (viewsVerdict, error) {
 	began := time.Now()
 	live, notCompared, err := s.liveStores(ctx)
 	if err != nil {
@@ -54,7 +56,7 @@ func (s Settings) compareViews(ctx context.Context, config views.VerifyConfig) (
 	}
 	defer clean()
 	config.Live, config.Fresh = live, fresh
-	report, err := views.Verify(ctx, config)
+	report, err := prove.Verify(ctx, config)
 	if err == nil && live.Documents == nil {
 		notCompared, err = s.verifyAnswers(ctx, config, report, notCompared)
 	}
@@ -70,15 +72,15 @@ func (s Settings) compareViews(ctx context.Context, config views.VerifyConfig) (
 
 // verifyAnswers compares documents through the query service of the process that has them. Without one they stay what
 // they were before: not compared.
-func (s Settings) verifyAnswers(ctx context.Context, config views.VerifyConfig, report *views.VerifyReport, why []string) ([]string, error) {
+func (s Settings) verifyAnswers(ctx context.Context, config prove.VerifyConfig, report *prove.VerifyReport, why []string) ([]string, error) {
 	if _, err := lookAtAddresses(ctx, s.QueryAddr); err != nil {
 		return append(why, "nor is there a query service to ask instead (PARLEY_QUERY): "+err.Error()), nil
 	}
-	client, err := views.Dial(split(s.QueryAddr)...)
+	client, err := serve.Dial(split(s.QueryAddr)...)
 	if err != nil {
 		return why, err
 	}
-	err = views.VerifyAnswers(ctx, config, report, client, func(ctx context.Context, topic string) (map[int32]int64, error) {
+	err = prove.VerifyAnswers(ctx, config, report, client, func(ctx context.Context, topic string) (map[int32]int64, error) {
 		spans, err := wire.Ends(ctx, s.cluster(), topic)
 		ends := map[int32]int64{}
 		for partition, span := range spans {

@@ -18,6 +18,7 @@ import (
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire"
 	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/prove"
 	"github.com/parley-im/parley/views/store"
 )
 
@@ -171,7 +172,7 @@ with what is built already. A rebuild that was killed goes on where it was.`,
 		h := s.history("compare")
 		h.bar = &bar{} // one bar is enough
 		bar := newBar("fold " + args[0])
-		report, err := views.Rebuild(ctx, views.RebuildConfig{
+		report, err := prove.Rebuild(ctx, prove.RebuildConfig{
 			Plan: s.plan(), View: args[0], Stores: live, Log: log, Back: back, Accept: accept,
 			Read: h.span, ReadAll: h.readAll, Ends: h.ends, Progress: bar.set,
 		})
@@ -188,7 +189,7 @@ with what is built already. A rebuild that was killed goes on where it was.`,
 }
 
 // renderRebuild prints what came of a rebuild; a failure is printed by itself.
-func renderRebuild(w io.Writer, output string, report *views.RebuildReport, failed error) error {
+func renderRebuild(w io.Writer, output string, report *prove.RebuildReport, failed error) error {
 	if failed != nil && report.Comparison == nil {
 		return nil
 	}
@@ -201,7 +202,7 @@ func renderRebuild(w io.Writer, output string, report *views.RebuildReport, fail
 	return err
 }
 
-func printRebuild(w io.Writer, r *views.RebuildReport) error {
+func printRebuild(w io.Writer, r *prove.RebuildReport) error {
 	fmt.Fprintf(w, "view %s: %d records folded into generation %d in %.1f s (%.0f records/s)\n", r.View, r.Records, r.To, r.Seconds, r.Rate)
 	if len(r.Gone) > 0 {
 		fmt.Fprintf(w, "the beginning of the log is gone in %d partitions: what was said then is in older generations alone\n", len(r.Gone))
@@ -236,7 +237,7 @@ func viewsDrop() *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("%q is no generation; parley views list shows them", args[1])
 		}
-		if err := views.DropGeneration(ctx, s.plan(), live, args[0], number); err != nil {
+		if err := prove.DropGeneration(ctx, s.plan(), live, args[0], number); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(c.OutOrStdout(), "generation %d of view %s is deleted\n", number, args[0])

@@ -28,7 +28,7 @@ func ProveViews(t *testing.T, h *House, p *Proof) {
 	server := miniredis.RunT(t)
 	fresh := open(t, views.StoreSettings{Plan: h.Plan(), Redis: server.Addr(), Documents: views.Pebble, PebbleDir: t.TempDir()})
 	for _, v := range h.Plan().Views {
-		require.NoError(t, views.Run(context.Background(), views.Config{Plan: h.Plan(), View: v.Name, Stores: fresh, Follow: fromStart(h)}))
+		require.NoError(t, views.Run(context.Background(), views.Config{Plan: h.Plan(), View: v.Name, Stores: fresh}, fromStart(h)))
 	}
 	live := views.StoreSettings{Plan: h.Plan(), Redis: h.Redis}
 	if h.Mongo != "" {

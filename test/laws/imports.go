@@ -52,6 +52,9 @@ var rooms = []room{
 	{"views/redis", []string{"views/store", "schemas..."}, "a store knows what stores share and the schema; the hall brings rooms together"},
 	{"views/mongo", []string{"views/store", "schemas..."}, "a store knows what stores share and the schema; the hall brings rooms together"},
 	{"views/pebble", []string{"views/store", "schemas..."}, "a store knows what stores share and the schema; the hall brings rooms together"},
+	{"views/serve", []string{"schemas..."}, "the query service reads what it is given: it knows neither the plan nor the log nor a store"},
+	{"views/prove", []string{"topology", "views", "views/serve", "views/store", "schemas..."}, "comparing and rebuilding stand above the hall: they fold with its projectors, and the hall runs without them"},
+	{"views/viewtest", []string{"topology", "views", "views/serve", "schemas..."}, "fixtures that the tests of the hall, of serve and of prove share"},
 	{"views/*", []string{"schemas..."}, "a projection knows the schema alone; the hall brings rooms together"},
 	{"views", []string{"topology", "topology/wire", "views/*", "schemas..."}, "halls do not know each other; cmd brings them together"},
 

@@ -1,7 +1,7 @@
-// Comparison of documents that another process has to itself: what its query service answers is compared with what the
-// same service answers over the fold. What the log knows nothing of cannot be asked for, and is not found so.
+// Comparison of documents that another process has open: what its query service answers is compared with what the same
+// service answers over the fold. Documents that the log knows nothing of cannot be asked for, and are not found so.
 
-package views
+package prove
 
 import (
 	"context"
@@ -13,45 +13,41 @@ import (
 
 	"github.com/parley-im/parley/schemas/gen/kitex/rpcv1/queryservice"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
-	"github.com/parley-im/parley/topology"
-	"github.com/parley-im/parley/views/query"
+	"github.com/parley-im/parley/views"
+	"github.com/parley-im/parley/views/serve"
+	"github.com/parley-im/parley/views/store"
 )
 
 // answers compares answers.
 type answers struct {
-	config VerifyConfig
-	report *VerifyReport
-	live   queryservice.Client
-	fold   *query.Service
-	views  map[string]*comparison
+	fresh views.Stores
+	live  queryservice.Client
+	fold  *serve.Service
+	views map[string]*comparison
 }
 
-// VerifyAnswers compares what a query service answers from its documents with the log, up to the ends that the caller
-// tells of a topic, and adds what it finds to a report.
+// VerifyAnswers compares what a query service answers from its documents with the log, up to the ends of a topic that the
+// caller gives, and adds what it finds to a report.
 func VerifyAnswers(
 	ctx context.Context, config VerifyConfig, report *VerifyReport, live queryservice.Client,
 	ends func(ctx context.Context, topic string) (map[int32]int64, error),
 ) error {
-	a := &answers{config: config, report: report, live: live, fold: query.New(config.Fresh.Lists, config.Fresh.Documents), views: map[string]*comparison{}}
+	a := &answers{fresh: config.Fresh, live: live, fold: serve.New(config.Fresh.Lists, config.Fresh.Documents), views: map[string]*comparison{}}
 	for _, view := range config.Plan.Views {
-		if view.Store == "redis" {
+		if row, ok := views.RowOf(view.Name); !ok || row.Documents == nil {
 			continue
 		}
-		r, err := newRunner(Config{Plan: config.Plan, View: view.Name, Stores: config.Fresh, Log: config.Log}, view)
+		c, err := newComparison(ctx, config, report, view.Name)
 		if err != nil {
 			return err
 		}
-		c := &comparison{runner: r, config: config, report: report, at: make([]int64, config.Plan.Partitions)}
-		a.views[view.Name], report.Through[view.Name], report.Keys[view.Name] = c, c.at, 0
+		a.views[view.Name] = c
 		to, err := ends(ctx, view.Input[0])
 		if err != nil {
 			return err
 		}
 		for partition := range config.Plan.Partitions {
-			if _, err = r.start(ctx, partition); err == nil {
-				err = c.foldTo(ctx, partition, to[partition])
-			}
-			if err != nil {
+			if err := c.foldTo(ctx, partition, to[partition]); err != nil {
 				return err
 			}
 		}
@@ -64,9 +60,9 @@ func VerifyAnswers(
 }
 
 // same asks both until they answer alike. The live view may be behind for a moment, or ahead of what was folded.
-func same[A proto.Message](ctx context.Context, a *answers, view, key, what string, live, fold func() (A, error), ahead func(live, fold A) bool) error {
-	a.report.Keys[view]++
-	for until := time.Now().Add(placePatience); ; time.Sleep(placePause) {
+func same[A proto.Message](ctx context.Context, c *comparison, key, what string, live, fold func() (A, error), ahead func(live, fold A) bool) error {
+	c.report.Keys[c.View.Name]++
+	for until := time.Now().Add(patience); ; time.Sleep(pause) {
 		have, err := live()
 		if err != nil {
 			return fmt.Errorf("ask the query service about %s: %w", key, err)
@@ -79,8 +75,7 @@ func same[A proto.Message](ctx context.Context, a *answers, view, key, what stri
 		case proto.Equal(have, want) || ahead(have, want):
 			return nil
 		case time.Now().After(until) || ctx.Err() != nil:
-			c := a.views[view]
-			a.report.differ(view, key, c.at[topology.PartitionOf(key, a.config.Plan.Partitions)], "%s is answered otherwise than the log says", what)
+			c.report.differ(c.View.Name, key, c.checkpointOf(key), "the answer with %s is not what the log gives", what)
 			return nil
 		}
 	}
@@ -88,7 +83,7 @@ func same[A proto.Message](ctx context.Context, a *answers, view, key, what stri
 
 func (a *answers) person(ctx context.Context, user string) error {
 	q := &pb.PeopleQuery{Users: []string{user}}
-	return same(ctx, a, "people", user, "the profile",
+	return same(ctx, a.views[store.People], user, "the profile",
 		func() (*pb.PeopleAnswer, error) { return a.live.People(ctx, q) },
 		func() (*pb.PeopleAnswer, error) { return a.fold.People(ctx, q) },
 		func(live, fold *pb.PeopleAnswer) bool {
@@ -96,9 +91,9 @@ func (a *answers) person(ctx context.Context, user string) error {
 		})
 }
 
-// conversation asks as the member who sees most: everything that was said since that one came.
+// conversation asks as the member who may see most: everything since that member joined.
 func (a *answers) conversation(ctx context.Context, key string) error {
-	documents, err := a.config.Fresh.Documents.Conversations(ctx, []string{key})
+	documents, err := a.fresh.Documents.Conversations(ctx, []string{key})
 	if err != nil {
 		return err
 	}
@@ -110,11 +105,11 @@ func (a *answers) conversation(ctx context.Context, key string) error {
 		}
 	}
 	if first == nil {
-		return nil // nobody is in it, so nobody may ask
+		return nil // without members nobody may ask
 	}
-	for before := document.Number + 1; before > first.SinceNumber+1; before -= min(before-1, query.MaxMessages) {
-		q := &pb.HistoryQuery{User: first.User, Conversation: key, BeforeNumber: before, Limit: query.MaxMessages}
-		err := same(ctx, a, "history", key, fmt.Sprintf("the history before message %d", before),
+	for before := document.Number + 1; before > first.SinceNumber+1; before -= min(before-1, serve.MaxMessages) {
+		q := &pb.HistoryQuery{User: first.User, Conversation: key, BeforeNumber: before, Limit: serve.MaxMessages}
+		err := same(ctx, a.views[store.History], key, fmt.Sprintf("the history before message %d", before),
 			func() (*pb.HistoryAnswer, error) { return a.live.History(ctx, q) },
 			func() (*pb.HistoryAnswer, error) { return a.fold.History(ctx, q) },
 			func(_, _ *pb.HistoryAnswer) bool { return false })

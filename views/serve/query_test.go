@@ -1,6 +1,6 @@
-// The query service over a real connection, on an everyday tale.
+// The query service over a real connection.
 
-package views
+package serve_test
 
 import (
 	"testing"
@@ -10,23 +10,23 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/views/inbox"
+	"github.com/parley-im/parley/views/viewtest"
 )
 
-// asked is the everyday tale, folded and served.
-func asked(t *testing.T) (*tale, *house, asker) {
-	told := everyday(t)
-	stores, _ := ownStores(t, told.plan)
-	h := newHouse(t, told.plan, stores)
-	h.fold(told.log, 7)
-	return told, h, asker{t, serve(t, stores)}
+// served is the everyday scenario, folded and served.
+func served(t *testing.T) (*viewtest.Scenario, viewtest.Client) {
+	s := viewtest.Everyday(t)
+	stores, _ := viewtest.OwnStores(t, s.Plan)
+	viewtest.NewViews(t, s.Plan, stores).Fold(s.Log, 7)
+	return s, viewtest.Serve(t, stores)
 }
 
 func TestDifferenceIsContiguousFromTheCursor(t *testing.T) {
-	told, _, ask := asked(t)
-	head := told.inboxes["ann"]
+	s, ask := served(t)
+	head := s.Inboxes["ann"]
 	var cursor uint64
 	for cursor < head {
-		answer := ask.difference("ann", cursor, taleEpoch, 10)
+		answer := ask.Difference("ann", cursor, viewtest.Epoch, 10)
 		require.False(t, answer.SnapshotNeeded || answer.Behind)
 		require.NotEmpty(t, answer.Events)
 		for _, event := range answer.Events {
@@ -35,49 +35,49 @@ func TestDifferenceIsContiguousFromTheCursor(t *testing.T) {
 		}
 		require.Equal(t, head, answer.Head.InboxSeq)
 	}
-	require.Empty(t, ask.difference("ann", head, taleEpoch, 10).Events)
-	require.True(t, ask.difference("ann", head+1, taleEpoch, 10).Behind, "ahead of the head: the view is behind")
-	require.True(t, ask.difference("ann", 1, taleEpoch+1, 10).SnapshotNeeded, "another epoch")
-	stranger := ask.difference("zoe", 0, 0, 10)
+	require.Empty(t, ask.Difference("ann", head, viewtest.Epoch, 10).Events)
+	require.True(t, ask.Difference("ann", head+1, viewtest.Epoch, 10).Behind, "ahead of the head: the view is behind")
+	require.True(t, ask.Difference("ann", 1, viewtest.Epoch+1, 10).SnapshotNeeded, "another epoch")
+	stranger := ask.Difference("zoe", 0, 0, 10)
 	require.False(t, stranger.SnapshotNeeded || stranger.Behind)
 	require.Empty(t, stranger.Events)
 }
 
 func TestHeads(t *testing.T) {
-	told, _, ask := asked(t)
-	heads := ask.heads("bob", "zoe", "ann")
-	require.Equal(t, []uint64{told.inboxes["bob"], 0, told.inboxes["ann"]},
+	s, ask := served(t)
+	heads := ask.Heads("bob", "zoe", "ann")
+	require.Equal(t, []uint64{s.Inboxes["bob"], 0, s.Inboxes["ann"]},
 		[]uint64{heads[0].InboxSeq, heads[1].InboxSeq, heads[2].InboxSeq})
 }
 
 func TestConversationsAreTrueAtLeastUpToTheirCursor(t *testing.T) {
-	told, _, ask := asked(t)
+	s, ask := served(t)
 	direct, group := name.Direct("ann", "bob"), name.Group("one")
 
-	bobs := ask.conversations("bob")
-	require.Equal(t, told.inboxes["bob"], bobs.Cursor.InboxSeq)
+	bobs := ask.Conversations("bob")
+	require.Equal(t, s.Inboxes["bob"], bobs.Cursor.InboxSeq)
 	require.Equal(t, []string{group, direct}, []string{bobs.Conversations[0].Conversation, bobs.Conversations[1].Conversation})
 	require.Equal(t, pb.Membership_MEMBERSHIP_GONE, bobs.Conversations[0].Membership)
 	require.Equal(t, uint64(90), bobs.Conversations[0].Last.Number, "nothing of what was said after bob went")
 
-	cids := ask.conversations("cid").Conversations
+	cids := ask.Conversations("cid").Conversations
 	require.Len(t, cids, 1)
 	require.Equal(t, uint64(60), cids[0].SinceNumber)
 	require.Equal(t, uint64(100), cids[0].Number)
 	require.Equal(t, uint64(30), inbox.Unread(cids[0]), "read up to 70 of 100")
 
-	anns := ask.conversations("ann").Conversations
+	anns := ask.Conversations("ann").Conversations
 	require.Equal(t, uint64(0), inbox.Unread(anns[0]), "one's own last word was read with everything above it")
 	require.Equal(t, uint64(1), inbox.Unread(anns[1]))
 
-	dans := ask.conversations("dan").Conversations
+	dans := ask.Conversations("dan").Conversations
 	require.Equal(t, pb.Membership_MEMBERSHIP_INVITED, dans[0].Membership)
-	require.Equal(t, sealed("group one").Ciphertext, dans[0].Title.Ciphertext)
+	require.Equal(t, viewtest.Sealed("group one").Ciphertext, dans[0].Title.Ciphertext)
 	require.Nil(t, dans[0].Last)
 }
 
 func TestHistoryPagesDownToWhereThePersonCame(t *testing.T) {
-	_, _, ask := asked(t)
+	_, ask := served(t)
 	group := name.Group("one")
 	for _, reader := range []struct {
 		user   string
@@ -85,7 +85,7 @@ func TestHistoryPagesDownToWhereThePersonCame(t *testing.T) {
 	}{{"ann", 1}, {"cid", 61}} {
 		before, want := uint64(0), uint64(100)
 		for {
-			answer := ask.history(reader.user, group, before, 17)
+			answer := ask.History(reader.user, group, before, 17)
 			require.True(t, answer.Found)
 			for _, message := range answer.Messages {
 				require.Equal(t, want, message.Number)
@@ -102,26 +102,26 @@ func TestHistoryPagesDownToWhereThePersonCame(t *testing.T) {
 }
 
 func TestStrangersAndNothingLookTheSame(t *testing.T) {
-	_, _, ask := asked(t)
+	_, ask := served(t)
 	for _, user := range []string{"bob", "dan", "zoe", ""} { // removed, invited, unknown, empty
 		for _, conversation := range []string{name.Group("one"), name.Group("none"), "", "a#b", `{"$ne":1}`} {
 			for before := uint64(0); before < 120; before += 40 {
-				require.Zero(t, ask.history(user, conversation, before, 50).SizeVT())
+				require.Zero(t, ask.History(user, conversation, before, 50).SizeVT())
 			}
-			require.Zero(t, ask.members(user, conversation).SizeVT())
+			require.Zero(t, ask.Members(user, conversation).SizeVT())
 		}
 	}
 }
 
 func TestMembersComeWithWhatTheViewsKnow(t *testing.T) {
-	_, _, ask := asked(t)
-	answer := ask.members("cid", name.Group("one"))
+	_, ask := served(t)
+	answer := ask.Members("cid", name.Group("one"))
 	require.True(t, answer.Found)
 	require.Equal(t, pb.Kind_KIND_GROUP, answer.Kind)
 	require.Len(t, answer.Members, 2)
 	ann, cid := answer.Members[0], answer.Members[1]
 	require.Equal(t, pb.Role_ROLE_OWNER, ann.Member.Role)
-	require.Equal(t, sealed("I am ann").Ciphertext, ann.DisplayName.Ciphertext)
+	require.Equal(t, viewtest.Sealed("I am ann").Ciphertext, ann.DisplayName.Ciphertext)
 	require.Zero(t, ann.PresentUntilMs)
 	require.NotZero(t, ann.LastSeenMs)
 	require.Equal(t, uint64(70), cid.Marks.Read)
@@ -129,21 +129,21 @@ func TestMembersComeWithWhatTheViewsKnow(t *testing.T) {
 }
 
 func TestPeopleComeInTheOrderOfTheQuestion(t *testing.T) {
-	_, _, ask := asked(t)
-	people := ask.people("zoe", "dan", "ann")
+	_, ask := served(t)
+	people := ask.People("zoe", "dan", "ann")
 	require.Equal(t, []string{"zoe", "dan", "ann"}, []string{people[0].User, people[1].User, people[2].User})
 	require.False(t, people[0].Exists)
 	require.True(t, people[1].Exists)
 }
 
 func TestQuestionsOutOfBoundsAreRefused(t *testing.T) {
-	_, _, ask := asked(t)
+	_, ask := served(t)
 	for _, limit := range []uint32{0, 501, 1 << 31} {
-		_, err := ask.stub.Difference(t.Context(), &pb.DifferenceQuery{User: "ann", Limit: limit})
+		_, err := ask.Stub.Difference(t.Context(), &pb.DifferenceQuery{User: "ann", Limit: limit})
 		require.ErrorContains(t, err, "is not within 1 to 500")
 	}
-	_, err := ask.stub.Head(t.Context(), &pb.HeadQuery{Users: make([]string, 1001)})
+	_, err := ask.Stub.Head(t.Context(), &pb.HeadQuery{Users: make([]string, 1001)})
 	require.ErrorContains(t, err, "is not within 1 to 1000")
-	_, err = ask.stub.People(t.Context(), &pb.PeopleQuery{})
+	_, err = ask.Stub.People(t.Context(), &pb.PeopleQuery{})
 	require.ErrorContains(t, err, "is not within 1 to 200")
 }

@@ -1,6 +1,6 @@
-// Where the replicas of the query service are: a name that stands for several addresses is looked up again and again.
+// Where the replicas of the query service are: a name with several addresses is looked up at intervals.
 
-package views
+package serve
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 	"github.com/cloudwego/kitex/pkg/rpcinfo"
 )
 
-// lookUpEvery is how often names are looked up, in the background: a replica that came or went is known after that.
-const lookUpEvery = 5 * time.Second
+// lookUpInterval is how often names are looked up, in the background: a replica that started or stopped is known after it.
+const lookUpInterval = 5 * time.Second
 
-// replicas resolves to all addresses behind all given ones (host:port, where a host may be a headless service's name).
+// replicas resolves to all addresses of all given ones (host:port, where a host may be a headless service's name).
 func replicas(addresses []string) discovery.Resolver {
 	target := strings.Join(addresses, ",")
 	return &discovery.SynthesizedResolver{
@@ -35,11 +35,11 @@ func replicas(addresses []string) discovery.Resolver {
 			}
 			return discovery.Result{Cacheable: true, CacheKey: target, Instances: instances}, nil
 		},
-		NameFunc: func() string { return queryName + " at " + target }, // for the whole process Kitex keeps one resolver a name
+		NameFunc: func() string { return serviceName + " at " + target }, // Kitex keeps one resolver a name for the whole process
 	}
 }
 
-// lookUp finds every address behind the given ones. One name that is not known does not hide the others.
+// lookUp finds every address of the given ones. One name that is not known does not hide the others.
 func lookUp(ctx context.Context, addresses []string) ([]string, error) {
 	var found []string
 	var failed error
@@ -66,4 +66,4 @@ func lookUp(ctx context.Context, addresses []string) ([]string, error) {
 }
 
 // lookUps has Kitex look names up again in the background.
-var lookUps = lbcache.Options{RefreshInterval: lookUpEvery, Cacheable: true}
+var lookUps = lbcache.Options{RefreshInterval: lookUpInterval, Cacheable: true}

@@ -1,11 +1,12 @@
 // Everything that the stores hold, as text to be compared.
 
-package views
+package viewtest
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -15,10 +16,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/views"
 )
 
-// dump is everything that the stores hold of a tale, as text.
-func dump(t testing.TB, stores Stores, told *tale) string {
+// Dump is everything that the stores hold of a scenario, as text.
+func Dump(t testing.TB, stores views.Stores, s *Scenario) string {
 	ctx := t.Context()
 	var out strings.Builder
 	show := func(what string, m proto.Message) {
@@ -28,7 +30,7 @@ func dump(t testing.TB, stores Stores, told *tale) string {
 		require.NoError(t, json.Compact(&plain, line)) // protojson varies its spaces
 		fmt.Fprintf(&out, "%s %s\n", what, plain.String())
 	}
-	users, conversations := []string{"ann", "bob", "cid", "dan"}, keys(told.talks)
+	users, conversations := []string{"ann", "bob", "cid", "dan"}, slices.Sorted(maps.Keys(s.conversations))
 	for _, user := range users {
 		part, err := stores.Lists.InboxPart(ctx, user, 0, 10_000)
 		require.NoError(t, err)
@@ -69,11 +71,9 @@ func dump(t testing.TB, stores Stores, told *tale) string {
 	return out.String()
 }
 
-func keys[V any](m map[string]V) []string {
-	var all []string
-	for key := range m {
-		all = append(all, key)
-	}
-	slices.Sort(all)
-	return all
+// Straight is the dump of a scenario that was folded once, in order, on stores of the process.
+func Straight(t testing.TB, s *Scenario) string {
+	stores, _ := OwnStores(t, s.Plan)
+	NewViews(t, s.Plan, stores).Fold(s.Log, 1)
+	return Dump(t, stores, s)
 }

@@ -1,7 +1,8 @@
-// Package query answers reads from what the views keep. It asks no processor, and every answer carries its position.
+// Package serve is the query service: it answers reads from what the views keep, over the network. It asks no processor, and
+// every answer carries its position.
 //
-// Strangers and what does not exist look the same: found = false, after the same single read.
-package query
+// Strangers and conversations that do not exist get the same answer: found = false, after the same single read.
+package serve
 
 import (
 	"context"
@@ -10,7 +11,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// Limits of a question, as the words of schemas say them; counts.
+// Limits of a question, as the schema documents them; counts.
 const (
 	MaxHeads         = 1000
 	MaxEvents        = 500
@@ -19,14 +20,14 @@ const (
 	MaxPeople        = 200
 )
 
-// maxAnswer is where an answer's events end, in bytes: the next question goes on from there.
+// maxAnswer bounds an answer's events, in bytes: the next question goes on from there.
 const maxAnswer = 4 << 20
 
 // Lists is what the service reads of inboxes, marks and presence.
 type Lists interface {
 	Heads(ctx context.Context, users []string) ([]*pb.Cursor, error)
 	InboxPart(ctx context.Context, user string, after uint64, limit int) (*pb.InboxPart, error)
-	// Conversations takes the head of the inbox before the lines.
+	// Conversations reads the head of the inbox before the lines.
 	Conversations(ctx context.Context, user string, limit int) (*pb.Cursor, []*pb.ConversationSummary, error)
 	Marks(ctx context.Context, wanted []*pb.MemberMarks) ([]*pb.Marks, error)
 	Presence(ctx context.Context, users []string) ([]*pb.PersonPresence, error)
@@ -50,7 +51,7 @@ func New(lists Lists, documents Documents) *Service {
 	return &Service{lists: lists, documents: documents}
 }
 
-// Head says where inboxes stand.
+// Head gives the newest numbers of inboxes.
 func (s *Service) Head(ctx context.Context, q *pb.HeadQuery) (*pb.HeadAnswer, error) {
 	if err := within("users", len(q.Users), MaxHeads); err != nil {
 		return nil, err
@@ -59,8 +60,8 @@ func (s *Service) Head(ctx context.Context, q *pb.HeadQuery) (*pb.HeadAnswer, er
 	return &pb.HeadAnswer{Heads: heads}, err
 }
 
-// Difference gives the events behind a cursor, contiguous, or says why it cannot: the cursor is ahead of the view (wait),
-// or the events are not kept any more (take a snapshot).
+// Difference gives the events behind a cursor, contiguous, or why it cannot: the cursor is ahead of the view (wait), or the
+// events are not kept any more (take a snapshot).
 func (s *Service) Difference(ctx context.Context, q *pb.DifferenceQuery) (*pb.DifferenceAnswer, error) {
 	if err := within("limit", int(q.Limit), MaxEvents); err != nil {
 		return nil, err
@@ -96,7 +97,7 @@ func contiguous(events []*pb.InboxEvent, after uint64) []*pb.InboxEvent {
 	return events
 }
 
-// Conversations lists a person's conversations, latest first. The cursor is taken first.
+// Conversations lists a person's conversations, latest first. The cursor is read first.
 func (s *Service) Conversations(ctx context.Context, q *pb.ConversationsQuery) (*pb.ConversationsAnswer, error) {
 	if err := within("limit", int(q.Limit), MaxConversations); err != nil {
 		return nil, err
@@ -122,7 +123,7 @@ func (s *Service) Conversations(ctx context.Context, q *pb.ConversationsQuery) (
 	return &pb.ConversationsAnswer{Cursor: cursor, Conversations: lines}, nil
 }
 
-// complete fills lines whose beginning is no longer in the inbox's log (they were folded anew after Redis was lost) from
+// complete fills lines whose beginning is no longer in the inbox's log (they were folded again after Redis was lost) from
 // the conversation itself, which is kept for ever.
 func (s *Service) complete(ctx context.Context, user string, lines []*pb.ConversationSummary) error {
 	var keys []string
@@ -169,7 +170,7 @@ func (s *Service) People(ctx context.Context, q *pb.PeopleQuery) (*pb.PeopleAnsw
 	return &pb.PeopleAnswer{People: people}, nil
 }
 
-// higher joins two states of marks: both only rise.
+// higher joins two states of marks, which both only rise.
 func higher(a, b *pb.Marks) *pb.Marks {
 	return &pb.Marks{Delivered: max(a.GetDelivered(), b.GetDelivered()), Read: max(a.GetRead(), b.GetRead())}
 }

@@ -1,7 +1,7 @@
-// What only members may read: the messages of a conversation and who is in it. Content is read first and membership
-// after it. The views write the other way round, so nobody sees what was said or changed after they went.
+// What only members may read: the messages of a conversation and its members. Content is read first and membership after
+// it. The views write in the opposite order, so nobody sees what was sent or changed after they left.
 
-package query
+package serve
 
 import (
 	"context"
@@ -15,7 +15,7 @@ func (s *Service) History(ctx context.Context, q *pb.HistoryQuery) (*pb.HistoryA
 	if err := within("limit", int(q.Limit), MaxMessages); err != nil {
 		return nil, err
 	}
-	// The first look says which numbers there are, and spares strangers' questions the second read.
+	// The first read gives the numbers that there are, and spares strangers' questions the second one.
 	document, member, err := s.membership(ctx, q.User, q.Conversation)
 	if err != nil || member == nil {
 		return &pb.HistoryAnswer{}, err
@@ -39,8 +39,8 @@ func (s *Service) History(ctx context.Context, q *pb.HistoryQuery) (*pb.HistoryA
 	return answer, nil
 }
 
-// visible leaves the messages above a number, up to the first that is missing: the newest may be on their way into the
-// store in any order, and an answer has no holes.
+// visible keeps the messages above a number, up to the first that is missing: the newest may become visible in the store in
+// any order, and an answer has no gaps.
 func visible(messages []*pb.HistoryMessage, since uint64) []*pb.HistoryMessage {
 	first := slices.IndexFunc(messages, func(m *pb.HistoryMessage) bool { return m.Number > since })
 	if first < 0 {
@@ -55,7 +55,7 @@ func visible(messages []*pb.HistoryMessage, since uint64) []*pb.HistoryMessage {
 	return messages
 }
 
-// Members says who is in a conversation, with what the views know of each.
+// Members gives the members of a conversation, with what the views know of each.
 func (s *Service) Members(ctx context.Context, q *pb.MembersQuery) (*pb.MembersAnswer, error) {
 	document, member, err := s.membership(ctx, q.User, q.Conversation)
 	if err != nil || member == nil {
@@ -71,7 +71,7 @@ func (s *Service) Members(ctx context.Context, q *pb.MembersQuery) (*pb.MembersA
 	}
 	answer := &pb.MembersAnswer{Found: true, Kind: after.Kind, Title: after.Title}
 	for _, member := range after.Members {
-		view := views[member.User] // absent for who came between the two looks: shown without what is known
+		view := views[member.User] // absent for a member who joined between the two reads: shown without what is known
 		if view == nil {
 			view = &pb.MemberView{}
 		}
