@@ -9,11 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/walk"
 	"github.com/parley-im/parley/topology"
-	"github.com/parley-im/parley/views/inbox"
 	"github.com/parley-im/parley/views/viewtest"
 )
 
@@ -107,10 +107,10 @@ func TestViewsEqualTheRows(t *testing.T) {
 		}
 	}
 	require.Len(t, lines, 6)
-	require.EqualValues(t, 15, inbox.Unread(lines["ann "+direct]))
-	require.EqualValues(t, 0, inbox.Unread(lines["ann "+group]))
-	require.EqualValues(t, 0, inbox.Unread(lines["bob "+direct]))
-	require.EqualValues(t, 21, inbox.Unread(lines["cid "+group]))
+	require.EqualValues(t, 15, effect.Unread(lines["ann "+direct]))
+	require.EqualValues(t, 0, effect.Unread(lines["ann "+group]))
+	require.EqualValues(t, 0, effect.Unread(lines["bob "+direct]))
+	require.EqualValues(t, 21, effect.Unread(lines["cid "+group]))
 	require.Equal(t, pb.Membership_MEMBERSHIP_GONE, lines["bob "+group].Membership)
 	require.EqualValues(t, 30, lines["bob "+group].Number)
 	require.Equal(t, pb.Membership_MEMBERSHIP_INVITED, lines["dan "+group].Membership)

@@ -20,8 +20,8 @@ type room struct {
 	why    string
 }
 
-// rooms stand in the order in which they may be read: a package imports only rooms above its own. The first room that
-// matches a folder is the folder's room.
+// rooms stand in the order in which they may be read: a package imports only rooms above its own. A folder's room is the one
+// that names it, or else the first whose pattern covers it.
 var rooms = []room{
 	{"schemas/vtcodec", nil, "encoding for generated stubs knows no message"},
 	{"schemas/gen...", []string{"schemas/gen...", "schemas/vtcodec"}, "generated code depends on generated code and its encoding"},
@@ -52,11 +52,11 @@ var rooms = []room{
 	{"views/redis", []string{"views/store", "schemas..."}, "a store knows what stores share and the schema; the hall brings rooms together"},
 	{"views/mongo", []string{"views/store", "schemas..."}, "a store knows what stores share and the schema; the hall brings rooms together"},
 	{"views/pebble", []string{"views/store", "schemas..."}, "a store knows what stores share and the schema; the hall brings rooms together"},
+	{"views/*", []string{"schemas..."}, "a projection knows the schema alone; the hall brings rooms together"},
 	{"views/serve", []string{"schemas..."}, "the query service reads what it is given: it knows neither the plan nor the log nor a store"},
+	{"views", []string{"topology", "topology/wire", "views/*", "schemas..."}, "halls do not know each other; cmd brings them together"},
 	{"views/prove", []string{"topology", "views", "views/serve", "views/store", "schemas..."}, "comparing and rebuilding stand above the hall: they fold with its projectors, and the hall runs without them"},
 	{"views/viewtest", []string{"topology", "views", "views/serve", "schemas..."}, "fixtures that the tests of the hall, of serve and of prove share"},
-	{"views/*", []string{"schemas..."}, "a projection knows the schema alone; the hall brings rooms together"},
-	{"views", []string{"topology", "topology/wire", "views/*", "schemas..."}, "halls do not know each other; cmd brings them together"},
 
 	{"gateways/translate", []string{"schemas..."}, "translation is pure: frames, commands and events are schema, and text is sealed by what it receives"},
 	{"gateways/session", []string{"gateways/translate", "schemas..."}, "the client protocol knows neither sockets nor the rest of the system"},
@@ -149,10 +149,8 @@ func isSuite(folder string) bool { return strings.HasSuffix(folder, "test") && f
 
 // roomOf is the room of a folder. A suite below a room belongs to that room and may import it.
 func roomOf(folder string) (room, bool) {
-	for _, r := range rooms {
-		if matches(r.folder, folder) {
-			return r, true
-		}
+	if n := number(folder); n >= 0 {
+		return rooms[n], true
 	}
 	if above := path.Dir(folder); isSuite(folder) && above != "." {
 		r, ok := roomOf(above)
@@ -160,6 +158,14 @@ func roomOf(folder string) (room, bool) {
 		return r, ok
 	}
 	return room{}, false
+}
+
+// number is the index of the room that names a folder, or else of the first that covers it; -1 = none.
+func number(folder string) int {
+	if n := slices.IndexFunc(rooms, func(r room) bool { return r.folder == folder }); n >= 0 {
+		return n
+	}
+	return slices.IndexFunc(rooms, func(r room) bool { return matches(r.folder, folder) })
 }
 
 // matches reports whether a pattern covers a folder.
@@ -196,13 +202,13 @@ func forbidden(f *File, r room, imported string) string {
 	return ""
 }
 
-// rank is the number of a folder's room in the list.
+// rank is the number of a folder's room in the list; a suite has that of the room above it.
 func rank(folder string) int {
-	number := slices.IndexFunc(rooms, func(r room) bool { return matches(r.folder, folder) })
-	if number < 0 && isSuite(folder) {
+	n := number(folder)
+	if n < 0 && isSuite(folder) {
 		return rank(path.Dir(folder))
 	}
-	return number
+	return n
 }
 
 func forbiddenFromOutside(f *File, imported string) string {

@@ -7,10 +7,10 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/test/check"
-	"github.com/parley-im/parley/views/inbox"
 )
 
 // finalReads gives the checker what everybody holds at the end.
@@ -58,7 +58,7 @@ func (w *World) finalLines(d *device, kept *keptInbox) {
 		if line.Membership != pb.Membership_MEMBERSHIP_MEMBER {
 			continue
 		}
-		unread := inbox.Unread(line)
+		unread := effect.Unread(line)
 		if w.broken(UnreadCountedUp) {
 			unread = kept.counted[conversation]
 		}

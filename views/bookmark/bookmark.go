@@ -6,8 +6,8 @@ import (
 	"github.com/parley-im/parley/schemas/name"
 )
 
-// Marks is what an event leaves to be kept, nil when it concerns no marks or cannot have been written by this house.
-// Its version is its position: of two the higher one stays.
+// Marks is what an event leaves to be kept, nil when it is not about marks or Parley cannot have written it. Its version is
+// its position: of two the higher one is kept.
 func Marks(key string, event *pb.BookmarkEvent) *pb.MemberMarks {
 	user, conversation, ok := name.SplitBookmark(key)
 	marks := event.GetMarksRaised().GetMarks()

@@ -1,24 +1,24 @@
-// Package history folds conversation.events into who is a member of a conversation, and into its messages.
+// Package history folds conversation.events into the members of a conversation, and into its messages.
 //
 // The membership of a position is written before the messages of that position and read after them, so nobody is shown
-// what was said after they went.
+// what was sent after they left.
 package history
 
 import (
 	"slices"
 	"strings"
 
+	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
-// Valid reports whether a record's key and event can be a conversation's. What cannot was not written by this house.
+// Valid reports whether a record's key and event can be those of a conversation. Parley writes no others.
 func Valid(conversation string, event *pb.ConversationEvent) bool {
 	return name.ValidConversation(conversation) && event.Seq > 0
 }
 
-// Whole reports whether the document and the events hold everything before each event: one that jumps ahead finds a store
-// that has lost something.
+// Whole reports whether the document and the events hold everything before each event. If not, the store has lost something.
 func Whole(document *pb.ConversationDocument, events ...*pb.ConversationEvent) bool {
 	seq := document.GetSeq()
 	for _, event := range events {
@@ -30,54 +30,49 @@ func Whole(document *pb.ConversationDocument, events ...*pb.ConversationEvent) b
 	return true
 }
 
-// Fold is the document after events. It answers the document itself, untouched, when they are in it already.
-// document = nil means that there is none yet.
+// Fold is the document after events. It returns the document itself when they are in it already. document = nil means that
+// there is none yet.
 func Fold(document *pb.ConversationDocument, conversation string, events ...*pb.ConversationEvent) *pb.ConversationDocument {
 	now := document
 	for _, event := range events {
 		if event.Seq <= now.GetSeq() {
 			continue
 		}
-		if now == document { // the fold never changes what it is given; one copy is enough for all events
-			now = begin(document, conversation)
+		if now == document { // the fold never changes its argument; one copy is enough for all events
+			now = copied(document, conversation)
 		}
 		now.Seq, now.Number = event.Seq, max(now.Number, event.Number)
-		hear(now, event)
+		apply(now, event)
 	}
 	return now
 }
 
-func begin(document *pb.ConversationDocument, conversation string) *pb.ConversationDocument {
+func copied(document *pb.ConversationDocument, conversation string) *pb.ConversationDocument {
 	if document == nil {
 		return &pb.ConversationDocument{Conversation: conversation}
 	}
 	return document.CloneVT()
 }
 
-// hear folds who is a member, and what the conversation is called.
-func hear(next *pb.ConversationDocument, event *pb.ConversationEvent) {
-	switch word := event.Word.(type) {
+// apply applies who is a member, and the title.
+func apply(next *pb.ConversationDocument, event *pb.ConversationEvent) {
+	does := effect.Of(event)
+	for _, member := range does.Joins {
+		put(next, member)
+	}
+	remove(next, does.Leaves)
+	for _, given := range does.Roles {
+		setRole(next, given)
+	}
+	switch payload := event.Word.(type) {
 	case *pb.ConversationEvent_ConversationCreated:
-		next.Kind, next.Title = word.ConversationCreated.GetKind(), word.ConversationCreated.GetTitle()
-		for _, member := range word.ConversationCreated.GetMembers() {
-			put(next, member)
-		}
-	case *pb.ConversationEvent_MemberJoined:
-		put(next, word.MemberJoined.GetMember())
-	case *pb.ConversationEvent_MemberLeft:
-		remove(next, word.MemberLeft.GetUser())
-		role(next, word.MemberLeft.GetNewOwner(), pb.Role_ROLE_OWNER)
-	case *pb.ConversationEvent_MemberRemoved:
-		remove(next, word.MemberRemoved.GetUser())
+		next.Kind, next.Title = payload.ConversationCreated.GetKind(), payload.ConversationCreated.GetTitle()
 	case *pb.ConversationEvent_ConversationRenamed:
-		next.Title = word.ConversationRenamed.GetTitle()
-	case *pb.ConversationEvent_RoleChanged:
-		role(next, word.RoleChanged.GetUser(), word.RoleChanged.GetRole())
-		role(next, word.RoleChanged.GetFormerOwner(), pb.Role_ROLE_ADMIN)
+		next.Title = payload.ConversationRenamed.GetTitle()
 	}
 }
 
-// Message is the message that an event says, nil when it says none.
+// Message is the message of an event, nil when it is none.
 func Message(event *pb.ConversationEvent) *pb.HistoryMessage {
 	sent := event.GetMessageSent()
 	if sent == nil || event.Number == 0 {
@@ -118,11 +113,11 @@ func remove(document *pb.ConversationDocument, user string) {
 	}
 }
 
-// role gives a member a role; user = "" or a stranger changes nothing.
-func role(document *pb.ConversationDocument, user string, role pb.Role) {
-	if i, ok := find(document, user); ok {
+// setRole gives a member a role; for a stranger it changes nothing.
+func setRole(document *pb.ConversationDocument, given effect.Role) {
+	if i, ok := find(document, given.User); ok {
 		member := document.Members[i].CloneVT() // members of an event are shared with whoever holds the event
-		member.Role = role
+		member.Role = given.Role
 		document.Members[i] = member
 	}
 }

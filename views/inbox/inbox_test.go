@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/views/inbox"
 )
@@ -97,7 +98,7 @@ func TestFold(t *testing.T) {
 			c.want.Conversation, c.want.Epoch = group, 1
 			got := fold(c.events...)
 			require.True(t, proto.Equal(c.want, got), "want %v\ngot  %v", c.want, got)
-			require.Equal(t, c.unread, inbox.Unread(got))
+			require.Equal(t, c.unread, effect.Unread(got))
 		})
 	}
 }
@@ -160,7 +161,7 @@ func TestRepeatsChangeNothing(t *testing.T) {
 			require.Same(t, line, inbox.Fold("bob", line, again))
 		}
 		require.True(t, proto.Equal(line, inbox.Fold("bob", nil, events...)), "all at once is one after another")
-		require.LessOrEqual(t, inbox.Unread(line), line.GetNumber())
+		require.LessOrEqual(t, effect.Unread(line), line.GetNumber())
 		if line.GetMembership() == pb.Membership_MEMBERSHIP_UNSPECIFIED {
 			require.Nil(t, line)
 		}

@@ -1,4 +1,4 @@
-// Package presence turns account.events into who is there: a lease that runs out by itself, and when it was last renewed.
+// Package presence turns account.events into presence: a lease that expires by itself, and when it was last renewed.
 package presence
 
 import (
@@ -6,8 +6,8 @@ import (
 	"github.com/parley-im/parley/schemas/name"
 )
 
-// Lease is what an event leaves to be kept, nil when it does not concern presence or cannot have been written by this
-// house. Its version is its position: of two the higher one stays.
+// Lease is what an event leaves to be kept, nil when it is not about presence or Parley cannot have written it. Its version
+// is its position: of two the higher one is kept.
 func Lease(user string, event *pb.AccountEvent) *pb.PersonPresence {
 	changed := event.GetPresenceChanged()
 	if changed == nil || !name.ValidPerson(user) || event.Version == 0 {

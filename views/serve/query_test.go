@@ -7,9 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
-	"github.com/parley-im/parley/views/inbox"
 	"github.com/parley-im/parley/views/viewtest"
 )
 
@@ -64,11 +64,11 @@ func TestConversationsAreTrueAtLeastUpToTheirCursor(t *testing.T) {
 	require.Len(t, cids, 1)
 	require.Equal(t, uint64(60), cids[0].SinceNumber)
 	require.Equal(t, uint64(100), cids[0].Number)
-	require.Equal(t, uint64(30), inbox.Unread(cids[0]), "read up to 70 of 100")
+	require.Equal(t, uint64(30), effect.Unread(cids[0]), "read up to 70 of 100")
 
 	anns := ask.Conversations("ann").Conversations
-	require.Equal(t, uint64(0), inbox.Unread(anns[0]), "one's own last word was read with everything above it")
-	require.Equal(t, uint64(1), inbox.Unread(anns[1]))
+	require.Equal(t, uint64(0), effect.Unread(anns[0]), "one's own last word was read with everything above it")
+	require.Equal(t, uint64(1), effect.Unread(anns[1]))
 
 	dans := ask.Conversations("dan").Conversations
 	require.Equal(t, pb.Membership_MEMBERSHIP_INVITED, dans[0].Membership)

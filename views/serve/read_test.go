@@ -10,13 +10,12 @@ import (
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/views/serve"
-	"github.com/parley-im/parley/views/store"
 	"github.com/parley-im/parley/views/viewtest"
 )
 
 // meanwhile runs a function right after content was read.
 type meanwhile struct {
-	store.Documents
+	serve.Documents
 	happens func()
 }
 
