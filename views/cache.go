@@ -1,6 +1,6 @@
 // What a view wrote last, so that it need not read it again: a busy conversation stays busy.
 //
-// A fold gives the same result whoever folds it, and a write loses to what is newer, so an entry may be older than the store
+// A fold gives the same result in every process, and a write loses to what is newer, so an entry may be older than the store
 // without harm. What it may never do is survive a loss in the store: a cache belongs to the progress in a partition and is
 // dropped whenever that goes back, switches to another generation, or begins.
 

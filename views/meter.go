@@ -28,7 +28,7 @@ func newMeter(registerer prometheus.Registerer, view string) (*meter, error) {
 	}
 	m := &meter{
 		records: counter("parley_view_records_total", "Records folded into the store."),
-		rewinds: counter("parley_view_rewinds_total", "Times the store had lost its place and was folded again. Should stay 0."),
+		rewinds: counter("parley_view_rewinds_total", "Times the store had lost its checkpoint and was folded again. Should stay 0."),
 		gaps:    counter("parley_view_holes_total", "Times the log or the store lacked what comes before a record. Should stay 0."),
 		skips:   counter("parley_view_skipped_total", "Records that cannot be folded and were left out. Should stay 0."),
 	}

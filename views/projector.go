@@ -57,7 +57,7 @@ type bound struct {
 	checkpoints store.Checkpoints
 }
 
-// progress is where a partition is. It belongs to whoever folds the partition.
+// progress is where a partition is. Only the goroutine that folds the partition uses it.
 type progress struct {
 	next       int64 // every record below is in the store
 	fromStart  bool  // everything since the log's beginning was folded

@@ -23,7 +23,7 @@ func TestMarks(t *testing.T) {
 		{"raised", "bob/g-one/main", raised, &pb.MemberMarks{User: "bob", Conversation: "g-one/main", Marks: marks, Version: 2}},
 		{"no conversation", "bob", raised, nil},
 		{"a forged name", "bob/g-one}/main", raised, nil},
-		{"no word", "bob/g-one/main", &pb.BookmarkEvent{Version: 2}, nil},
+		{"no payload", "bob/g-one/main", &pb.BookmarkEvent{Version: 2}, nil},
 		{"no version", "bob/g-one/main", &pb.BookmarkEvent{Word: raised.Word}, nil},
 	} {
 		t.Run(c.what, func(t *testing.T) {

@@ -27,11 +27,11 @@ func fold(events ...*pb.ConversationEvent) *pb.ConversationDocument {
 }
 
 func created(users ...string) *pb.ConversationEvent {
-	word := &pb.ConversationCreated{Kind: pb.Kind_KIND_GROUP, Title: &pb.Sealed{KeyId: "first"}}
+	payload := &pb.ConversationCreated{Kind: pb.Kind_KIND_GROUP, Title: &pb.Sealed{KeyId: "first"}}
 	for _, user := range users {
-		word.Members = append(word.Members, &pb.Member{User: user, Role: pb.Role_ROLE_OWNER, SinceSeq: 1})
+		payload.Members = append(payload.Members, &pb.Member{User: user, Role: pb.Role_ROLE_OWNER, SinceSeq: 1})
 	}
-	return &pb.ConversationEvent{Word: &pb.ConversationEvent_ConversationCreated{ConversationCreated: word}}
+	return &pb.ConversationEvent{Word: &pb.ConversationEvent_ConversationCreated{ConversationCreated: payload}}
 }
 
 func joined(user string) *pb.ConversationEvent {

@@ -12,17 +12,17 @@ import (
 )
 
 func BenchmarkApply(b *testing.B) {
-	line, err := fold(said(1, created("bob")), said(2, message(2, 1, "ann"))).MarshalVT()
+	line, err := fold(delivered(1, created("bob")), delivered(2, message(2, 1, "ann"))).MarshalVT()
 	require.NoError(b, err)
-	event, err := said(3, message(3, 2, "ann")).MarshalVT()
+	event, err := delivered(3, message(3, 2, "ann")).MarshalVT()
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
-		was, said := new(pb.ConversationSummary), new(pb.InboxEvent)
-		if was.UnmarshalVT(line) != nil || said.UnmarshalVT(event) != nil {
+		before, decoded := new(pb.ConversationSummary), new(pb.InboxEvent)
+		if before.UnmarshalVT(line) != nil || decoded.UnmarshalVT(event) != nil {
 			b.Fatal("not decoded")
 		}
-		if _, err := inbox.Fold("bob", was, said).MarshalVT(); err != nil {
+		if _, err := inbox.Fold("bob", before, decoded).MarshalVT(); err != nil {
 			b.Fatal(err)
 		}
 	}

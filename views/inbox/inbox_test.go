@@ -16,7 +16,7 @@ import (
 
 const group = "g-one/main"
 
-func said(number uint64, event *pb.ConversationEvent) *pb.InboxEvent {
+func delivered(number uint64, event *pb.ConversationEvent) *pb.InboxEvent {
 	return &pb.InboxEvent{InboxSeq: number, Epoch: 1, Word: &pb.InboxEvent_Conversation{
 		Conversation: &pb.ConversationSaid{Conversation: group, Event: event}}}
 }
@@ -62,35 +62,35 @@ func TestFold(t *testing.T) {
 		want   *pb.ConversationSummary
 		unread uint64
 	}{
-		{"made by Bob", []*pb.InboxEvent{said(1, created("bob"))},
+		{"created by Bob", []*pb.InboxEvent{delivered(1, created("bob"))},
 			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("first"), Seq: 1, TimeMs: 10, InboxSeq: 1, Membership: pb.Membership_MEMBERSHIP_MEMBER}, 0},
-		{"joined late, two messages", []*pb.InboxEvent{said(4, joined(9, 5, "bob")), said(5, message(10, 6, "ann")), said(6, message(11, 7, "ann"))},
+		{"joined late, two messages", []*pb.InboxEvent{delivered(4, joined(9, 5, "bob")), delivered(5, message(10, 6, "ann")), delivered(6, message(11, 7, "ann"))},
 			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("joined"), Seq: 11, Number: 7, SinceNumber: 5, TimeMs: 110,
 				InboxSeq: 6, Last: last(7, 11, "ann"), Membership: pb.Membership_MEMBERSHIP_MEMBER}, 2},
-		{"an own message was read, and all above it", []*pb.InboxEvent{said(4, joined(9, 5, "bob")), said(5, message(10, 6, "ann")), said(6, message(11, 7, "bob"))},
+		{"an own message was read, and all before it", []*pb.InboxEvent{delivered(4, joined(9, 5, "bob")), delivered(5, message(10, 6, "ann")), delivered(6, message(11, 7, "bob"))},
 			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("joined"), Seq: 11, Number: 7, SinceNumber: 5, TimeMs: 110,
 				InboxSeq: 6, Last: last(7, 11, "bob"), Marks: &pb.Marks{Delivered: 7, Read: 7}, Membership: pb.Membership_MEMBERSHIP_MEMBER}, 0},
-		{"marks rise and never fall", []*pb.InboxEvent{said(1, message(10, 6, "ann")), receipt(2, "bob", 4), receipt(3, "bob", 2), receipt(4, "ann", 6)},
+		{"marks rise and never fall", []*pb.InboxEvent{delivered(1, message(10, 6, "ann")), receipt(2, "bob", 4), receipt(3, "bob", 2), receipt(4, "ann", 6)},
 			&pb.ConversationSummary{Seq: 10, Number: 6, TimeMs: 100, InboxSeq: 3, Last: last(6, 10, "ann"),
 				Marks: &pb.Marks{Delivered: 4, Read: 4}, Membership: pb.Membership_MEMBERSHIP_MEMBER}, 2},
-		{"another joins", []*pb.InboxEvent{said(1, created("bob")), said(2, joined(2, 0, "cid"))},
+		{"another joins", []*pb.InboxEvent{delivered(1, created("bob")), delivered(2, joined(2, 0, "cid"))},
 			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("first"), Seq: 2, TimeMs: 10, InboxSeq: 2, Membership: pb.Membership_MEMBERSHIP_MEMBER}, 0},
-		{"invited", []*pb.InboxEvent{said(1, &pb.ConversationEvent{Seq: 8, Number: 5, TimeMs: 7, Word: &pb.ConversationEvent_MemberInvited{
+		{"invited", []*pb.InboxEvent{delivered(1, &pb.ConversationEvent{Seq: 8, Number: 5, TimeMs: 7, Word: &pb.ConversationEvent_MemberInvited{
 			MemberInvited: &pb.MemberInvited{User: "bob", Title: title("come")}}})},
 			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("come"), Seq: 8, Number: 5, TimeMs: 7, InboxSeq: 1, Membership: pb.Membership_MEMBERSHIP_INVITED}, 0},
-		{"removed: the line stays", []*pb.InboxEvent{said(1, created("bob")), said(2, message(2, 1, "ann")), said(3, &pb.ConversationEvent{
+		{"removed: the line stays", []*pb.InboxEvent{delivered(1, created("bob")), delivered(2, message(2, 1, "ann")), delivered(3, &pb.ConversationEvent{
 			Seq: 3, Number: 1, TimeMs: 30, Word: &pb.ConversationEvent_MemberRemoved{MemberRemoved: &pb.MemberRemoved{User: "bob"}}})},
 			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("first"), Seq: 3, Number: 1, TimeMs: 30, InboxSeq: 3,
 				Last: last(1, 2, "ann"), Membership: pb.Membership_MEMBERSHIP_GONE}, 0},
-		{"came again: what was said meanwhile and before is not shown", []*pb.InboxEvent{said(1, created("bob")), said(2, message(2, 1, "ann")),
-			said(3, &pb.ConversationEvent{Seq: 3, Number: 1, Word: &pb.ConversationEvent_MemberLeft{MemberLeft: &pb.MemberLeft{User: "bob"}}}),
-			said(4, joined(9, 5, "bob"))},
+		{"joined again: what was sent meanwhile and before is not shown", []*pb.InboxEvent{delivered(1, created("bob")), delivered(2, message(2, 1, "ann")),
+			delivered(3, &pb.ConversationEvent{Seq: 3, Number: 1, Word: &pb.ConversationEvent_MemberLeft{MemberLeft: &pb.MemberLeft{User: "bob"}}}),
+			delivered(4, joined(9, 5, "bob"))},
 			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("joined"), Seq: 9, Number: 5, SinceNumber: 5, TimeMs: 20, InboxSeq: 4,
 				Membership: pb.Membership_MEMBERSHIP_MEMBER}, 0},
-		{"declined", []*pb.InboxEvent{said(1, &pb.ConversationEvent{Seq: 8, Word: &pb.ConversationEvent_InvitationDeclined{
+		{"declined", []*pb.InboxEvent{delivered(1, &pb.ConversationEvent{Seq: 8, Word: &pb.ConversationEvent_InvitationDeclined{
 			InvitationDeclined: &pb.InvitationDeclined{User: "bob"}}})},
 			&pb.ConversationSummary{Seq: 8, InboxSeq: 1, Membership: pb.Membership_MEMBERSHIP_GONE}, 0},
-		{"renamed", []*pb.InboxEvent{said(1, created("bob")), said(2, &pb.ConversationEvent{Seq: 2, TimeMs: 5, Word: &pb.ConversationEvent_ConversationRenamed{
+		{"renamed", []*pb.InboxEvent{delivered(1, created("bob")), delivered(2, &pb.ConversationEvent{Seq: 2, TimeMs: 5, Word: &pb.ConversationEvent_ConversationRenamed{
 			ConversationRenamed: &pb.ConversationRenamed{Title: title("second")}}})},
 			&pb.ConversationSummary{Kind: pb.Kind_KIND_GROUP, Title: title("second"), Seq: 2, TimeMs: 10, InboxSeq: 2, Membership: pb.Membership_MEMBERSHIP_MEMBER}, 0},
 	} {
@@ -103,8 +103,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-func TestNothingThatConcernsNobodyMakesALine(t *testing.T) {
-	require.Nil(t, fold(receipt(1, "bob", 5)), "anybody may claim to have read any conversation")
+func TestEventsOfNoConversationMakeNoLine(t *testing.T) {
+	require.Nil(t, fold(receipt(1, "bob", 5)), "a device may claim to have read any conversation")
 	require.Nil(t, fold(receipt(1, "ann", 5)))
 	require.Nil(t, fold(&pb.InboxEvent{InboxSeq: 1, Epoch: 1, Word: &pb.InboxEvent_Refused{Refused: &pb.CommandRefused{Conversation: group}}}))
 	require.Nil(t, fold(&pb.InboxEvent{InboxSeq: 1, Epoch: 1, Word: &pb.InboxEvent_Account{}}))
@@ -112,14 +112,14 @@ func TestNothingThatConcernsNobodyMakesALine(t *testing.T) {
 }
 
 func TestValid(t *testing.T) {
-	good := said(1, created("bob"))
+	good := delivered(1, created("bob"))
 	require.True(t, inbox.Valid("bob", good))
 	require.False(t, inbox.Valid("g-one", good), "a group has no inbox")
 	require.False(t, inbox.Valid("bob}:x", good))
 	require.False(t, inbox.Valid("", good))
-	require.False(t, inbox.Valid("bob", said(0, created("bob"))))
+	require.False(t, inbox.Valid("bob", delivered(0, created("bob"))))
 	require.False(t, inbox.Valid("bob", &pb.InboxEvent{InboxSeq: 1}))
-	bad := said(1, created("bob"))
+	bad := delivered(1, created("bob"))
 	bad.GetConversation().Conversation = "nowhere"
 	require.False(t, inbox.Valid("bob", bad))
 }
@@ -130,16 +130,16 @@ func anything(r *rapid.T, number uint64) *pb.InboxEvent {
 	seq, count := rapid.Uint64Range(1, 30).Draw(r, "seq"), rapid.Uint64Range(0, 30).Draw(r, "number")
 	switch rapid.IntRange(0, 5).Draw(r, "kind") {
 	case 0:
-		return said(number, joined(seq, count, user.Draw(r, "user")))
+		return delivered(number, joined(seq, count, user.Draw(r, "user")))
 	case 1:
 		return receipt(number, user.Draw(r, "user"), count)
 	case 2:
-		return said(number, &pb.ConversationEvent{Seq: seq, Number: count, Word: &pb.ConversationEvent_MemberLeft{
+		return delivered(number, &pb.ConversationEvent{Seq: seq, Number: count, Word: &pb.ConversationEvent_MemberLeft{
 			MemberLeft: &pb.MemberLeft{User: user.Draw(r, "user")}}})
 	case 3:
 		return &pb.InboxEvent{InboxSeq: number, Epoch: 1}
 	default:
-		return said(number, message(seq, count, user.Draw(r, "user")))
+		return delivered(number, message(seq, count, user.Draw(r, "user")))
 	}
 }
 

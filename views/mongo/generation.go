@@ -69,7 +69,7 @@ func (s *Store) SetPointer(ctx context.Context, view string, version int64, valu
 	return changed.MatchedCount == 1, nil
 }
 
-// Drop deletes a generation of a view: its checkpoints first, so that whoever still writes to it is refused.
+// Drop deletes a generation of a view: its checkpoints first, so that a process that still writes to it is refused.
 func (s *Store) Drop(ctx context.Context, view string, generation int) error {
 	var checkpoints []string
 	if err := eachID(ctx, s.checkpoints.into, func(id string) error {

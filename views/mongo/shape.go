@@ -136,7 +136,7 @@ func (f *field) append(to []byte, name string, value protoreflect.Value) []byte 
 		}
 		return bsoncore.AppendInt64Element(to, name, value.Int())
 	}
-	panic(fmt.Sprintf("the schema has a %v in %s: say here how it stands in a document", f.schema.Kind(), f.schema.FullName()))
+	panic(fmt.Sprintf("the schema has a %v in %s: add how it is stored in a document", f.schema.Kind(), f.schema.FullName()))
 }
 
 // read reads a document into a message. What it does not know is of a newer schema and is left alone.
@@ -167,11 +167,11 @@ func (s *shape) read(document bson.Raw, m protoreflect.Message) error {
 	return nil
 }
 
-// readValue reads a document that stands in another one. Before messages had fields there stood bytes.
+// readValue reads a document inside another one. In the earlier form bytes were there.
 func (s *shape) readValue(value bson.RawValue, m protoreflect.Message) error {
 	document, ok := value.DocumentOK()
 	if !ok {
-		return fmt.Errorf("a %v stands where a document belongs, as in an earlier form: %s", value.Type, s.anew())
+		return fmt.Errorf("a %v is where a document belongs, as in an earlier form: %s", value.Type, s.anew())
 	}
 	return s.read(document, m)
 }

@@ -1,4 +1,4 @@
-// Documents are what the messages say, and people can read them.
+// Documents hold what the messages hold, and people can read them.
 
 package mongo
 
@@ -18,7 +18,7 @@ import (
 var (
 	sealed  = &pb.Sealed{KeyId: "u7741023.1", Nonce: make([]byte, 12), Ciphertext: make([]byte, 200)}
 	message = &pb.HistoryMessage{Number: 1051, Seq: 1060, Sender: "u1924578", TimeMs: 1_795_000_000_123, Body: sealed}
-	talk    = &pb.ConversationDocument{Conversation: "g-1/main", Kind: pb.Kind_KIND_GROUP, Seq: 1060, Number: 1051, Members: []*pb.Member{
+	group   = &pb.ConversationDocument{Conversation: "g-1/main", Kind: pb.Kind_KIND_GROUP, Seq: 1060, Number: 1051, Members: []*pb.Member{
 		{User: "ann", Role: pb.Role_ROLE_OWNER, SinceSeq: 1}, {User: "bob", Role: pb.Role_ROLE_MEMBER, SinceSeq: 7, SinceNumber: 3}}}
 )
 
@@ -29,7 +29,7 @@ func TestDocumentsCanBeRead(t *testing.T) {
 		document bson.Raw
 		want     string
 	}{
-		{conversationShape.at(1060, talk.ProtoReflect()), `{"position":1060,"kind":"GROUP","members":[` +
+		{conversationShape.at(1060, group.ProtoReflect()), `{"position":1060,"kind":"GROUP","members":[` +
 			`{"user":"ann","role":"OWNER","since_seq":1},{"user":"bob","role":"MEMBER","since_seq":7,"since_number":3}],"seq":1060,"number":1051}`},
 		{messageShape.document(small.ProtoReflect()), `{"seq":1060,"sender":"u1924578","time":{"$date":"2026-11-18T11:06:40.123Z"},"body":` +
 			`{"key_id":"u7741023.1","nonce":{"$binary":{"base64":"bm9uY2U=","subType":"00"}},"ciphertext":{"$binary":{"base64":"c2VhbGVk","subType":"00"}}}}`},
@@ -41,30 +41,30 @@ func TestDocumentsCanBeRead(t *testing.T) {
 	}
 }
 
-// Whatever the schema can say comes back as it was, numbers beyond int64 and choices of newer schemas among it.
-func TestDocumentsAreWhatTheMessagesSay(t *testing.T) {
+// Whatever the schema can hold comes back as it was, numbers beyond int64 and enum values of newer schemas among it.
+func TestDocumentsHoldWhatTheMessagesHold(t *testing.T) {
 	for _, c := range []struct {
 		shape *shape
 		kind  proto.Message
-	}{{conversationShape, talk}, {messageShape, message}, {personShape, &pb.Person{}}} {
+	}{{conversationShape, group}, {messageShape, message}, {personShape, &pb.Person{}}} {
 		t.Run(string(proto.MessageName(c.kind).Name()), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				said := c.kind.ProtoReflect().New()
-				draw(t, said)
+				written := c.kind.ProtoReflect().New()
+				draw(t, written)
 				read := c.kind.ProtoReflect().New()
-				if err := c.shape.read(c.shape.at(7, said), read); err != nil {
+				if err := c.shape.read(c.shape.at(7, written), read); err != nil {
 					t.Fatal(err)
 				}
-				read.Set(c.shape.id, said.Get(c.shape.id))
-				if !proto.Equal(said.Interface(), read.Interface()) {
-					t.Fatalf("said %v\nread %v", said, read)
+				read.Set(c.shape.id, written.Get(c.shape.id))
+				if !proto.Equal(written.Interface(), read.Interface()) {
+					t.Fatalf("written %v\nread %v", written, read)
 				}
 			})
 		})
 	}
 }
 
-// A document of another form says so instead of looking empty.
+// A document of another form is an error, not an empty document.
 func TestStrangeDocumentsAreRefused(t *testing.T) {
 	for _, d := range []bson.D{
 		{{Key: "seq", Value: "1"}}, {{Key: "kind", Value: "CHOIR"}}, {{Key: "kind", Value: true}}, {{Key: "members", Value: "ann"}},
@@ -79,7 +79,7 @@ func TestStrangeDocumentsAreRefused(t *testing.T) {
 		"1": {Type: bson.TypeBinary, Value: bsoncore.AppendBinary(nil, bson.TypeBinaryGeneric, []byte("protobuf"))}}})
 	require.NoError(t, err)
 	var read page
-	require.NoError(t, bson.Unmarshal(older, &read), "a page is read as a whole, whatever stands in it")
+	require.NoError(t, bson.Unmarshal(older, &read), "a page is read as a whole, whatever is in it")
 	err = messageShape.readValue(read.Messages["1"], new(pb.HistoryMessage).ProtoReflect())
 	require.ErrorContains(t, err, "parley views rebuild history")
 	newer, err := bson.Marshal(bson.D{{Key: "seq", Value: 1}, {Key: "colour", Value: "blue"}})

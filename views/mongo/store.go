@@ -11,7 +11,7 @@
 //	generations    {_id: "history", position: version, value}: which generation of the view is read; none = the first
 //
 // A view that is built anew beside the old one is another generation: its collections end in _g2, _g3 and so on, and so do
-// the ids of its places.
+// the ids of its checkpoints.
 package mongo
 
 import (

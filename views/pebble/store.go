@@ -1,4 +1,4 @@
-// Package pebble keeps the documents of the views in a folder: the stand-in for MongoDB on one's own machine.
+// Package pebble keeps the documents of the views in a folder: in place of MongoDB on a developer's machine.
 //
 // Several views of one process share one store. The checkpoint of a view is in the same log as its documents and written
 // after them, so what a crash cuts off is folded again.

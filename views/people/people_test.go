@@ -25,8 +25,8 @@ func TestProfile(t *testing.T) {
 		{"changed", "ann", changed, &pb.Person{User: "ann", Exists: true, DisplayName: name, Version: 4}},
 		{"a group has no profile", "g-one", made, nil},
 		{"no user has such a name", "$where", made, nil},
-		{"another word", "ann", &pb.AccountEvent{Version: 2, Word: &pb.AccountEvent_PersonBlocked{PersonBlocked: &pb.PersonBlocked{User: "bob"}}}, nil},
-		{"no word", "ann", &pb.AccountEvent{Version: 2}, nil},
+		{"another event", "ann", &pb.AccountEvent{Version: 2, Word: &pb.AccountEvent_PersonBlocked{PersonBlocked: &pb.PersonBlocked{User: "bob"}}}, nil},
+		{"no payload", "ann", &pb.AccountEvent{Version: 2}, nil},
 		{"no version", "ann", &pb.AccountEvent{Word: made.Word}, nil},
 	} {
 		t.Run(c.what, func(t *testing.T) {

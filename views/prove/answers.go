@@ -105,7 +105,7 @@ func (a *answers) conversation(ctx context.Context, key string) error {
 		}
 	}
 	if first == nil {
-		return nil // without members nobody may ask
+		return nil // a conversation without members has no readers
 	}
 	for before := document.Number + 1; before > first.SinceNumber+1; before -= min(before-1, serve.MaxMessages) {
 		q := &pb.HistoryQuery{User: first.User, Conversation: key, BeforeNumber: before, Limit: serve.MaxMessages}

@@ -1,5 +1,5 @@
 // Samples: one user or conversation of a live view is compared with the fold of its own records, up to the very position
-// that the stored content has. The records come from whoever follows the log.
+// that the stored content has. The caller, who follows the log, gives the records.
 
 package prove
 

@@ -1,4 +1,4 @@
-// A sample tells every kind of difference of its own unit, and none where there is none.
+// A sample finds every kind of difference of its own unit, and none where there is none.
 
 package prove
 
@@ -57,7 +57,7 @@ func sampled(t *testing.T, s *viewtest.Scenario, live views.Stores) []Unit {
 	return different
 }
 
-func TestSamplesAreWhatTheLogSays(t *testing.T) {
+func TestSamplesAreComparedWithTheLog(t *testing.T) {
 	s := viewtest.Everyday(t)
 	stores, _ := viewtest.OwnStores(t, s.Plan)
 	h := viewtest.NewViews(t, s.Plan, stores)
@@ -75,7 +75,7 @@ func TestSamplesAreWhatTheLogSays(t *testing.T) {
 	require.Empty(t, sampled(t, s, stores))
 }
 
-func TestASampleTellsWhatDiffers(t *testing.T) {
+func TestASampleFindsWhatDiffers(t *testing.T) {
 	s := viewtest.Everyday(t)
 	tag := func(user string) string {
 		return fmt.Sprintf("{%d}:", topology.PartitionOf(user, s.Plan.Partitions))

@@ -1,4 +1,4 @@
-// A comparison of views with the log tells every kind of difference, and none where there is none.
+// A comparison of views with the log finds every kind of difference, and none where there is none.
 
 package prove
 
@@ -44,7 +44,7 @@ func compare(t *testing.T, s *viewtest.Scenario, live views.Stores) *VerifyRepor
 }
 
 // Documents that only their own process can read are compared by what it answers.
-func TestAnswersAreWhatTheLogSays(t *testing.T) {
+func TestAnswersAreComparedWithTheLog(t *testing.T) {
 	s := viewtest.Everyday(t)
 	for name, c := range map[string]struct {
 		view string
@@ -85,7 +85,7 @@ func TestAnswersAreWhatTheLogSays(t *testing.T) {
 	}
 }
 
-func TestViewsAreWhatTheLogSays(t *testing.T) {
+func TestViewsAreComparedWithTheLog(t *testing.T) {
 	s := viewtest.Everyday(t)
 	stores, _ := viewtest.OwnStores(t, s.Plan)
 	viewtest.NewViews(t, s.Plan, stores).Fold(s.Log, 7)
@@ -126,7 +126,7 @@ func TestRealStoresAreCompared(t *testing.T) {
 	require.Equal(t, 1, compare(t, s, stores).Total)
 }
 
-func TestEveryDifferenceIsTold(t *testing.T) {
+func TestEveryDifferenceIsFound(t *testing.T) {
 	s := viewtest.Everyday(t)
 	tag := func(user string) string {
 		return fmt.Sprintf("{%d}:", topology.PartitionOf(user, s.Plan.Partitions))
@@ -136,7 +136,7 @@ func TestEveryDifferenceIsTold(t *testing.T) {
 			require.NoError(t, direct.Do(t.Context(), command...).Err())
 		}
 	}
-	say := func(number uint64) func(*testing.T, views.Stores, *goredis.Client) {
+	put := func(number uint64) func(*testing.T, views.Stores, *goredis.Client) {
 		return func(t *testing.T, s views.Stores, _ *goredis.Client) {
 			require.NoError(t, s.Documents.PutMessages(t.Context(), []*pb.ConversationMessages{{Conversation: viewtest.GroupOne,
 				Messages: []*pb.HistoryMessage{{Number: number, Seq: 900, Sender: "mallory"}}}}))
@@ -146,15 +146,15 @@ func TestEveryDifferenceIsTold(t *testing.T) {
 		view string
 		harm func(*testing.T, views.Stores, *goredis.Client)
 	}{
-		"an inbox is gone":         {"inbox", do("DEL", "inbox:"+tag("bob")+"bob")},
-		"an inbox lost its first":  {"inbox", do("XTRIM", "inbox:"+tag("bob")+"bob", "MAXLEN", "3")},
-		"a head is another":        {"inbox", do("HSET", "inbox:"+tag("bob")+"bob:head", "inbox_seq", "7")},
-		"an order is another":      {"inbox", do("ZADD", "order:"+tag("bob")+"bob", "1", viewtest.GroupOne)},
-		"a mark too many":          {"bookmark", do("HSET", "marks:"+tag("bob")+viewtest.GroupOne, "nobody", "x")},
-		"a lease is gone":          {"presence", do("DEL", "presence:"+tag("ann")+"ann")},
-		"a key that nobody writes": {"?", do("HSET", "games:"+tag("bob")+"bob", "x", "y")},
-		"a message is another":     {"history", say(3)},
-		"a message too many":       {"history", say(101)},
+		"an inbox is gone":          {"inbox", do("DEL", "inbox:"+tag("bob")+"bob")},
+		"an inbox lost its first":   {"inbox", do("XTRIM", "inbox:"+tag("bob")+"bob", "MAXLEN", "3")},
+		"a head is another":         {"inbox", do("HSET", "inbox:"+tag("bob")+"bob:head", "inbox_seq", "7")},
+		"an order is another":       {"inbox", do("ZADD", "order:"+tag("bob")+"bob", "1", viewtest.GroupOne)},
+		"a mark too many":           {"bookmark", do("HSET", "marks:"+tag("bob")+viewtest.GroupOne, "nobody", "x")},
+		"a lease is gone":           {"presence", do("DEL", "presence:"+tag("ann")+"ann")},
+		"a key that no view writes": {"?", do("HSET", "games:"+tag("bob")+"bob", "x", "y")},
+		"a message is another":      {"history", put(3)},
+		"a message too many":        {"history", put(101)},
 		"a person too many": {"people", func(t *testing.T, s views.Stores, _ *goredis.Client) {
 			require.NoError(t, s.Documents.PutPeople(t.Context(), []*pb.Person{{User: "nobody", Exists: true, Version: 1}}))
 		}},

@@ -1,6 +1,6 @@
 -- Writes one batch of one partition, together or not at all, and returns the view's checkpoint after it.
 -- KEYS[1]  the view's checkpoint; then the keys of each operation, in order
--- ARGV     from, to; then each operation with its arguments. A value stands behind its position (20 digits):
+-- ARGV     from, to; then each operation with its arguments. A value follows its position (20 digits):
 --   run    stream, head | epoch, number of the first event, of the last, of the oldest to be kept, the events: no gap in them
 --   value  hash         | field, value
 --   line   hash, order  | field, value, score

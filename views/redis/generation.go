@@ -75,7 +75,7 @@ func (s *Store) SetPointer(ctx context.Context, view string, version int64, valu
 	return err == nil, err
 }
 
-// Drop deletes a generation of a view: its checkpoints first, so that whoever still writes to it is refused.
+// Drop deletes a generation of a view: its checkpoints first, so that a process that still writes to it is refused.
 func (s *Store) Drop(ctx context.Context, view string, generation int) error {
 	for _, checkpoints := range []bool{true, false} {
 		for cursor, first := uint64(0), true; first || cursor != 0; first = false {

@@ -125,7 +125,7 @@ func (s *Store) Marks(ctx context.Context, wanted []*pb.MemberMarks) ([]*pb.Mark
 	return marks, nil
 }
 
-// Presence says who is there, in the order of the question; nil where nothing is known.
+// Presence is in the order of the question; nil where nothing is known.
 func (s *Store) Presence(ctx context.Context, users []string) ([]*pb.PersonPresence, error) {
 	answers := make([]*redis.StringCmd, len(users))
 	if err := s.ask(ctx, func(pipe redis.Pipeliner) {

@@ -42,7 +42,7 @@ const (
 // Kept is how many events the stream of an inbox keeps. A device that was away for longer takes a snapshot.
 const Kept = 2000
 
-// Options say which Redis, and how users are spread.
+// Options are which Redis, and how users are partitioned.
 type Options struct {
 	Address   string // host:port or redis[s]://user:password@host:port/db
 	TLS       *tls.Config

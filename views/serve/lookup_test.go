@@ -1,4 +1,4 @@
-// Names of replicas stand for all their addresses.
+// The names of replicas are looked up to all their addresses.
 
 package serve
 
@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestNamesStandForAllTheirAddresses(t *testing.T) {
+func TestNamesAreLookedUpToAllTheirAddresses(t *testing.T) {
 	found, err := lookUp(t.Context(), []string{"127.0.0.1:2", "127.0.0.1:1", "nobody.invalid:3", "127.0.0.1:2"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"127.0.0.1:1", "127.0.0.1:2"}, found)

@@ -58,7 +58,7 @@ func TestConversationsAreTrueAtLeastUpToTheirCursor(t *testing.T) {
 	require.Equal(t, s.Inboxes["bob"], bobs.Cursor.InboxSeq)
 	require.Equal(t, []string{group, direct}, []string{bobs.Conversations[0].Conversation, bobs.Conversations[1].Conversation})
 	require.Equal(t, pb.Membership_MEMBERSHIP_GONE, bobs.Conversations[0].Membership)
-	require.Equal(t, uint64(90), bobs.Conversations[0].Last.Number, "nothing of what was said after bob went")
+	require.Equal(t, uint64(90), bobs.Conversations[0].Last.Number, "nothing of what was sent after bob left")
 
 	cids := ask.Conversations("cid").Conversations
 	require.Len(t, cids, 1)
@@ -67,7 +67,7 @@ func TestConversationsAreTrueAtLeastUpToTheirCursor(t *testing.T) {
 	require.Equal(t, uint64(30), effect.Unread(cids[0]), "read up to 70 of 100")
 
 	anns := ask.Conversations("ann").Conversations
-	require.Equal(t, uint64(0), effect.Unread(anns[0]), "one's own last word was read with everything above it")
+	require.Equal(t, uint64(0), effect.Unread(anns[0]), "one's own last message was read, with everything before it")
 	require.Equal(t, uint64(1), effect.Unread(anns[1]))
 
 	dans := ask.Conversations("dan").Conversations

@@ -65,5 +65,5 @@ func lookUp(ctx context.Context, addresses []string) ([]string, error) {
 	return slices.Compact(found), nil
 }
 
-// lookUps has Kitex look names up again in the background.
+// lookUps makes Kitex look names up again in the background.
 var lookUps = lbcache.Options{RefreshInterval: lookUpInterval, Cacheable: true}

@@ -1,5 +1,5 @@
-// Generations of views: a view may be built anew beside the one that is read, in the same store under other names. One pointer
-// in the store says which generation is read.
+// Generations of views: a view may be built anew beside the one that is read, in the same store under other names. A pointer in
+// the store names the generation that is read.
 
 package store
 
@@ -18,7 +18,7 @@ type Generations interface {
 	Pointer(ctx context.Context, view string) (version int64, value []byte, err error)
 	// SetPointer replaces the value by the next version. It is false when another writer was faster.
 	SetPointer(ctx context.Context, view string, version int64, value []byte) (bool, error)
-	// Drop deletes a generation of a view: its checkpoints first, so that whoever still writes to it is refused.
+	// Drop deletes a generation of a view: its checkpoints first, so that a process that still writes to it is refused.
 	Drop(ctx context.Context, view string, generation int) error
 }
 

@@ -1,8 +1,8 @@
 // Package store is what the stores of the views share: what a store must be able to do, of which there are two kinds, how
 // checkpoints are named, and generations of views. Every store runs the suite in storetest.
 //
-// Views fold the log into stores. A write says which span of the log it comes from, and loses to what is newer, so every
-// batch may be repeated, by two owners of a partition at once as well.
+// Views fold the log into stores. A write carries the span of the log that it comes from, and loses to what is newer, so
+// every batch may be repeated, also by two owners of a partition at the same time.
 package store
 
 import (
@@ -27,8 +27,8 @@ type Store interface {
 	Close() error
 }
 
-// Checkpoints is how far views have folded each partition. It stands in the store itself: whatever loses the content loses
-// the checkpoint with it, and the view begins again there. The view is named by CheckpointName.
+// Checkpoints is how far views have folded each partition. They are in the store itself: a loss of content loses the
+// checkpoint too, and the view begins again from what is left. The view is named by CheckpointName.
 type Checkpoints interface {
 	// Checkpoint is the offset below which everything is in the store, 0 when the store has none.
 	Checkpoint(ctx context.Context, view string, partition int32) (int64, error)

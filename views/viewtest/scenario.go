@@ -55,7 +55,7 @@ func New(t testing.TB) *Scenario {
 	}
 }
 
-// Sealed is a body that nobody opens.
+// Sealed is an encrypted body, as far as the views can tell.
 func Sealed(text string) *pb.Sealed {
 	return &pb.Sealed{KeyId: "k", Nonce: []byte("123456789012"), Ciphertext: []byte("sealed:" + text)}
 }
