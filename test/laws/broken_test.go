@@ -93,8 +93,8 @@ func TestImportsBroken(t *testing.T) {
 		{"a view imports the plan", one("views/inbox/a.go", "~/topology"), []string{"views/inbox/a.go:3: imports topology"}},
 		{"a suite that stores run", one("views/redis/a_test.go", "~/views/storetest"), nil},
 		{"a suite in the store itself", one("views/redis/a.go", "~/views/storetest"), []string{"views/redis/a.go:3: imports views/storetest"}},
-		{"a suite of its own below a room", one("topology/wire/wiretest/a.go", "~/topology", "~/topology/wire", "github.com/lovoo/goka"), nil},
-		{"such a suite knows no more than its room", one("topology/wire/wiretest/a.go", "~/processors"), []string{"topology/wire/wiretest/a.go:3: receives machines as values"}},
+		{"a suite of its own below a room", one("topology/wire/othertest/a.go", "~/topology", "~/topology/wire", "github.com/lovoo/goka"), nil},
+		{"such a suite knows no more than its room", one("topology/wire/othertest/a.go", "~/processors"), []string{"topology/wire/othertest/a.go:3: receives machines as values"}},
 		{"a machine's test imports transcripts", one("processors/inbox/a_test.go", "~/processors/transcript"), nil},
 		{"a machine imports transcripts", one("processors/inbox/a.go", "~/processors/transcript"), []string{"processors/inbox/a.go:3: a machine knows the schema"}},
 		{"a carrier imports the session", one("gateways/websocket/a.go", "~/gateways/session"), nil},
@@ -170,7 +170,7 @@ func TestTopicNamesBroken(t *testing.T) {
 		{"in the plan", map[string]string{"topology/a.go": "package topology\nvar a = \"inbox.events\""}, nil},
 		{"in a test", map[string]string{"views/a_test.go": "package views\nvar a = \"inbox.events\""}, nil},
 		{"under test", map[string]string{"test/walk/a.go": "package walk\nvar a = \"inbox.events\""}, nil},
-		{"in a suite of tests", map[string]string{"topology/wire/wiretest/a.go": "package wiretest\nvar a = \"counter.events\""}, nil},
+		{"in a suite of tests", map[string]string{"topology/wire/othertest/a.go": "package wiretest\nvar a = \"counter.events\""}, nil},
 		{"in a sentence", map[string]string{"views/a.go": "package views\nvar a = \"inbox.events is late\""}, nil},
 	}, func(tree *Tree) []Violation { return TopicNames(tree, topology.House()) })
 }

@@ -31,6 +31,7 @@ var rooms = []room{
 	{"schemas...", []string{"schemas..."}, "the schema is the ground floor and depends on nothing"},
 
 	{"topology", []string{"schemas..."}, "the plan is data: what is derived from the plan imports it, not the other way round"},
+	{"topology/wire/wiretest", []string{"topology", "schemas..."}, "the tests of every room of the wire use it, so it uses none of them"},
 	{"topology/wire/ticker", nil, "a function at intervals needs nothing"},
 	{"topology/wire/failpoint", nil, "a failpoint must be reachable from every room of the wire"},
 	{"topology/wire/metric", nil, "registering a collector needs nothing"},
@@ -38,6 +39,8 @@ var rooms = []room{
 	{"topology/wire/fetch", []string{"topology"}, "a fetched record is the same for whoever handles it"},
 	{"topology/wire/produce", []string{"topology", "topology/wire/cluster", "topology/wire/failpoint", "topology/wire/metric", "topology/wire/ticker"}, "a producer knows records, and not what follows from their acks"},
 	{"topology/wire/read", []string{"topology", "topology/wire/cluster", "topology/wire/fetch"}, "a reader joins no group and keeps nothing"},
+	{"topology/wire/follow", []string{"topology", "topology/wire/cluster", "topology/wire/fetch", "topology/wire/metric"}, "a follower has no table, and writes nothing to Kafka but commits"},
+	{"topology/wire/logtest", []string{"topology", "topology/wire/cluster", "topology/wire/produce", "topology/wire/read", "topology/wire/wiretest"}, "tests write the log with the emitter and read it with the reader"},
 	{"topology/wire", []string{"topology", "topology/wire/*", "schemas..."}, "the wire knows the plan, and receives machines as values"},
 	{"topology/draw", []string{"topology", "schemas..."}, "drawings show the plan and nothing else"},
 	{"deploy", []string{"topology", "schemas..."}, "what is deployed is derived from the plan alone"},

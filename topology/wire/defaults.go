@@ -27,7 +27,6 @@ const (
 	joinBackoffMost    = 5 * time.Second
 	joinPatience       = 2 * time.Minute // of failed attempts in a row, until the process ends and its supervisor decides
 	recoveryWait       = 20 * time.Millisecond
-	gatherBytes        = 1 << 20   // of all partitions together, for which a broker need not wait
 	maxRecordBytes     = 960 << 10 // key and value of an output; leaves room for headers in maxMessageBytes
 	closeFlushInterval = 10 * time.Millisecond
 )
@@ -127,30 +126,5 @@ func (g *group) gokaOptions() []goka.ProcessorOption {
 func inputOptions(c cluster.Config, clientID string, log *slog.Logger) ([]kgo.Opt, error) {
 	options, err := c.Options(clientID, log)
 	options = append(options, fetch.Options()...)
-	return append(options, kgo.ConsumeResetOffset(kgo.NoResetOffset())), err // out of range must be seen, never jumped over
-}
-
-// followerOptions are for members of a follower's group. A member that joins or leaves stops only the partitions that move.
-func followerOptions(cfg FollowerConfig, log *slog.Logger) ([]kgo.Opt, error) {
-	options, err := cfg.Cluster.Options(cfg.Plan.Consumer(cfg.Name), log)
-	options = append(options,
-		kgo.ConsumerGroup(cfg.Plan.Consumer(cfg.Name)),
-		kgo.ConsumeTopics(cfg.Topics...),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()),
-		kgo.SessionTimeout(cfg.SessionTimeout),
-		kgo.HeartbeatInterval(cfg.SessionTimeout/cluster.HeartbeatShare),
-		kgo.RebalanceTimeout(cluster.RebalanceTimeout),
-		kgo.BlockRebalanceOnPoll(), // what was polled is queued before its partition can go
-		kgo.DisableAutoCommit(),    // what was polled is not handled yet
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-	)
-	options = append(options, fetch.Options()...)
-	if cfg.Gather > 0 {
-		// Every fetch costs the broker, the network and the handler about the same, with one record in it or a thousand.
-		options = append(options, kgo.FetchMinBytes(gatherBytes), kgo.FetchMaxWait(max(time.Millisecond, cfg.Gather)))
-	}
-	if cfg.Newest {
-		return append(options, kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd())), err // only hints are read so; a lost one is repaired by sync
-	}
 	return append(options, kgo.ConsumeResetOffset(kgo.NoResetOffset())), err // out of range must be seen, never jumped over
 }

@@ -8,6 +8,7 @@
 //	cluster/       the connection, for all libraries; whether Kafka accepts this process
 //	fetch/         records as every reader sees them; what waits of a partition
 //	read/          what a topic holds now
+//	follow/        records of topics for a view or the dispatcher, without a table
 //	produce/       what carries records to Kafka: for groups, and the gateways' emitter
 //	failpoint/     where a process can be made to die, in binaries built for it
 //	group.go       a group's settings and its life, from first connection to last breath
@@ -22,7 +23,6 @@
 //	session.go     a session of the consumer group: set-up, folding, drain, rejoin at once
 //	takeover.go    a new owner's first steps; settle.go its last ones
 //	detect.go      what must never be reset silently
-//	follower.go    a follower polls; followed_group.go what comes and goes, followed.go one partition's queue and worker
 //	defaults.go    settings of sarama and goka that are not their default, each with its reason; others stand in their room
 //
 // Invariants that no single line shows: everything in a shipment's life after the hand-over runs on the delivery

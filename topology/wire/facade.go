@@ -7,6 +7,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/follow"
 	"github.com/parley-im/parley/topology/wire/produce"
 	"github.com/parley-im/parley/topology/wire/read"
 )
@@ -61,3 +62,15 @@ var (
 	ErrOverloaded = produce.ErrOverloaded
 	ErrClosed     = produce.ErrClosed
 )
+
+// FollowerConfig is what Follow needs.
+type FollowerConfig = follow.Config
+
+// Rewind is what FollowerConfig.Handle returns when a partition must be handled again from an earlier offset.
+type Rewind = follow.Rewind
+
+// ErrStalled means that the Kafka client does not fetch any more: the process is to be started again.
+var ErrStalled = follow.ErrStalled
+
+// Follow handles records until the context ends (nil), or until it would have to skip some (ErrAlarm).
+func Follow(ctx context.Context, cfg FollowerConfig) error { return follow.Run(ctx, cfg) }

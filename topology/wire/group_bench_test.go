@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/follow"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -28,7 +29,7 @@ func BenchmarkGroup(b *testing.B) {
 	ctx, stop := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Follow(ctx, FollowerConfig{
+		ended <- follow.Run(ctx, follow.Config{
 			Cluster: h.cluster, Plan: h.plan, Name: "reader", Topics: []string{wiretest.Events}, Log: testLog(b),
 			Owned: func([]topology.TopicPartition) { owned <- struct{}{} },
 			Handle: func(_ context.Context, _ string, _ int32, batch []topology.Record) error {

@@ -183,6 +183,11 @@ func (h *house) read(topic string) []topology.Record {
 	return list
 }
 
+func (h *house) await(what string, condition func() bool) {
+	h.t.Helper()
+	require.Eventually(h.t, condition, testPatience, 10*time.Millisecond, what)
+}
+
 func TestGroupFoldsEveryCommandOnce(t *testing.T) {
 	h := newHouse(t, 4)
 	r := start(t, h.config(t.TempDir()))

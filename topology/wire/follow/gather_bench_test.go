@@ -1,6 +1,6 @@
 // What a follower's gathering saves: batches, each of which costs the store behind it a few round trips.
 
-package wire
+package follow
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/logtest"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -21,13 +22,13 @@ func BenchmarkGather(b *testing.B) {
 		gather time.Duration
 	}{{"none", 0}, {"30ms", 30 * time.Millisecond}} {
 		b.Run(c.name, func(b *testing.B) {
-			h := newHouse(b, 8)
+			h := logtest.New(b, 8)
 			var batches, records atomic.Int64
 			owned := make(chan struct{}, 1)
 			ctx, stop := context.WithCancel(b.Context())
 			ended := make(chan error, 1)
-			cfg := FollowerConfig{
-				Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{wiretest.Commands}, Gather: c.gather, Log: testLog(b),
+			cfg := Config{
+				Cluster: h.Cluster, Plan: h.Plan, Name: "view", Topics: []string{wiretest.Commands}, Gather: c.gather, Log: wiretest.Log(b),
 				Owned: func([]topology.TopicPartition) { owned <- struct{}{} },
 				Handle: func(_ context.Context, _ string, _ int32, batch []topology.Record) error {
 					batches.Add(1)
@@ -35,12 +36,12 @@ func BenchmarkGather(b *testing.B) {
 					return nil
 				},
 			}
-			go func() { ended <- Follow(ctx, cfg) }()
+			go func() { ended <- Run(ctx, cfg) }()
 			<-owned
 			for b.Loop() {
-				h.send(1, 100)
+				h.Send(1, 100)
 			}
-			require.Eventually(b, func() bool { return records.Load() >= int64(b.N) }, testPatience, time.Millisecond)
+			require.Eventually(b, func() bool { return records.Load() >= int64(b.N) }, wiretest.Timeout, time.Millisecond)
 			b.ReportMetric(float64(batches.Load())*1000/float64(b.N), "batches/1000")
 			stop()
 			require.NoError(b, <-ended)

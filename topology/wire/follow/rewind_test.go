@@ -1,6 +1,6 @@
 // A partition whose handler lost something is handled again from there, whatever the client has fetched or not.
 
-package wire
+package follow
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/logtest"
 )
 
 func TestRewindHandlesAgainWhatWasHandled(t *testing.T) {
@@ -23,11 +24,11 @@ func TestRewindHandlesAgainWhatWasHandled(t *testing.T) {
 		{"when nothing comes any more", func(handled int, batch []topology.Record) bool { return handled > 0 && len(batch) == 0 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := newHouse(t, 2)
-			h.send(records, 10)
+			h := logtest.New(t, 2)
+			h.Send(records, 10)
 			var s taken
 			count, lost := map[int32]int{}, map[int32]bool{}
-			stop := h.follow(&s, func(cfg *FollowerConfig) {
+			stop := start(h, &s, func(cfg *Config) {
 				cfg.IdleEvery = 200 * time.Millisecond
 				cfg.Handle = func(_ context.Context, _ string, p int32, batch []topology.Record) error {
 					s.mu.Lock()
@@ -48,13 +49,13 @@ func TestRewindHandlesAgainWhatWasHandled(t *testing.T) {
 					return nil
 				}
 			})
-			h.await("all, once more", func() bool {
+			h.Await("all, once more", func() bool {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				return len(lost) == 2 && len(s.records) == records
 			})
-			h.send(records, 10)
-			h.await("what comes behind", func() bool { return s.count() >= 2*records })
+			h.Send(records, 10)
+			h.Await("what comes behind", func() bool { return s.count() >= 2*records })
 			require.NoError(t, stop())
 			s.inOrder(t, 2*records)
 		})

@@ -1,6 +1,6 @@
 // Followers: order, commits, repeats, pauses, shares, and stops.
 
-package wire
+package follow
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/logtest"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -44,10 +45,10 @@ func (s *taken) last() []topology.TopicPartition {
 	return s.owned[len(s.owned)-1]
 }
 
-func (h *house) follow(s *taken, change func(*FollowerConfig)) (stop func() error) {
+func start(h *logtest.Log, s *taken, change func(*Config)) (stop func() error) {
 	s.handled = map[topology.TopicPartition]bool{}
-	cfg := FollowerConfig{
-		Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{wiretest.Commands}, SessionTimeout: 2 * time.Second, Log: testLog(h.t),
+	cfg := Config{
+		Cluster: h.Cluster, Plan: h.Plan, Name: "view", Topics: []string{wiretest.Commands}, SessionTimeout: 2 * time.Second, Log: wiretest.Log(h.T),
 		MaxBatch: 50,
 		Owned: func(list []topology.TopicPartition) {
 			s.mu.Lock()
@@ -76,7 +77,7 @@ func (h *house) follow(s *taken, change func(*FollowerConfig)) (stop func() erro
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- Follow(ctx, cfg) }()
+	go func() { ended <- Run(ctx, cfg) }()
 	var once sync.Once
 	var err error
 	stop = func() error {
@@ -84,19 +85,14 @@ func (h *house) follow(s *taken, change func(*FollowerConfig)) (stop func() erro
 			cancel()
 			select {
 			case err = <-ended:
-			case <-time.After(testPatience):
+			case <-time.After(wiretest.Timeout):
 				err = errors.New("the follower did not end")
 			}
 		})
 		return err
 	}
-	h.t.Cleanup(func() { stop() })
+	h.T.Cleanup(func() { stop() })
 	return stop
-}
-
-func (h *house) await(what string, condition func() bool) {
-	h.t.Helper()
-	require.Eventually(h.t, condition, testPatience, 10*time.Millisecond, what)
 }
 
 func (s *taken) inOrder(t *testing.T, n int) {
@@ -113,28 +109,28 @@ func (s *taken) inOrder(t *testing.T, n int) {
 }
 
 func TestFollowerHandlesAllInOrderAndGoesOnAtItsCommit(t *testing.T) {
-	h := newHouse(t, 4)
-	h.send(1000, 30)
+	h := logtest.New(t, 4)
+	h.Send(1000, 30)
 	var s taken
-	stop := h.follow(&s, nil)
-	h.await("all", func() bool { return s.count() == 1000 })
+	stop := start(h, &s, nil)
+	h.Await("all", func() bool { return s.count() == 1000 })
 	require.NoError(t, stop())
 	s.inOrder(t, 1000)
-	h.send(500, 30)
-	stop = h.follow(&s, nil)
-	h.await("the rest", func() bool { return s.count() >= 1500 })
+	h.Send(500, 30)
+	stop = start(h, &s, nil)
+	h.Await("the rest", func() bool { return s.count() >= 1500 })
 	require.NoError(t, stop())
 	s.inOrder(t, 1500)
 }
 
 func TestABusyFollowerWaitsForMore(t *testing.T) {
-	cfg := FollowerConfig{MaxBatch: 10, Linger: time.Millisecond, MaxLinger: 100 * time.Millisecond}
+	cfg := Config{MaxBatch: 10, Linger: time.Millisecond, MaxLinger: 100 * time.Millisecond}
 	for last, want := range map[int]time.Duration{0: 0, 1: 0, 2: time.Millisecond, 60: 59 * time.Millisecond, 500: 100 * time.Millisecond} {
 		require.Equal(t, want, cfg.linger(last), "after %d", last)
 	}
-	require.Zero(t, FollowerConfig{}.linger(500), "nobody asked for it")
+	require.Zero(t, Config{}.linger(500), "nobody asked for it")
 
-	p := newFollowed(&follower{cfg: cfg}, topology.TopicPartition{Topic: wiretest.Commands, Partition: 0}, 0, 0)
+	p := newPartition(nil, topology.TopicPartition{Topic: wiretest.Commands, Partition: 0}, &cfg, newMetrics(nil, "test"), nil)
 	push := func(n int) { p.Push(slices.Repeat([]*kgo.Record{{Topic: wiretest.Commands}}, n)) }
 	push(3)
 	batch, ok := p.next(t.Context(), 0)
@@ -157,11 +153,11 @@ func TestABusyFollowerWaitsForMore(t *testing.T) {
 }
 
 func TestFollowerRepeatsTheSameBatchUntilItIsTaken(t *testing.T) {
-	h := newHouse(t, 2)
-	h.send(200, 10)
+	h := logtest.New(t, 2)
+	h.Send(200, 10)
 	var s taken
 	failures := 0
-	stop := h.follow(&s, func(c *FollowerConfig) {
+	stop := start(h, &s, func(c *Config) {
 		take := c.Handle
 		c.Handle = func(ctx context.Context, topic string, partition int32, batch []topology.Record) error {
 			s.mu.Lock()
@@ -176,18 +172,18 @@ func TestFollowerRepeatsTheSameBatchUntilItIsTaken(t *testing.T) {
 			return take(ctx, topic, partition, batch)
 		}
 	})
-	h.await("all", func() bool { return s.count() == 200 })
+	h.Await("all", func() bool { return s.count() == 200 })
 	require.NoError(t, stop())
 	require.Equal(t, 3, failures)
 	s.inOrder(t, 200)
 }
 
 func TestSlowHandlerPausesItsPartitionAlone(t *testing.T) {
-	h := newHouse(t, 2)
-	h.send(6000, 10)
+	h := logtest.New(t, 2)
+	h.Send(6000, 10)
 	var s taken
 	gate := make(chan struct{})
-	stop := h.follow(&s, func(c *FollowerConfig) {
+	stop := start(h, &s, func(c *Config) {
 		take := c.Handle
 		c.Handle = func(ctx context.Context, topic string, partition int32, batch []topology.Record) error {
 			if partition == 0 {
@@ -211,55 +207,55 @@ func TestSlowHandlerPausesItsPartitionAlone(t *testing.T) {
 		return n
 	}
 	total := map[int32]int{}
-	for _, r := range h.read(wiretest.Commands) {
+	for _, r := range h.Read(wiretest.Commands) {
 		total[r.Partition]++
 	}
-	h.await("partition 1", func() bool { return of(1) == total[1] })
+	h.Await("partition 1", func() bool { return of(1) == total[1] })
 	require.Zero(t, of(0))
 	close(gate)
-	h.await("partition 0", func() bool { return of(0) == total[0] })
+	h.Await("partition 0", func() bool { return of(0) == total[0] })
 	require.NoError(t, stop())
 	s.inOrder(t, 6000)
 }
 
 func TestNewestSeesWhatIsProducedAfterOwned(t *testing.T) {
-	h := newHouse(t, 4)
-	h.send(100, 10)
+	h := logtest.New(t, 4)
+	h.Send(100, 10)
 	var s taken
-	stop := h.follow(&s, func(c *FollowerConfig) { c.Newest = true })
-	h.await("owned", func() bool { return len(s.last()) == 4 })
-	h.send(100, 10)
-	h.await("all that came after", func() bool { return s.count() >= 100 })
+	stop := start(h, &s, func(c *Config) { c.Newest = true })
+	h.Await("owned", func() bool { return len(s.last()) == 4 })
+	h.Send(100, 10)
+	h.Await("all that came after", func() bool { return s.count() >= 100 })
 	require.NoError(t, stop())
 	require.Equal(t, 100, s.count())
 }
 
 func TestFollowersShareWithoutStoppingTheWorld(t *testing.T) {
-	h := newHouse(t, 4)
+	h := logtest.New(t, 4)
 	var one, two taken
-	h.follow(&one, nil)
-	h.await("one has all", func() bool { return len(one.last()) == 4 })
-	stop := h.follow(&two, nil)
-	h.await("they share", func() bool { return len(one.last()) == 2 && len(two.last()) == 2 })
-	h.send(400, 40)
-	h.await("all", func() bool { return one.count()+two.count() >= 400 })
+	start(h, &one, nil)
+	h.Await("one has all", func() bool { return len(one.last()) == 4 })
+	stop := start(h, &two, nil)
+	h.Await("they share", func() bool { return len(one.last()) == 2 && len(two.last()) == 2 })
+	h.Send(400, 40)
+	h.Await("all", func() bool { return one.count()+two.count() >= 400 })
 	require.NoError(t, stop())
-	h.await("one has all again", func() bool { return len(one.last()) == 4 })
-	h.send(100, 40)
-	h.await("all", func() bool { return one.count()+two.count() >= 500 })
+	h.Await("one has all again", func() bool { return len(one.last()) == 4 })
+	h.Send(100, 40)
+	h.Await("all", func() bool { return one.count()+two.count() >= 500 })
 	require.Empty(t, one.strange)
 	require.Empty(t, two.strange)
 }
 
 func TestFollowerBelowTheLogStops(t *testing.T) {
-	h := newHouse(t, 2)
-	h.send(100, 10)
+	h := logtest.New(t, 2)
+	h.Send(100, 10)
 	var s taken
-	stop := h.follow(&s, nil)
-	h.await("all", func() bool { return s.count() == 100 })
+	stop := start(h, &s, nil)
+	h.Await("all", func() bool { return s.count() == 100 })
 	require.NoError(t, stop())
-	h.send(100, 10)
-	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...))
+	h.Send(100, 10)
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.Cluster.Brokers...))
 	require.NoError(t, err)
 	defer client.Close()
 	admin := kadm.NewClient(client)
@@ -267,17 +263,17 @@ func TestFollowerBelowTheLogStops(t *testing.T) {
 	require.NoError(t, err)
 	_, err = admin.DeleteRecords(t.Context(), ends.Offsets())
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), wiretest.Timeout)
 	defer cancel()
-	err = Follow(ctx, FollowerConfig{
-		Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{wiretest.Commands},
+	err = Run(ctx, Config{
+		Cluster: h.Cluster, Plan: h.Plan, Name: "view", Topics: []string{wiretest.Commands},
 		Handle: func(context.Context, string, int32, []topology.Record) error { return nil },
 	})
 	require.ErrorIs(t, err, cluster.ErrAlarm)
 }
 
 func TestFollowerNeedsItsTopics(t *testing.T) {
-	h := newHouse(t, 2)
-	err := Follow(t.Context(), FollowerConfig{Cluster: h.cluster, Plan: h.plan, Name: "view", Topics: []string{"nowhere.events"}})
+	h := logtest.New(t, 2)
+	err := Run(t.Context(), Config{Cluster: h.Cluster, Plan: h.Plan, Name: "view", Topics: []string{"nowhere.events"}})
 	require.ErrorIs(t, err, cluster.ErrTopicMissing)
 }
