@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-im/parley/gateways/carriertest"
 	"github.com/parley-im/parley/gateways/push"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
@@ -37,7 +38,7 @@ func benchMessages(b *testing.B, loopback *push.Loopback, atOnce int) {
 	h.subscribed("ann", "bob")
 	frames := make([][]byte, b.N)
 	for i := range frames {
-		frame := text(uint64(i+1), "ann/bob", strings.Repeat("x", benchBytes))
+		frame := carriertest.Text(uint64(i+1), "ann/bob", strings.Repeat("x", benchBytes))
 		frame.Id = uint64(i + 10)
 		var err error
 		frames[i], err = proto.Marshal(frame)

@@ -15,29 +15,29 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/parley-im/parley/gateways/carriertest"
 	"github.com/parley-im/parley/gateways/door"
 	"github.com/parley-im/parley/gateways/push"
 	"github.com/parley-im/parley/gateways/session"
-	"github.com/parley-im/parley/schemas/name"
 	"github.com/parley-im/parley/topology"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-var direct = name.Direct("ann", "bob")
+const direct = "ann/bob"
 
 func TestTwoPeopleTalk(t *testing.T) {
 	h := newHouse(t, nil)
 	ann, bob := h.connect("ann", "phone", nil), h.connect("bob", "laptop", nil)
-	accepted := ann.ask(text(1, direct, "hello, Bob")).GetAccepted()
+	accepted := ann.ask(carriertest.Text(1, direct, "hello, Bob")).GetAccepted()
 	require.EqualValues(t, 1, accepted.GetClientSeq())
 	require.Equal(t, []string{"hello, Bob"}, bob.hears(1))
 	require.Equal(t, []string{"hello, Bob"}, ann.hears(1))
 	history := bob.ask(&pb.ClientFrame{Word: &pb.ClientFrame_History{History: &pb.GetHistory{Conversation: direct}}}).GetHistory()
 	require.Equal(t, "hello, Bob", history.GetMessages()[0].GetText())
 
-	h.set(func(m *memory) {
-		for _, record := range m.records {
+	h.Set(func(b *carriertest.Backend) {
+		for _, record := range b.Records {
 			require.False(t, bytes.Contains(record.Value, []byte("hello")), "the log reads nothing")
 			require.Len(t, record.Get(topology.HeaderCorrelation), 16)
 			require.Regexp(t, `^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$`, string(record.Get(topology.HeaderTrace)))
@@ -62,11 +62,11 @@ func TestPlanAndSessionAgreeOnTopics(t *testing.T) {
 func TestLostPushesAreRepairedByTheHead(t *testing.T) {
 	h := newHouse(t, nil)
 	ann, bob := h.connect("ann", "phone", nil), h.connect("bob", "laptop", nil)
-	ann.ask(text(1, direct, "0"))
+	ann.ask(carriertest.Text(1, direct, "0"))
 	bob.hears(1)
-	h.set(func(m *memory) { m.mute = true })
+	h.Set(func(b *carriertest.Backend) { b.Mute = true })
 	for i := uint64(2); i <= 30; i++ {
-		ann.ask(text(i, direct, fmt.Sprint(i-1)))
+		ann.ask(carriertest.Text(i, direct, fmt.Sprint(i-1)))
 	}
 	texts := bob.hears(30) // nothing was pushed: the heads say that something is missing
 	require.Equal(t, "29", texts[29])
@@ -80,59 +80,25 @@ func TestDispatcherMayDie(t *testing.T) {
 
 func dispatcherDies(t *testing.T, h *house) {
 	ann, bob := h.connect("ann", "phone", nil), h.connect("bob", "laptop", nil)
-	ann.ask(text(1, direct, "before"))
+	ann.ask(carriertest.Text(1, direct, "before"))
 	bob.hears(1)
 	address := h.dispatch.String()
 	require.Equal(t, h.loopback != nil, h.loopback.At(address) != nil, "a dispatcher of this process is known to its gateways")
 	h.stop()
 	require.Nil(t, h.loopback.At(address))
-	ann.ask(text(2, direct, "while it was away"))
+	ann.ask(carriertest.Text(2, direct, "while it was away"))
 	h.startDispatch(address)
 	bob.hears(2)
 	h.subscribed("ann", "bob")
-	h.set(func(m *memory) { m.viewsDown = true }) // what comes now comes by push
-	ann.ask(text(3, direct, "after"))
+	h.Set(func(b *carriertest.Backend) { b.ViewsDown = true }) // what comes now comes by push
+	ann.ask(carriertest.Text(3, direct, "after"))
 	require.Equal(t, []string{"before", "while it was away", "after"}, bob.hears(3))
-}
-
-func TestResumeFromACursor(t *testing.T) {
-	h := newHouse(t, nil)
-	ann := h.connect("ann", "phone", nil)
-	for i := uint64(1); i <= 250; i++ { // over several pages
-		frame := ann.ask(text(i, direct, fmt.Sprint(i)))
-		for frame.GetRefused().GetCode() == pb.Code_CODE_OVERLOADED {
-			time.Sleep(time.Duration(frame.GetRefused().GetRetryAfterMs()) * time.Millisecond)
-			frame = ann.ask(text(i, direct, fmt.Sprint(i)))
-		}
-		require.NotNil(t, frame.GetAccepted())
-	}
-	bob := h.connect("bob", "laptop", &pb.Cursor{InboxSeq: 3, Epoch: 1})
-	texts := bob.hears(247)
-	require.Equal(t, "4", texts[0])
-	require.Equal(t, "250", texts[246])
-}
-
-func TestLogThatIsFullOrSilentIsSaid(t *testing.T) {
-	h := newHouse(t, nil)
-	ann := h.connect("ann", "phone", nil)
-	h.set(func(m *memory) { m.full = true })
-	refused := ann.ask(text(1, direct, "x")).GetRefused()
-	require.Equal(t, pb.Code_CODE_OVERLOADED, refused.GetCode())
-	require.EqualValues(t, 1, refused.GetClientSeq())
-	require.NotZero(t, refused.GetRetryAfterMs())
-	h.set(func(m *memory) { m.full, m.lost = false, true })
-	require.Equal(t, pb.Code_CODE_UNAVAILABLE, ann.ask(text(1, direct, "x")).GetRefused().GetCode())
-	h.set(func(m *memory) { m.lost = false })
-	require.NotNil(t, ann.ask(text(1, direct, "x")).GetAccepted(), "the same number, again")
-	h.set(func(m *memory) { m.viewsDown = true })
-	refused = ann.ask(&pb.ClientFrame{Word: &pb.ClientFrame_List{List: &pb.GetConversations{}}}).GetRefused()
-	require.Equal(t, pb.Code_CODE_UNAVAILABLE, refused.GetCode())
 }
 
 func TestDestroyedKeysShowAsErased(t *testing.T) {
 	h := newHouse(t, func(c *Config) { c.KeepKeys = time.Millisecond })
 	ann, bob := h.connect("ann", "phone", nil), h.connect("bob", "laptop", nil)
-	ann.ask(text(1, direct, "secret"))
+	ann.ask(carriertest.Text(1, direct, "secret"))
 	bob.hears(1)
 	answer, err := h.keys.DestroyKeys(t.Context(), &pb.DestroyKeysQuery{User: "ann"})
 	require.NoError(t, err)

@@ -65,7 +65,7 @@ func benchGroup(b *testing.B, subprotocol string) {
 			batches[p] = append(batches[p], topology.Record{Topic: session.InboxEvents, Key: member, Partition: p, Value: value})
 		}
 		for _, batch := range batches {
-			h.push(batch)
+			h.Push(batch)
 		}
 		for range members {
 			<-heard

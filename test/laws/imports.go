@@ -68,6 +68,7 @@ var rooms = []room{
 	{"gateways/dispatch", []string{"gateways/session", "schemas..."}, "a dispatcher knows keys of topics and no connection"},
 	{"gateways/push", []string{"gateways/dispatch", "gateways/seal", "gateways/session", "gateways/translate", "schemas..."}, "pushes reach sessions through their queues; what a connection is they need not know"},
 	{"gateways/door", []string{"gateways/push", "gateways/seal", "gateways/session", "gateways/translate", "schemas..."}, "what connections share knows no carrier and no plan; the hall brings them together"},
+	{"gateways/carriertest", []string{"topology", "gateways/dispatch", "gateways/door", "gateways/push", "gateways/seal", "gateways/session", "gateways/token", "schemas..."}, "the suite runs a carrier on real sessions and pushes, over a log and views of its own"},
 	{"gateways/*", []string{"gateways/session", "gateways/translate", "schemas..."}, "a carrier knows the schema and the session; the hall brings carriers together"},
 	{"gateways", []string{"topology", "topology/wire", "gateways/*", "schemas..."}, "halls do not know each other; cmd brings them together"},
 

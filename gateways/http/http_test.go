@@ -1,84 +1,142 @@
-// The door of single requests: outcomes, refusals and limits, over real HTTP.
+// Requests over real HTTP: outcomes, refusals and devices.
 
-package gateways
+package http
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/parley-im/parley/gateways/carriertest"
 )
 
-// said is the body of an answer to a command, or a problem.
-type said struct {
+const direct = "ann/bob"
+
+// served is a world with this carrier in front.
+type served struct {
+	*carriertest.World
+	t   testing.TB
+	url string
+}
+
+func serve(t testing.TB, w *carriertest.World) *served {
+	mux := http.NewServeMux()
+	Register(mux, Config{Door: w.Door, Verify: w.Verify})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return &served{World: w, t: t, url: server.URL}
+}
+
+func newServed(t testing.TB) *served { return serve(t, carriertest.NewWorld(t)) }
+
+// call makes a request; without a token if that is empty.
+func (s *served) call(method, path, token, body string) (int, http.Header, string) {
+	s.t.Helper()
+	request, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
+	require.NoError(s.t, err)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	require.NoError(s.t, err)
+	defer answer.Body.Close()
+	var out bytes.Buffer
+	_, err = out.ReadFrom(answer.Body)
+	require.NoError(s.t, err)
+	return answer.StatusCode, answer.Header, out.String()
+}
+
+// get reads as a user.
+func (s *served) get(path, user string) (int, http.Header, string) {
+	s.t.Helper()
+	return s.call("GET", path, s.Token(user), "")
+}
+
+// answered is the body of an answer to a command, or a problem.
+type answered struct {
 	Type, Title, Detail, Code, Reason, Field, Conversation string
 	Status                                                 int
 	Seq, Number                                            uint64
-	DeviceID                                               string `json:"device_id"`
-	ClientSeq                                              uint64 `json:"client_seq"`
+	DeviceID                                               string          `json:"device_id"`
+	ClientSeq                                              uint64          `json:"client_seq"`
+	Event                                                  json.RawMessage `json:"event"`
 }
 
-func (h *house) post(path, user, body string) (int, said) {
-	h.t.Helper()
-	status, header, text := h.call("POST", path, user, body)
-	var out said
-	require.NoError(h.t, json.Unmarshal([]byte(text), &out), text)
-	if status >= 400 {
-		require.Equal(h.t, "application/problem+json", header.Get("Content-Type"))
-		require.Equal(h.t, status, out.Status)
-		require.NotEmpty(h.t, out.Detail)
+// post sends as a user; nobody if that is empty.
+func (s *served) post(path, user, body string) (int, answered) {
+	s.t.Helper()
+	token := ""
+	if user != "" {
+		token = s.Token(user)
 	}
-	require.Equal(h.t, "no-store", header.Get("Cache-Control"))
+	status, _, out := s.postWith(path, token, body)
 	return status, out
 }
 
+func (s *served) postWith(path, token, body string) (int, http.Header, answered) {
+	s.t.Helper()
+	status, header, text := s.call("POST", path, token, body)
+	var out answered
+	require.NoError(s.t, json.Unmarshal([]byte(text), &out), text)
+	if status >= 400 {
+		require.Equal(s.t, "application/problem+json", header.Get("Content-Type"))
+		require.Equal(s.t, status, out.Status)
+		require.NotEmpty(s.t, out.Detail)
+	}
+	require.Equal(s.t, "no-store", header.Get("Cache-Control"))
+	return status, header, out
+}
+
 func TestPostWaitsForItsNumber(t *testing.T) {
-	h := newHouse(t, nil)
-	bob := h.connect("bob", "laptop", nil)
+	s := newServed(t)
+	bob := s.Listen("bob")
 	path := "/v1/conversations/" + direct + "/messages"
-	status, first := h.post(path, "ann", `{"text":"by curl"}`)
+	status, first := s.post(path, "ann", `{"text":"by curl"}`)
 	require.Equal(t, http.StatusOK, status)
 	require.EqualValues(t, 1, first.Number)
 	require.EqualValues(t, 2, first.Seq)
 	require.Equal(t, direct, first.Conversation)
-	status, second := h.post(path, "ann", `{"text":"again"}`)
+	status, second := s.post(path, "ann", `{"text":"again"}`)
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, first.DeviceID, second.DeviceID, "the gateway's own device")
 	require.EqualValues(t, 2, second.ClientSeq)
-	status, own := h.post(path, "ann", `{"text":"of a script","device_id":"script","client_seq":"7","reply_to":1}`)
+	status, own := s.post(path, "ann", `{"text":"of a script","device_id":"script","client_seq":"7","reply_to":1}`)
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, "script", own.DeviceID)
-	status, repeat := h.post(path, "ann", `{"text":"of a script","device_id":"script","client_seq":"7","reply_to":1}`)
+	status, repeat := s.post(path, "ann", `{"text":"of a script","device_id":"script","client_seq":"7","reply_to":1}`)
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, own, repeat, "a repeat gets the same answer")
-	status, _ = h.post("/v1/commands", "ann", fmt.Sprintf(`{"send":{"conversation":%q,"text":{"text":"by the other door"}}}`, direct))
+	status, _ = s.post("/v1/commands", "ann", fmt.Sprintf(`{"send":{"conversation":%q,"text":{"text":"by the other door"}}}`, direct))
 	require.Equal(t, http.StatusOK, status)
-	require.Equal(t, []string{"by curl", "again", "of a script", "by the other door"}, bob.hears(4))
+	require.Equal(t, []string{"by curl", "again", "of a script", "by the other door"}, bob.Texts(4))
 
-	status, _, text := h.call("GET", path+"?limit=2", "bob", "")
+	status, _, text := s.get(path+"?limit=2", "bob")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, text, "by the other door")
-	status, _, text = h.call("GET", "/v1/inbox?after=3", "bob", "")
+	status, _, text = s.get("/v1/inbox?after=3", "bob")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, text, "by the other door")
 	require.NotContains(t, text, "of a script")
-	status, _, text = h.call("GET", "/v1/conversations", "bob", "")
+	status, _, text = s.get("/v1/conversations", "bob")
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, text, direct)
-	require.Eventually(t, func() bool { return h.gate.Connections() == 1 }, patience, 1e6, "requests leave nothing behind")
+	require.Eventually(t, func() bool { return s.Door.Connections() == 1 }, carriertest.Patience, 1e6, "requests leave nothing behind")
 }
 
 func TestPostsOfOnePersonTakeTurns(t *testing.T) {
-	h := newHouse(t, nil)
+	s := newServed(t)
 	var posts sync.WaitGroup
 	seqs := make([]uint64, 12)
 	for i := range seqs {
 		posts.Go(func() {
-			_, out := h.post("/v1/conversations/"+direct+"/messages", "ann", `{"text":"x"}`)
+			_, out := s.post("/v1/conversations/"+direct+"/messages", "ann", `{"text":"x"}`)
 			seqs[i] = out.ClientSeq
 		})
 	}
@@ -92,16 +150,16 @@ func TestPostsOfOnePersonTakeTurns(t *testing.T) {
 }
 
 func TestPostThatTakesLongerIsAccepted(t *testing.T) {
-	h := newHouse(t, nil)
-	h.set(func(m *memory) { m.idle = true })
-	status, out := h.post("/v1/conversations/"+direct+"/messages", "ann", `{"text":"x","device_id":"d","client_seq":1}`)
+	s := newServed(t)
+	s.Set(func(b *carriertest.Backend) { b.Idle = true })
+	status, out := s.post("/v1/conversations/"+direct+"/messages", "ann", `{"text":"x","device_id":"d","client_seq":1}`)
 	require.Equal(t, http.StatusAccepted, status)
 	require.Zero(t, out.Number)
 	require.EqualValues(t, 1, out.ClientSeq)
 }
 
 func TestProblems(t *testing.T) {
-	h := newHouse(t, nil)
+	s := newServed(t)
 	path := "/v1/conversations/" + direct + "/messages"
 	for what, c := range map[string]struct {
 		path, user, body string
@@ -125,7 +183,7 @@ func TestProblems(t *testing.T) {
 		"operators in a string":  {"/v1/commands", "ann", `{"send":{"conversation":{"$ne":1}}}`, http.StatusBadRequest, "send"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			status, problem := h.post(c.path, c.user, c.body)
+			status, problem := s.post(c.path, c.user, c.body)
 			require.Equal(t, c.status, status, problem)
 			if status != http.StatusUnauthorized && problem.Field != "" || c.field != "" {
 				require.Equal(t, c.field, problem.Field)
@@ -136,12 +194,12 @@ func TestProblems(t *testing.T) {
 		path + "?before=x": http.StatusBadRequest, path + "?token=abc": http.StatusBadRequest, path + "?limit=101": http.StatusBadRequest,
 		"/v1/conversations/g-1/main/messages": http.StatusNotFound, "/v1/conversations/g-1/main/members": http.StatusNotFound, "/v1/nothing": http.StatusNotFound,
 	} {
-		status, header, _ := h.call("GET", path, "ann", "")
+		status, header, _ := s.get(path, "ann")
 		require.Equal(t, want, status, path)
 		require.Equal(t, "application/problem+json", header.Get("Content-Type"), path)
 	}
-	h.set(func(m *memory) { m.full = true })
-	status, header, _ := h.call("POST", path, "ann", `{"text":"x"}`)
+	s.Set(func(b *carriertest.Backend) { b.Full = true })
+	status, header, _ := s.call("POST", path, s.Token("ann"), `{"text":"x"}`)
 	require.Equal(t, http.StatusTooManyRequests, status)
 	require.NotEmpty(t, header.Get("Retry-After"))
 }
