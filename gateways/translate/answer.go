@@ -3,9 +3,9 @@
 package translate
 
 import (
-	"github.com/parley-im/parley/schemas/name"
-
+	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/schemas/name"
 )
 
 // Conversations turns the list view of a user into what the client sees. It is never nil. Names of
@@ -18,16 +18,11 @@ func Conversations(answer *pb.ConversationsAnswer, user string, open Opener) []*
 	return list
 }
 
-// conversation turns one line of the list. Unread is derived, never counted.
+// conversation turns one line of the list into what the client sees.
 func conversation(in *pb.ConversationSummary, user string, open Opener) *pb.Conversation {
-	out := &pb.Conversation{Conversation: in.GetConversation(), Kind: in.GetKind(), Title: reveal(open, in.GetTitle()),
+	return &pb.Conversation{Conversation: in.GetConversation(), Kind: in.GetKind(), Title: reveal(open, in.GetTitle()),
 		Peer: name.Peer(in.GetConversation(), user), Seq: in.GetSeq(), Number: in.GetNumber(), Marks: in.GetMarks(),
-		Membership: in.GetMembership(), Last: message(open, in.GetLast()), TimeMs: in.GetTimeMs()}
-	from := max(in.GetMarks().GetRead(), in.GetSinceNumber())
-	if in.GetMembership() == pb.Membership_MEMBERSHIP_MEMBER && in.GetNumber() > from {
-		out.Unread = in.GetNumber() - from
-	}
-	return out
+		Membership: in.GetMembership(), Unread: effect.Unread(in), Last: message(open, in.GetLast()), TimeMs: in.GetTimeMs()}
 }
 
 // Names are the display names of people by user.

@@ -35,7 +35,7 @@
 //	topology/wire/mark.go                       whose takeover counts, a panic on record        rank.go, skip.go
 //	topology/wire/fold.go                       rules, fold, causes, outputs, row               process.go
 //	topology/wire/detect.go                     alarms; a store ahead of the log                takeover.go
-//	views/run.go, redis/batch.lua, history.go   places, positions, rewinds of views             view.go
+//	views/projector.go, redis/batch.lua         checkpoints, positions, rewinds of views        view.go
 //	gateways/session/feed.go, dispatch          contiguous feed, hints, differences, epochs     device.go
 //
 // Modelled, not run: what is below the rules (sockets, librdkafka, Pebble) and goka. One step of a partition is atomic here

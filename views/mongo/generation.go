@@ -22,25 +22,6 @@ var collectionsOf = map[string][]string{store.History: {"conversations", "pages"
 // At is the same database at other generations of its views.
 func (s *Store) At(generations map[string]int) store.Documents { return s.at(generations) }
 
-func (s *Store) at(generations map[string]int) *Store {
-	at := *s
-	at.generations = generations
-	db := s.checkpoints.into.Database()
-	at.conversations = newBulker(db.Collection("conversations" + at.suffix(store.History)))
-	at.pages = newBulker(db.Collection("pages" + at.suffix(store.History)))
-	at.people = newBulker(db.Collection("people" + at.suffix(store.People)))
-	return &at
-}
-
-func (s *Store) suffix(view string) string { return suffixOf(s.generations[view]) }
-
-func suffixOf(generation int) string {
-	if generation > 1 {
-		return "_g" + strconv.Itoa(generation)
-	}
-	return ""
-}
-
 // Pointer is the pointer of a view, and its version; 0 = there is none.
 func (s *Store) Pointer(ctx context.Context, view string) (version int64, value []byte, err error) {
 	var found valued

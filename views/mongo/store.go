@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -29,6 +30,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/parley-im/parley/views/store"
 )
 
 // Limits of the connection to MongoDB.
@@ -77,6 +80,26 @@ func Open(ctx context.Context, uri string) (*Store, error) {
 	db := client.Database(databaseOf(uri))
 	opened := &Store{client: client, checkpoints: newBulker(db.Collection("places")), pointers: db.Collection("generations")}
 	return opened.at(nil), nil
+}
+
+// at is the database at generations of its views.
+func (s *Store) at(generations map[string]int) *Store {
+	at := *s
+	at.generations = generations
+	db := s.checkpoints.into.Database()
+	at.conversations = newBulker(db.Collection("conversations" + at.suffix(store.History)))
+	at.pages = newBulker(db.Collection("pages" + at.suffix(store.History)))
+	at.people = newBulker(db.Collection("people" + at.suffix(store.People)))
+	return &at
+}
+
+func (s *Store) suffix(view string) string { return suffixOf(s.generations[view]) }
+
+func suffixOf(generation int) string {
+	if generation > 1 {
+		return "_g" + strconv.Itoa(generation)
+	}
+	return ""
 }
 
 func databaseOf(uri string) string {

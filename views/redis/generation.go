@@ -15,21 +15,9 @@ import (
 	"github.com/parley-im/parley/views/store"
 )
 
-// pointerPrefix begins the keys of pointers.
-const pointerPrefix = "generations:"
-
 // At is the same Redis at other generations of its views.
 func (s *Store) At(generations map[string]int) store.Lists {
 	return &Store{client: s.client, partition: s.partition, generations: generations}
-}
-
-// generationOf splits the prefix of a later generation from a key's name.
-func generationOf(name string) (generation int, rest string) {
-	head, rest, ok := strings.Cut(name, ":")
-	if n, err := strconv.Atoi(strings.TrimPrefix(head, "g")); ok && err == nil && n > 1 && strings.HasPrefix(head, "g") {
-		return n, rest
-	}
-	return 1, name
 }
 
 // Pointer is the pointer of a view, and its version; 0 = there is none.

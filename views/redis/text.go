@@ -7,16 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/parley-im/parley/views/store"
-)
-
-const (
-	scanCount = 1000 // keys that one step of a scan examines
 )
 
 // EachKey gives every key of the generations that this store is at, and keys that no view writes; checkpoints left out.
@@ -39,25 +34,6 @@ func (s *Store) EachKey(ctx context.Context, each func(store.Key) error) error {
 		}
 	}
 	return nil
-}
-
-// keyOf parses a key's name. What no view writes has no view.
-func keyOf(name string) (key store.Key, generation int, checkpoint bool) {
-	generation, rest := generationOf(name)
-	key.Name = rest
-	table, rest, _ := strings.Cut(rest, ":{")
-	partition, what, ok := strings.Cut(rest, "}:")
-	n, err := strconv.ParseInt(partition, 10, 32)
-	if ok && err == nil {
-		key.View, key.Partition = viewOf[table], int32(n)
-	}
-	if checkpoint = table+":" == checkpointPrefix; checkpoint {
-		key.View = store.ViewOf(what)
-	}
-	if key.View == "" {
-		key.Name = name
-	}
-	return key, generation, checkpoint
 }
 
 // KeysOf are the keys that a view writes for one user, or, marks, for one conversation in a partition.
