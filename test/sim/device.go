@@ -146,7 +146,7 @@ func (d *device) drop() bool {
 
 // say hands a record to the gateway.
 func (d *device) say(topic, key string, value []byte) {
-	e := entry{generation: noGeneration}
+	e := entry{}
 	e.Topic, e.Key, e.Value, e.Partition = topic, key, value, topology.PartitionOf(key, partitions)
 	if d.w.broken(TwoPartitioners) && d.line.gateway == 1 {
 		e.Partition = (e.Partition + 1) % partitions

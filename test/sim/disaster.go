@@ -3,7 +3,11 @@
 
 package sim
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/parley-im/parley/topology/wire/law"
+)
 
 // Disaster is what befalls one partition, once, in the middle of a run.
 type Disaster uint8
@@ -84,7 +88,7 @@ func (g *group) folds(n int32) bool {
 
 // destroy reports whether there was something to lose.
 func (w *World) destroy(g *group, n int) bool {
-	table, input, committed := w.log[g.table][n], w.log[g.real.Group.Input][n], g.coordinator.places[n]
+	table, input, committed := w.log[g.table][n], w.log[g.real.Group.Input][n], g.coordinator.commits[n]
 	if committed.offset <= 0 {
 		return false
 	}
@@ -94,7 +98,7 @@ func (w *World) destroy(g *group, n int) bool {
 	case TableMadeAnew:
 		*table = partition{id: table.id + 1, leader: table.leader}
 	case TableCut:
-		if lost := table.end - committed.table + 1; lost > 0 && committed.table > 0 {
+		if lost := table.end - committed.known() + 1; lost > 0 && committed.known() > 0 {
 			table.truncate(lost + int64(w.random.IntN(3)))
 			return true
 		}
@@ -109,7 +113,7 @@ func (w *World) destroy(g *group, n int) bool {
 		input.start = input.end
 	case CommitsGone:
 		w.foldStraight(g, int32(n))
-		g.coordinator.places[n] = place{offset: noCommit}
+		g.coordinator.commits[n] = noCommit
 		input.start = committed.offset
 	}
 	return true
@@ -120,20 +124,19 @@ func (w *World) destroy(g *group, n int) bool {
 func (w *World) retain(g *group, n int) bool {
 	input := w.log[g.real.Group.Input][n]
 	w.foldStraight(g, int32(n))
-	needed := g.coordinator.places[n].offset
+	needed := g.coordinator.commits[n].offset
 	rows, _ := w.lastRows(g, int32(n))
 	best := map[string]int64{}
-	said := map[string]standing{}
+	announced := map[string]law.Standing{}
 	for _, e := range w.log[g.table][n].entries {
 		switch {
-		case e.skip:
-		case !e.takeover:
+		case !e.table.Mark:
 			best[e.Key] = max(best[e.Key], through(e.Value))
-		case e.Value != nil: // who reads from before its tombstone suspects what stands between
-			said[e.Key] = standing{e.Offset, e.rank}
+		case e.Value != nil && e.table.Skip == law.Skip{}: // who reads from before its tombstone suspects what stands between
+			announced[e.Key] = law.Standing{Offset: e.Offset, Rank: e.table.Rank}
 		}
 	}
-	takeovers := wallsOf(said, false)
+	takeovers := law.Walls(announced, law.Broken{})
 	for key, last := range rows {
 		if tainted(last, takeovers) || through(last.Value) < best[key] {
 			needed = min(needed, through(last.Value))
@@ -163,8 +166,8 @@ const forEver = int64(1) << 62
 // needs is the lowest input that an owner with this disk may want again.
 func (d *disk) needs() int64 {
 	least := forEver
-	for key := range d.suspects {
-		least = min(least, through(d.rows[key]))
+	for key := range d.entries[law.SuspectEntry] {
+		least = min(least, through(d.rows()[key]))
 	}
 	return least
 }
@@ -175,7 +178,7 @@ func (q *queue) needs(table string, n int32) int64 {
 		return least
 	}
 	for _, s := range q.sent {
-		if s.kind == rowState {
+		if s.Kind == law.Row {
 			least = min(least, through(s.entry.Value))
 		}
 	}
@@ -187,8 +190,10 @@ func (p *process) needs(n int32) int64 {
 	for _, q := range p.queues {
 		least = min(least, q.needs(p.group.table, n))
 	}
-	for _, s := range p.lanes[n].held {
-		least = min(least, through(s.entry.Value))
+	for _, s := range p.tracks[n].unacked {
+		if s.Kind == law.Row {
+			least = min(least, through(s.entry.Value))
+		}
 	}
 	if p.session == nil {
 		return least
@@ -202,10 +207,12 @@ func (p *process) needs(n int32) int64 {
 		} else {
 			least = min(least, max(c.before.offset, 0))
 		}
-		for key := range c.store.suspects {
-			least = min(least, through(c.store.get(key)))
+		for key, is := range c.store.suspects {
+			if is {
+				least = min(least, through(c.store.get(key)))
+			}
 		}
-		for key := range c.suspects {
+		for key := range c.Suspects {
 			least = min(least, through(c.store.get(key)))
 		}
 	}
@@ -218,19 +225,4 @@ func (w *World) idsOf(g *group) (ids [2][partitions]int) {
 		ids[0][n], ids[1][n] = w.log[g.real.Group.Input][n].id, w.log[g.table][n].id
 	}
 	return ids
-}
-
-// checkTarget refuses to begin where the input is not, or where nobody can know.
-func (s *session) checkTarget(c *claim) {
-	w, g := s.p.w, s.p.group
-	input := w.log[g.real.Group.Input][c.partition]
-	switch {
-	case c.target < input.start:
-		w.alarm("input_shrunk", "must fold %s/%d again from %d, but it begins at %d", g.real.Group.Input, c.partition, c.target, input.start)
-		c.target = input.start
-	case c.committed > input.end:
-		w.alarm("input_shrunk", "%s/%d ends at %d, but was committed up to %d", g.real.Group.Input, c.partition, input.end, c.committed)
-	case c.before.offset < 0 && len(c.store.takeovers) > 1 && input.start > 0:
-		w.alarm("commits_gone", "the commit of %s/%d is gone, which begins at %d", g.real.Group.Input, c.partition, input.start)
-	}
 }

@@ -219,8 +219,8 @@ func (w *World) strikeDisk(name string, s *slot, n int) bool {
 		s.disks[n] = s.backups[n].clone()
 	case "ahead": // of another house, or of a log that lost its end
 		d := s.disks[n]
-		for key, row := range d.rows {
-			d.rows[key] = withThrough(row, through(row)+1000)
+		for key, row := range d.rows() {
+			d.rows()[key] = withThrough(row, through(row)+1000)
 		}
 		d.next = w.log[s.group.table][n].end + farAhead
 	}
@@ -249,7 +249,7 @@ func (w *World) repeat() bool {
 	if old.Get(topology.HeaderCause) != nil || old.Key == topology.RulesKey || w.poisoned[inputAt{topic, old.Partition, old.Offset}] != 0 {
 		return false // the house's own words are repeated by its processes
 	}
-	e := entry{generation: noGeneration}
+	e := entry{}
 	e.Key, e.Value = old.Key, old.Value
 	w.append(topic, old.Partition, e)
 	return true
@@ -257,7 +257,7 @@ func (w *World) repeat() bool {
 
 // ban lets a moderator take a person's word away, or give it back, while the person speaks.
 func (w *World) ban() (topic string, n int32, offset int64) {
-	e := entry{generation: noGeneration}
+	e := entry{}
 	e.Key = persons[w.random.IntN(len(persons))]
 	standing := pb.Standing_STANDING_ACTIVE
 	if w.random.IntN(6) == 0 {

@@ -13,7 +13,7 @@ type coordinator struct {
 	deals      int // generations ever, also of groups that are gone
 	members    []*process
 	joined     []*process
-	places     []place
+	commits    []commit
 }
 
 // join makes a process a member that waits for partitions.
@@ -43,10 +43,10 @@ func (c *coordinator) current(s *session) bool {
 	return s.generation == c.generation && slices.Contains(c.members, s.p)
 }
 
-// commit keeps a place unless the session is over. A session that prepares to end may still commit.
-func (c *coordinator) commit(s *session, partition int32, at place) {
+// commit keeps a commit unless the session is over. A session that prepares to end may still commit.
+func (c *coordinator) commit(s *session, partition int32, at commit) {
 	if c.current(s) && !slices.Contains(c.joined, s.p) {
-		c.places[partition] = at
+		c.commits[partition] = at
 	}
 }
 
@@ -56,7 +56,7 @@ func (c *coordinator) forget(partition int) bool {
 		return false
 	}
 	c.w.note("the commit of %s/%d is gone", c.group.name, partition)
-	c.places[partition] = place{offset: noCommit}
+	c.commits[partition] = noCommit
 	if c.w.random.IntN(2) == 0 && c.mayEnd() {
 		c.end()
 	}
@@ -71,8 +71,8 @@ func (c *coordinator) mayEnd() bool {
 // end is somebody deleting the group, who knows of no member: the commits go with it, and generations begin anew.
 func (c *coordinator) end() {
 	c.w.note("the group %s is deleted", c.group.name)
-	for i := range c.places {
-		c.places[i] = place{offset: noCommit}
+	for i := range c.commits {
+		c.commits[i] = noCommit
 	}
 	c.members, c.joined, c.generation, c.preparing = nil, nil, 0, true
 }
@@ -109,7 +109,7 @@ type group struct {
 	slots       []*slot
 }
 
-// slot is a place where a process runs, with its disks. A process that dies there is started again.
+// slot is where a process runs, with its disks. A process that dies there is started again.
 type slot struct {
 	group   *group
 	number  int
@@ -125,7 +125,7 @@ func (s *slot) start() {
 	s.lives++
 	p := &process{w: s.group.w, group: s.group, slot: s, life: s.lives, ids: s.group.w.idsOf(s.group)}
 	for range s.disks {
-		p.lanes = append(p.lanes, newLane(p))
+		p.tracks = append(p.tracks, newTrack(p))
 	}
 	p.machine = s.group.w.mutated(s.group.real, p)
 	s.process = p

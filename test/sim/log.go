@@ -7,22 +7,16 @@ import (
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
-// entry is a record as it stands in a partition. The last fields say in plain words what headers say for real.
+// entry is a record as it stands in a partition. The last fields are what it says, decoded.
 type entry struct {
 	topology.Record
-	generation int64 // of a changelog record; noGeneration = none
-	takeover   bool
-	rank       rank           // of a takeover
-	skip       bool           // it says that its owner's machine panicked at an input
-	skipped    int64          // that input
-	input      int            // incarnation of the input that a takeover is for
-	told       *pb.InboxEvent // what an inbox event says, once somebody asked
-	account    *pb.AccountEvent
+	table   *law.Record    // a changelog record, as its headers say
+	told    *pb.InboxEvent // what an inbox event says, once somebody asked
+	account *pb.AccountEvent
 }
-
-const noGeneration = -1
 
 // partition is one partition of a topic.
 type partition struct {
@@ -91,11 +85,28 @@ func (w *World) append(topic string, number int32, e entry) int64 {
 	w.trueMs += int64(1 + w.random.IntN(20))
 	e.Topic, e.Partition, e.Offset, e.Time = topic, number, p.end, w.brokerTime(p)
 	p.end++
+	if w.tables[topic] {
+		e.table = readTable(&e.Record)
+	}
 	p.entries = append(p.entries, &e)
 	if w.cfg.Trace != nil {
 		w.noteRecord(&e)
 	}
 	return e.Offset
+}
+
+// readTable reads a changelog record as the wire does.
+func readTable(r *topology.Record) *law.Record {
+	t, err := law.ReadRecord(r.Key, r.Value, r.Offset, func(name string) ([]byte, bool) {
+		for _, h := range r.Headers {
+			if h.Key == name {
+				return h.Value, true
+			}
+		}
+		return nil, false
+	})
+	must(err)
+	return &t
 }
 
 // noteRecord tells of a record as it is written.
@@ -104,13 +115,11 @@ func (w *World) noteRecord(e *entry) {
 	case packed != nil:
 		c, _ := topology.UnpackCause(packed)
 		w.note("  %s/%d@%d %q because of %d/%d@%d.%d", e.Topic, e.Partition, e.Offset, e.Key, c.Group, c.Partition, c.Offset, c.Index)
-	case e.skip:
-		w.note("  %s/%d@%d says that input %d is skipped, generation %d", e.Topic, e.Partition, e.Offset, e.skipped, e.generation)
-	case e.takeover:
-		w.note("  %s/%d@%d takeover %q by %q", e.Topic, e.Partition, e.Offset, e.Key[len(takeoverPrefix):], e.Value)
-	case e.generation != noGeneration:
-		w.note("  %s/%d@%d row %q through %d of generation %d", e.Topic, e.Partition, e.Offset, e.Key, through(e.Value), e.generation)
-	default:
+	case e.table == nil:
 		w.note("  %s/%d@%d %q", e.Topic, e.Partition, e.Offset, e.Key)
+	case e.table.Mark:
+		w.note("  %s/%d@%d mark %q: %q", e.Topic, e.Partition, e.Offset, e.Key, e.Value)
+	default:
+		w.note("  %s/%d@%d row %q through %d of generation %d", e.Topic, e.Partition, e.Offset, e.Key, through(e.Value), e.table.Generation)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
 // Mutant names what is broken.
@@ -94,6 +95,15 @@ func Mutants() []Mutant {
 		all = append(all, m)
 	}
 	return all
+}
+
+// broken are the switches in the law that a mutant sets; the others are broken here.
+func (m Mutant) broken() law.Broken {
+	return law.Broken{
+		ChangelogBeforeOutputs: m == ChangelogBeforeOutputs, CommitBeforeOutputs: m == CommitBeforeOutputs, HoleInCommits: m == HoleInCommits,
+		StaleRowWins: m == StaleRowWins, BetterRowTrusted: m == BetterRowTrusted, LateTakeoverBelieved: m == LateTakeoverBelieved,
+		OutrankedOwnerFolds: m == EraForgotten, StaleSkipEmitted: m == StaleSkipSaid, StaleSkipBelieved: m == StaleSkipBelieved,
+	}
 }
 
 func (w *World) broken(m Mutant) bool { return w.cfg.Mutant == m }

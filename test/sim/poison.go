@@ -51,7 +51,7 @@ type inputAt struct {
 func (w *World) poison() {
 	venom := venoms[w.random.IntN(len(venoms))]
 	topic := w.groups[w.random.IntN(len(w.groups))].real.Group.Input
-	e := entry{generation: noGeneration}
+	e := entry{}
 	e.Key, e.Value = persons[w.random.IntN(len(persons))], []byte{0xff, 0xff, 0xff}
 	venom.spoil(w, topic, &e)
 	n := int32(w.random.IntN(partitions))

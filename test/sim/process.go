@@ -6,9 +6,10 @@ import (
 	"fmt"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
-// process is one incarnation of a member: its producer, its lanes, its session.
+// process is one incarnation of a member: its producer, its tracks, its session.
 type process struct {
 	w       *World
 	group   *group
@@ -19,7 +20,7 @@ type process struct {
 	ids     [2][partitions]int // incarnations of the input and of the changelog when it began
 	doomed  bool               // panics at the next input that says something
 	queues  []*queue
-	lanes   []*lane
+	tracks  []*track
 	unacked int
 	session *session
 }
@@ -32,24 +33,19 @@ func (p *process) name() string {
 type claim struct {
 	partition int32
 	store     *store
-	commits   *commits
+	folded    int64 // every input below is folded and acked; law.NoCommit before the first
 	marked    int64
 	position  int64 // next input to fold
 
-	nonce      string
-	generation int64
-	before     place
-	committed  int64
-	target     int64
-	recoverTo  int64
-	announced  bool
-	rank       rank
-	waits      bool // for the word that an input is skipped
-	refused    bool // that word: nobody may believe it
-	suspects   map[string]bool
-	retire     []string
-	settled    bool
-	rules      []byte
+	law.Takeover
+	nonce     string
+	before    commit
+	read      int64 // changelog offset to read next
+	recoverTo int64
+	announced bool
+	waits     bool // for the ack of a skip
+	refused   bool // that skip: nobody may believe it
+	rules     []byte
 }
 
 // step lets the process do one thing: the one that is drawn, or the next that there is to do. Heartbeats are rare, so that
@@ -128,8 +124,8 @@ func (p *process) run() bool {
 
 // pace lets the rows leave that are held for a newer one.
 func (p *process) pace() {
-	for _, l := range p.lanes {
-		l.pace()
+	for _, t := range p.tracks {
+		must(t.Pace())
 	}
 }
 
@@ -152,14 +148,7 @@ func (p *process) foldOne(c *claim, in *entry) bool {
 		return true
 	}
 	c.position = in.Offset + 1
-	c.commits.begin(in.Offset)
-	work := &input{claim: c, offset: in.Offset, pending: 1}
 	if next == nil {
-		if p.w.broken(HoleInCommits) {
-			work.done() // as if what was dropped had nothing to wait for
-		} else {
-			p.lanes[c.partition].barrier(work)
-		}
 		p.after(c, in.Offset, in.Key, false)
 		return true
 	}
@@ -169,10 +158,9 @@ func (p *process) foldOne(c *claim, in *entry) bool {
 	}
 	for i, o := range out {
 		cause := topology.Cause{Epoch: p.w.plan.Epoch, Group: p.group.real.Group.Number, Partition: in.Partition, Offset: in.Offset, Index: uint32(i)}
-		work.pending++
-		p.lanes[c.partition].put(&shipment{
-			topic: o.Topic, partition: topology.PartitionOf(o.Key, p.w.plan.Partitions), kind: output, input: work,
-			entry: entry{generation: noGeneration, Record: topology.Record{
+		p.tracks[c.partition].put(&shipment{
+			topic: o.Topic, partition: topology.PartitionOf(o.Key, p.w.plan.Partitions),
+			entry: entry{Record: topology.Record{
 				Key: o.Key, Value: o.Value, Headers: []topology.Header{{Key: topology.HeaderCause, Value: cause.Pack()}},
 			}},
 		})
@@ -182,13 +170,16 @@ func (p *process) foldOne(c *claim, in *entry) bool {
 		return false
 	}
 	c.store.set(in.Key, next)
-	p.lanes[c.partition].put(&shipment{
-		topic: p.group.table, partition: c.partition, kind: rowState, store: c.store, row: c.store.last, input: work,
-		entry: entry{generation: c.generation, Record: topology.Record{Key: in.Key, Value: next}},
-	})
+	p.change(law.Row, c, in.Key, next, law.RowHeaders(c.Generation), nil)
 	if in.Key == topology.RulesKey {
 		c.rules = next
 	}
 	p.after(c, in.Offset, in.Key, true)
 	return true
+}
+
+// endRun lets the inputs that a step folded be committed when everything that they emitted is acked, and everything before.
+func (p *process) endRun(c *claim) {
+	below := c.position
+	p.tracks[c.partition].barrier(func(error) { c.folded = max(c.folded, below) })
 }

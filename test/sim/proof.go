@@ -10,6 +10,7 @@ import (
 
 	"github.com/parley-im/parley/test/check"
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
 // straight is the fold of one partition of a group: its rows, when each key was last taken, and what was to be said.
@@ -111,19 +112,18 @@ func (w *World) proveRecord(expected map[topology.Cause]*said, e *entry) {
 // lastRows is the last record of each key in a changelog, and its living takeovers that count.
 func (w *World) lastRows(g *group, n int32) (rows map[string]*entry, takeovers []int64) {
 	rows = map[string]*entry{}
-	living := map[string]standing{}
+	living := map[string]law.Standing{}
 	for _, e := range w.log[g.table][n].entries {
 		switch {
-		case e.skip:
-		case !e.takeover:
+		case !e.table.Mark:
 			rows[e.Key] = e
 		case e.Value == nil:
 			delete(living, e.Key)
-		default:
-			living[e.Key] = standing{e.Offset, e.rank}
+		case e.table.Skip == law.Skip{}:
+			living[e.Key] = law.Standing{Offset: e.Offset, Rank: e.table.Rank}
 		}
 	}
-	return rows, wallsOf(living, false)
+	return rows, law.Walls(living, law.Broken{})
 }
 
 // stateOf is a row without the position that a rewrite may raise.
@@ -163,7 +163,7 @@ func (w *World) proveStore(g *group, n int32, f *straight) {
 func (w *World) invariant(when string) {
 	for _, g := range w.groups {
 		for n := range int32(partitions) {
-			committed := g.coordinator.places[n].offset
+			committed := g.coordinator.commits[n].offset
 			f := w.foldStraight(g, n)
 			rows, takeovers := w.lastRows(g, n)
 			for _, key := range slices.Sorted(maps.Keys(f.taken)) {
@@ -184,5 +184,5 @@ func (w *World) invariant(when string) {
 
 // tainted reports whether a stale owner wrote a row: somebody had taken over before it landed.
 func tainted(row *entry, takeovers []int64) bool {
-	return row != nil && slices.ContainsFunc(takeovers, func(t int64) bool { return row.generation < t && t < row.Offset })
+	return row != nil && law.Tainted(takeovers, row.table.Generation, row.Offset)
 }

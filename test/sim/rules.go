@@ -100,7 +100,7 @@ func (w *World) activate() bool {
 	}
 	at := r.left[0]
 	r.left = r.left[1:]
-	e := entry{generation: noGeneration}
+	e := entry{}
 	e.Key, e.Value = topology.RulesKey, activation(at.topic, r.rules)
 	w.note("rules %d for %s/%d", r.rules, at.topic, at.partition)
 	w.append(at.topic, at.partition, e)

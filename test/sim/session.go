@@ -2,7 +2,11 @@
 
 package sim
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/parley-im/parley/topology/wire/law"
+)
 
 // phase is how far a session has come.
 type phase uint8
@@ -23,13 +27,13 @@ type session struct {
 	claims     []*claim
 	copies     []*claim // of partitions of others, for a quicker takeover
 	phase      phase
-	rounds     int // takeovers said
+	rounds     int // takeovers announced
 }
 
 func (p *process) begin(generation int, owned []int32) {
 	p.session = &session{p: p, generation: generation, deal: p.group.coordinator.deals}
 	for _, n := range owned {
-		p.session.claims = append(p.session.claims, &claim{partition: n, commits: newCommits(p.w), marked: noCommit})
+		p.session.claims = append(p.session.claims, &claim{partition: n, folded: law.NoCommit, marked: law.NoCommit})
 	}
 	for n := range int32(partitions) {
 		if p.slot.standby && !slices.Contains(owned, n) {
@@ -109,8 +113,9 @@ func (s *session) copySome() bool {
 	for _, c := range s.copies {
 		if c.store == nil {
 			c.store = s.open(c.partition)
+			c.read = c.store.view.Next()
 		}
-		if end := s.p.w.log[s.p.group.table][c.partition].end; c.store.next < end {
+		if end := s.p.w.log[s.p.group.table][c.partition].end; c.read < end {
 			s.read(c, end)
 			if s.p.w.random.IntN(copyEvery) == 0 {
 				c.store.flush()
@@ -145,18 +150,29 @@ func (s *session) foldSome() bool {
 		if len(entries) == 0 || c.waits {
 			continue
 		}
-		for n := min(len(entries), 1+s.p.w.random.IntN(maxFoldStep)); n > 0; n-- {
-			if !s.p.foldOne(c, entries[0]) || c.waits {
-				return true
-			}
-			entries = entries[1:]
-		}
+		s.foldRun(c, entries[:min(len(entries), 1+s.p.w.random.IntN(maxFoldStep))])
 		return true
 	}
 	return false
 }
 
 const maxFoldStep = 3 // inputs folded in one step
+
+// foldRun folds a run of inputs, up to one that waits for its skip. Nothing follows when the process died.
+func (s *session) foldRun(c *claim, run []*entry) {
+	from := c.position
+	for _, in := range run {
+		if !s.p.foldOne(c, in) {
+			return
+		}
+		if c.waits {
+			break
+		}
+	}
+	if c.position > from {
+		s.p.endRun(c)
+	}
+}
 
 // crash ends a process. Of what it had sent a prefix may still be on its way.
 func (p *process) crash(why string) {

@@ -4,10 +4,9 @@
 package sim
 
 import (
-	"fmt"
-
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
 // flaw is an input at which some owners panic.
@@ -55,7 +54,7 @@ func (f *flaw) said(w *World, at inputAt, how ending) {
 // judge folds one input, or puts on record that its machine panics, and waits.
 func (p *process) judge(c *claim, rules uint32, in *entry) (next []byte, out []topology.Output, waits bool) {
 	row, record := c.store.get(in.Key), in.Record
-	record.Panic = c.store.skippedAt(in.Offset)
+	record.Panic = c.store.view.SkippedAt(in.Offset)
 	next, out = p.machine.Fold(rules, row, &record)
 	at := inputAt{in.Topic, in.Partition, in.Offset}
 	f := p.w.flaws[at]
@@ -78,65 +77,13 @@ func (p *process) judge(c *claim, rules uint32, in *entry) (next []byte, out []t
 	return next, out, false
 }
 
-// skip says in the changelog that an input is skipped. If nobody else has written there since this owner took over, then
-// whoever takes over later will read it. Else it may be stale, and must not say more.
+// skip records in the changelog that an input is skipped. If nobody else has written there since this owner took over, then
+// whoever takes over later will read it. Otherwise this owner may be stale, and must not emit more.
 func (p *process) skip(c *claim, input int64) {
 	c.waits = true
-	key := fmt.Sprintf("%s%d/%s", skipPrefix, input, c.nonce)
-	p.change(skipMark, c, key, []byte(flawDetail), func(int64) {
-		c.waits = false
-		if c.refused = c.store.skippedAt(input) == ""; c.refused && p.w.broken(StaleSkipSaid) {
-			c.refused = false
-			c.store.skipped(key, skip{input: input, detail: flawDetail})
-		}
+	p.change(law.Mark, c, law.SkipKey(input, c.nonce), p.markValue(c), law.SkipHeaders(c.Generation, input, flawDetail), func(int64) {
+		c.waits, c.refused = false, c.store.view.SkippedAt(input) == ""
 	})
-}
-
-// skip is what a table says of an input that is skipped.
-type skip struct {
-	input  int64
-	detail string
-	void   bool // a stale owner said it
-}
-
-func (s *store) skippedAt(input int64) string {
-	for _, k := range s.skips {
-		if k.input == input && !k.void {
-			return k.detail
-		}
-	}
-	return ""
-}
-
-func (s *store) skipped(key string, k skip) {
-	s.skips[key] = k
-	s.ready = append(s.ready, func(d *disk) { d.skips[key] = k })
-}
-
-func (s *store) forgotten(key string) {
-	delete(s.skips, key)
-	s.ready = append(s.ready, func(d *disk) { delete(d.skips, key) })
-}
-
-func (s *store) retired(key string) {
-	delete(s.takeovers, key)
-	s.walls = s.w.wallsOf(s.takeovers)
-	s.ready = append(s.ready, func(d *disk) { delete(d.takeovers, key) })
-}
-
-// ackedMark takes the ack of a tombstone, or of the word that an input is skipped. Behind a foreign record it counts for
-// nothing here: to know one mark too many is harmless, and of a skip the next owner must judge.
-func (s *store) ackedMark(r *shipment) {
-	key := r.entry.Key
-	switch {
-	case s.frozen:
-	case r.kind == takeoverMark:
-		s.retired(key)
-	case r.entry.Value == nil:
-		s.forgotten(key)
-	default:
-		s.skipped(key, skip{input: r.entry.skipped, detail: string(r.entry.Value)})
-	}
 }
 
 // foldSaid is the straight fold of one input; false = nobody has said yet how it ends.

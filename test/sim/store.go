@@ -1,64 +1,81 @@
-// State before disk: a model of the wire's local store, with takeovers and suspects.
+// State before disk: a local store whose disk is in memory. What stands in it is for topology/wire/law to say.
 
 package sim
 
 import (
 	"maps"
-	"slices"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
-// disk is what a process of this place finds again after it died: rows, and the changelog offset that they belong to.
+// disk is what a process of this slot finds again after it died: entries, and the changelog offset that they belong to.
 type disk struct {
-	rows      map[string][]byte
-	takeovers map[string]standing
-	suspects  map[string]bool
-	skips     map[string]skip
-	next      int64
-	ids       [2]int // incarnations of the input and of the changelog that it belongs to; unpinned
+	entries map[law.Entry]map[string][]byte
+	next    int64
+	census  law.Census
+	ids     [2]int // incarnations of the input and of the changelog that it belongs to; unpinned
 }
 
 const unpinned = -1
 
 func newDisk() *disk {
-	return &disk{ids: [2]int{unpinned, unpinned}, rows: map[string][]byte{}, takeovers: map[string]standing{}, suspects: map[string]bool{}, skips: map[string]skip{}}
+	return &disk{ids: [2]int{unpinned, unpinned}, entries: map[law.Entry]map[string][]byte{
+		law.RowEntry: {}, law.SuspectEntry: {}, law.TakeoverEntry: {}, law.SkipEntry: {},
+	}}
 }
 
 func (d *disk) clone() *disk {
-	return &disk{maps.Clone(d.rows), maps.Clone(d.takeovers), maps.Clone(d.suspects), maps.Clone(d.skips), d.next, d.ids}
+	c := *d
+	c.entries = map[law.Entry]map[string][]byte{}
+	for of, entries := range d.entries {
+		c.entries[of] = maps.Clone(entries)
+	}
+	return &c
 }
 
-// store is the disk as a session sees it, with what is not written yet.
+func (d *disk) rows() map[string][]byte { return d.entries[law.RowEntry] }
+
+func (d *disk) write(e written) {
+	if e.value == nil {
+		delete(d.entries[e.of], e.key)
+		return
+	}
+	d.entries[e.of][e.key] = e.value
+}
+
+// store is the disk as a session sees it, with what is not written yet. It is a law.Disk.
 type store struct {
-	w      *World
-	disk   *disk
-	memory map[string]written
-	last   written // set by a fold, for its shipment
-	ready  []func(*disk)
-	count  uint64
-
-	next, saved int64
-	frozen      bool // a foreign record stood among ours: the saved offset stops
-	closed      bool
-	takeovers   map[string]standing
-	walls       []int64 // offsets of the takeovers that count
-	suspects    map[string]bool
-	skips       map[string]skip
+	w        *World
+	disk     *disk
+	view     *law.View
+	memory   map[string]written // newest value of rows that are not on the disk
+	last     written            // set by a fold, for its shipment
+	ready    []written          // to be written with the next flush, in order
+	count    uint64
+	suspects map[string]bool // as the view has them, for whoever deletes inputs
+	closed   bool
 }
 
+// written is an entry on its way to the disk.
 type written struct {
+	of     law.Entry
 	key    string
-	value  []byte
+	value  []byte // nil = delete
 	number uint64
+	fresh  bool // the key had no row before
 }
 
 func openStore(w *World, d *disk) *store {
-	s := &store{
-		w: w, disk: d, memory: map[string]written{}, next: d.next, saved: d.next,
-		takeovers: maps.Clone(d.takeovers), suspects: maps.Clone(d.suspects), skips: maps.Clone(d.skips),
+	s := &store{w: w, disk: d, memory: map[string]written{}, suspects: map[string]bool{}}
+	s.view = law.NewView(s, d.next, d.census, w.cfg.Mutant.broken())
+	for _, of := range [...]law.Entry{law.TakeoverEntry, law.SkipEntry, law.SuspectEntry} {
+		for key, value := range d.entries[of] {
+			s.view.Restore(of, key, value)
+		}
 	}
-	s.walls = w.wallsOf(s.takeovers)
+	for key := range d.entries[law.SuspectEntry] {
+		s.suspects[key] = true
+	}
 	return s
 }
 
@@ -66,107 +83,58 @@ func (s *store) get(key string) []byte {
 	if m, ok := s.memory[key]; ok {
 		return m.value
 	}
-	return s.disk.rows[key]
+	return s.disk.rows()[key]
 }
 
-// fold takes one record of the changelog. Per key the row with the highest through stays.
-func (s *store) fold(e *entry) {
-	switch {
-	case e.takeover && e.Value == nil:
-		s.retired(e.Key)
-	case e.takeover:
-		s.takeovers[e.Key] = standing{e.Offset, e.rank}
-		s.walls = s.w.wallsOf(s.takeovers)
-		s.ready = append(s.ready, func(d *disk) { d.takeovers[e.Key] = standing{e.Offset, e.rank} })
-	case e.skip && e.Value == nil:
-		s.forgotten(e.Key)
-	case e.skip:
-		s.skipped(e.Key, skip{e.skipped, string(e.Value), tainted(e, s.walls) && !s.w.broken(StaleSkipBelieved)})
-	default:
-		s.foldTaint(e, s.foldRow(e))
-	}
-	s.next, s.saved = e.Offset+1, e.Offset+1
-}
+// Row is a part of law.Disk.
+func (s *store) Row(key string) ([]byte, error) { return s.get(key), nil }
 
-// foldRow reports whether the record is behind the row that stays: then the log ends with less than this owner knows.
-func (s *store) foldRow(e *entry) (behind bool) {
-	if have := s.get(e.Key); have != nil && through(e.Value) < through(have) && !s.w.broken(StaleRowWins) {
-		return !s.w.broken(BetterRowTrusted)
-	}
-	s.row(e.Key, e.Value)
-	return false
-}
-
-func (s *store) row(key string, value []byte) {
+// Write is a part of law.Disk.
+func (s *store) Write(of law.Entry, key string, value []byte) {
 	s.count++
-	m := written{key, value, s.count}
-	s.memory[key] = m
-	s.ready = append(s.ready, s.write(m))
+	m := written{of: of, key: key, value: value, number: s.count}
+	switch of {
+	case law.RowEntry:
+		s.memory[key] = m
+	case law.SuspectEntry:
+		s.suspects[key] = value != nil
+	}
+	s.ready = append(s.ready, m)
 }
 
-func (s *store) write(m written) func(*disk) {
-	return func(d *disk) {
-		d.rows[m.key] = m.value
-		if s.memory[m.key].number == m.number {
-			delete(s.memory, m.key)
-		}
-	}
-}
-
-// foldTaint notes whether a stale owner wrote the record, or wrote a better one before it, which compaction may eat.
-func (s *store) foldTaint(e *entry, behind bool) {
-	if s.w.broken(StaleRowWins) {
-		return
-	}
-	if suspect := behind || tainted(e, s.walls); suspect != s.suspects[e.Key] {
-		s.suspect(e.Key, suspect)
-	}
-}
-
-func (s *store) suspect(key string, is bool) {
-	set := func(m map[string]bool) {
-		if is {
-			m[key] = true
-		} else {
-			delete(m, key)
-		}
-	}
-	set(s.suspects)
-	s.ready = append(s.ready, func(d *disk) { set(d.suspects) })
+// fold takes one record of the changelog.
+func (s *store) fold(e *entry) {
+	_, err := s.view.Fold(e.table)
+	must(err)
 }
 
 // set keeps a row until its changelog record is acked.
 func (s *store) set(key string, value []byte) {
 	s.count++
-	m := written{key, value, s.count}
-	s.memory[key] = m
-	s.last = m
+	s.last = written{of: law.RowEntry, key: key, value: value, number: s.count, fresh: s.get(key) == nil}
+	s.memory[key] = s.last
 	if s.w.broken(StoreBeforeAck) {
-		s.disk.rows[key] = value
+		s.disk.rows()[key] = value
 	}
 }
 
 // acked takes the ack of one of our own changelog records, in the order of the log.
 func (s *store) acked(r *shipment, offset int64) {
-	if s.closed || r.kind == takeoverMark && r.entry.Value != nil {
+	if s.closed {
 		return
 	}
-	if offset != s.next {
-		s.frozen = true
-	}
-	s.next = offset + 1
-	if !s.frozen {
-		s.saved = s.next
-	}
-	if r.kind != rowState {
-		s.ackedMark(r)
+	if r.Kind == law.Mark {
+		_, err := s.view.AckMark(r.entry.Key, r.entry.Value, r.entry.Headers, offset)
+		must(err)
 		return
 	}
-	m := r.row
-	s.ready = append(s.ready, s.write(m))
-	if s.suspects[m.key] && !s.frozen {
-		s.suspect(m.key, false)
+	fresh := false
+	for row := r; row != nil; row = row.Older {
+		fresh = fresh || row.row.fresh
 	}
+	s.ready = append(s.ready, r.row)
+	_, err := s.view.AckRow(r.entry.Key, r.entry.Value, fresh, offset)
+	must(err)
 }
 
 // flush writes what is acked and the offset it belongs to.
@@ -174,11 +142,14 @@ func (s *store) flush() {
 	if s.closed {
 		return
 	}
-	for _, write := range s.ready {
-		write(s.disk)
+	for _, m := range s.ready {
+		s.disk.write(m)
+		if m.of == law.RowEntry && s.memory[m.key].number == m.number {
+			delete(s.memory, m.key)
+		}
 	}
 	s.ready = s.ready[:0]
-	s.disk.next = s.saved
+	s.disk.next, s.disk.census = s.view.Saved(), s.view.Census()
 }
 
 func (s *store) close() {
@@ -186,28 +157,22 @@ func (s *store) close() {
 	s.closed = true
 }
 
-// suspectKeys are the suspects, sorted.
-func (s *store) suspectKeys() []string { return slices.Sorted(maps.Keys(s.suspects)) }
-
-const fieldThrough = 1
-
-// through reads Row.through, the first field of every row, as the wire does; 0 for no row.
+// through is the position of a row that a machine wrote.
 func through(row []byte) int64 {
-	number, kind, n := protowire.ConsumeTag(row)
-	if n < 0 || number != fieldThrough || kind != protowire.VarintType {
-		return 0
-	}
-	v, _ := protowire.ConsumeVarint(row[n:])
-	return int64(v)
+	known, err := law.Through(row)
+	must(err)
+	return known
 }
 
 // withThrough is the row with another through.
 func withThrough(row []byte, value int64) []byte {
-	rest := row
-	if number, kind, n := protowire.ConsumeTag(row); n > 0 && number == fieldThrough && kind == protowire.VarintType {
-		_, m := protowire.ConsumeVarint(row[n:])
-		rest = row[n+m:]
+	next, err := law.WithThrough(row, value)
+	must(err)
+	return next
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
 	}
-	next := protowire.AppendTag(make([]byte, 0, len(rest)+12), fieldThrough, protowire.VarintType)
-	return append(protowire.AppendVarint(next, uint64(value)), rest...)
 }

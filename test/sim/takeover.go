@@ -1,19 +1,14 @@
-// How a new owner takes a partition over and settles: a model of the wire's takeover, settle and detect.
+// How a new owner takes a partition over and settles: the steps around law.Takeover, as the wire takes them.
 
 package sim
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/parley-im/parley/topology"
-)
-
-const (
-	takeoverPrefix = "\x00takeover/"
-	skipPrefix     = "\x00skip/"
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
 const maxRecoverStep = 40 // changelog records read in one step
@@ -25,11 +20,12 @@ func (s *session) recover() bool {
 		table := w.log[s.p.group.table][c.partition]
 		if c.store == nil {
 			c.store, c.recoverTo = s.open(c.partition), table.end
+			c.read = c.store.view.Next()
 			if w.broken(StandbyTrusted) && s.p.slot.standby {
-				c.recoverTo = c.store.next
+				c.recoverTo = c.read
 			}
 		}
-		if c.store.next < c.recoverTo {
+		if c.read < c.recoverTo {
 			s.read(c, c.recoverTo)
 			return true
 		}
@@ -44,26 +40,31 @@ func (s *session) announce() {
 	nonce := fmt.Sprintf("%016x", w.random.Uint64())
 	for _, c := range s.claims {
 		c.store.flush()
-		c.nonce, c.before = nonce, s.p.group.coordinator.places[c.partition]
-		c.announced, c.retire = false, nil
-		c.rank = c.nextRank(s)
-		table := w.log[s.p.group.table][c.partition]
-		if c.before.offset >= 0 && table.id != c.before.id {
-			w.alarm("topic_recreated", "%s/%d was made anew since the last commit", s.p.group.table, c.partition)
-		} else if c.before.offset >= 0 && table.end < c.before.table {
-			w.alarm("changelog_shrunk", "%s/%d ends at %d, but the last owner knew it up to %d", s.p.group.table, c.partition, table.end, c.before.table)
+		c.nonce, c.before, c.announced = nonce, s.p.group.coordinator.commits[c.partition], false
+		if c.before.offset >= 0 {
+			note, err := law.ParseNote(c.before.note)
+			must(err)
+			c.KnownRows = note.Rows
+			table := w.log[s.p.group.table][c.partition]
+			w.raise(note.Check(strconv.Itoa(table.id), table.end), s.p.group.table, c.partition)
 		}
-		s.p.change(takeoverMark, c, takeoverPrefix+nonce, []byte(s.p.name()), func(offset int64) {
-			c.generation, c.announced = offset, true
+		c.Announce(c.store.view, int32(s.generation))
+		s.p.change(law.Mark, c, law.TakeoverKey(nonce), s.p.markValue(c), law.TakeoverHeaders(c.Rank), func(offset int64) {
+			c.Generation, c.announced = offset, true
 		})
 	}
 	s.phase = announcing
 }
 
+// markValue pins the input that this process consumes.
+func (p *process) markValue(c *claim) []byte {
+	return law.MarkValue(c.nonce, strconv.Itoa(p.ids[0][c.partition]), p.name())
+}
+
 // outranked reports whether this owner's takeover does not count. Its commit was accepted, so those that outrank it are of a
-// group that is no more, whose generations began anew: it says again that it takes over, in a new era.
+// group that is no more, whose generations began anew: it announces its takeover again, in a new era.
 func (s *session) outranked() bool {
-	return slices.ContainsFunc(s.claims, func(c *claim) bool { return !slices.Contains(c.store.walls, c.generation) })
+	return slices.ContainsFunc(s.claims, func(c *claim) bool { return c.Outranked })
 }
 
 const roundsMost = 3 // takeovers of one session
@@ -73,7 +74,7 @@ func (s *session) open(partition int32) *store {
 	w, d := s.p.w, s.p.slot.disks[partition]
 	ids := [2]int{s.p.ids[0][partition], s.p.ids[1][partition]}
 	if d.ids[0] != unpinned && d.ids != ids {
-		w.alarm("topic_recreated", "the store of %s/%d belongs to another incarnation of its topics", s.p.name(), partition)
+		w.alarm(law.AlarmTopic, "the store of %s/%d belongs to another incarnation of its topics", s.p.name(), partition)
 	}
 	if end := w.log[s.p.group.table][partition].end; d.next > end && !w.broken(StoreAheadTrusted) {
 		w.note("%s wipes its store of %d, which is ahead of the log", s.p.name(), partition)
@@ -86,18 +87,29 @@ func (s *session) open(partition int32) *store {
 // read folds some records of the changelog below an offset.
 func (s *session) read(c *claim, to int64) {
 	n := 1 + s.p.w.random.IntN(maxRecoverStep)
-	for _, e := range s.p.w.log[s.p.group.table][c.partition].from(c.store.next) {
+	for _, e := range s.p.w.log[s.p.group.table][c.partition].from(c.read) {
 		if e.Offset >= to || n == 0 {
 			break
 		}
 		n--
-		if e.takeover && e.Value != nil && e.input != s.p.ids[0][c.partition] {
-			s.p.w.alarm("topic_recreated", "the input of %s/%d was made anew since offset %d", s.p.group.table, c.partition, e.Offset)
-		}
+		s.checkInput(c, e)
 		c.store.fold(e)
+		c.read = e.Offset + 1
 	}
 	if n > 0 { // nothing is left below: compaction may have eaten the last ones
-		c.store.next, c.store.saved = max(c.store.next, to), max(c.store.saved, to)
+		c.read = max(c.read, to)
+	}
+}
+
+// checkInput compares the input with the one that an earlier owner consumed.
+func (s *session) checkInput(c *claim, e *entry) {
+	if !e.table.Mark || e.Value == nil {
+		return
+	}
+	id, err := law.InputOf(e.Value)
+	must(err)
+	if id != strconv.Itoa(s.p.ids[0][c.partition]) {
+		s.p.w.alarm(law.AlarmTopic, "the input of %s/%d was made anew since offset %d", s.p.group.table, c.partition, e.Offset)
 	}
 }
 
@@ -116,11 +128,10 @@ func (s *session) announced() bool {
 func (s *session) tail() bool {
 	for _, c := range s.claims {
 		end := s.p.w.log[s.p.group.table][c.partition].end
-		if c.store.next < end && !s.p.w.broken(NoTailRead) && !(s.p.w.broken(StandbyTrusted) && s.p.slot.standby) {
+		if c.read < end && !s.p.w.broken(NoTailRead) && !(s.p.w.broken(StandbyTrusted) && s.p.slot.standby) {
 			s.read(c, end)
 			return true
 		}
-		c.store.next, c.store.saved = max(c.store.next, end), max(c.store.saved, end) // only without a tail
 	}
 	for _, c := range s.claims {
 		s.choose(c)
@@ -130,12 +141,12 @@ func (s *session) tail() bool {
 		s.phase = draining
 		return true
 	}
-	if s.outranked() && !s.p.w.broken(EraForgotten) {
+	if s.outranked() {
 		if s.rounds++; s.rounds == roundsMost {
 			s.phase = draining
 			return true
 		}
-		s.p.w.note("%s is outranked and says again that it takes over", s.p.name())
+		s.p.w.note("%s is outranked and announces its takeover again", s.p.name())
 		s.announce()
 		return true
 	}
@@ -143,76 +154,66 @@ func (s *session) tail() bool {
 	for _, c := range s.claims {
 		count := &s.p.w.result.Takeover
 		count.Count++
-		count.Rewound += int(c.committed - c.target)
-		count.Suspects += len(c.suspects)
-		s.p.w.note("%s takes %d over: generation %d, committed %d, from %d, %d suspects", s.p.name(), c.partition, c.generation, c.committed, c.target, len(c.suspects))
-		c.position = c.target
-		if c.target >= c.committed {
-			s.p.settle(c, c.committed)
+		count.Rewound += int(c.Committed - c.Target)
+		count.Suspects += len(c.Suspects)
+		s.p.w.note("%s takes %d over: generation %d, committed %d, from %d, %d suspects", s.p.name(), c.partition, c.Generation, c.Committed, c.Target, len(c.Suspects))
+		c.position = c.Target
+		if c.AtCommit() {
+			s.p.settle(c, c.Committed)
 		}
 	}
 	return true
 }
 
-// choose decides where this owner begins: at the commit, or where the least known suspect is known to.
+// choose decides where this owner begins.
 func (s *session) choose(c *claim) {
-	c.committed = c.before.offset
-	if c.committed < 0 {
-		c.committed = s.p.w.log[s.p.group.real.Group.Input][c.partition].start
+	input := s.p.w.log[s.p.group.real.Group.Input][c.partition]
+	found, err := c.Choose(c.store.view, c.before.offset, law.Bounds{Oldest: input.start, End: input.end})
+	must(err)
+	s.p.w.raise(found, s.p.group.real.Group.Input, c.partition)
+	if found == law.TargetDeleted {
+		c.Target = input.start
 	}
-	c.target, c.suspects = c.committed, map[string]bool{}
-	for _, key := range c.store.suspectKeys() {
-		c.suspects[key] = true
-		c.target = min(c.target, through(c.store.get(key)))
-	}
-	c.retire = retireOf(c, s.p.w.log[s.p.group.real.Group.Input][c.partition].start)
 	if !s.p.w.broken(RulesForgotten) {
 		c.rules = c.store.get(topology.RulesKey)
 	}
-	s.checkTarget(c)
+}
+
+// raise raises the alarm of a finding.
+func (w *World) raise(found law.Finding, topic string, partition int32) {
+	if found != law.Sound {
+		w.alarm(found.Alarm(), "%s/%d: finding %d", topic, partition, found)
+	}
 }
 
 // fence commits the targets through the group and reads them back.
 func (s *session) fence() bool {
 	held := true
 	for _, c := range s.claims {
-		want := c.place(c.target)
+		want := c.commit(c.Target)
 		s.p.group.coordinator.commit(s, c.partition, want)
-		held = held && s.p.group.coordinator.places[c.partition] == want
+		held = held && s.p.group.coordinator.commits[c.partition] == want
 	}
 	return held
 }
 
 // after runs at the end of every fold.
 func (p *process) after(c *claim, offset int64, key string, wrote bool) {
-	if c.settled {
-		return
-	}
-	if wrote {
-		delete(c.suspects, key)
-	}
-	if offset >= c.committed-1 {
+	if c.Takeover.Folded(offset, key, wrote) {
 		p.settle(c, offset+1)
 	}
 }
 
-// settle rewrites the suspects that are left, then retires older takeovers.
+// settle rewrites the suspects that are left, then retires older marks.
 func (p *process) settle(c *claim, verified int64) {
-	c.settled = true
-	for _, key := range slices.Sorted(maps.Keys(c.suspects)) {
-		row := c.store.get(key)
-		if through(row) < verified {
-			row = withThrough(row, verified)
-		}
+	suspects, retire := c.Settle()
+	for _, key := range suspects {
+		row, err := law.Rewritten(c.store.get(key), verified)
+		must(err)
 		c.store.set(key, row)
-		p.change(rowState, c, key, row, nil)
+		p.change(law.Row, c, key, row, law.RowHeaders(c.Generation), nil)
 	}
-	for _, key := range c.retire {
-		k := takeoverMark
-		if strings.HasPrefix(key, skipPrefix) {
-			k = skipMark
-		}
-		p.change(k, c, key, nil, nil)
+	for _, key := range retire {
+		p.change(law.Mark, c, key, nil, law.TombstoneHeaders(), nil)
 	}
-	c.suspects, c.retire = nil, nil
 }

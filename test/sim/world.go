@@ -54,6 +54,7 @@ type World struct {
 	plan   topology.Plan
 	random *rand.Rand
 	log    topicLog
+	tables map[string]bool // topics that are changelogs
 	groups []*group
 	ghosts []*queue // of dead producers: a prefix of what they had sent, still on its way
 	trueMs int64
@@ -97,7 +98,10 @@ func newWorld(cfg Config) *World {
 		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, refused: map[string]int64{}, straights: map[lineKey]*straight{},
 		poisoned: map[inputAt]pb.Failing{}, flaws: map[inputAt]*flaw{},
 	}
-	w.log = newLog(w.plan)
+	w.log, w.tables = newLog(w.plan), map[string]bool{}
+	for _, g := range w.plan.Groups {
+		w.tables[w.plan.Table(g.Name)] = true
+	}
 	if m, ok := memory.Get().(*[]check.Event); ok {
 		w.shown = *m
 	}
@@ -108,7 +112,7 @@ func newWorld(cfg Config) *World {
 		g := &group{w: w, name: m.Group.Name, table: w.plan.Table(m.Group.Name), real: &real}
 		g.coordinator = &coordinator{w: w, group: g}
 		for range w.plan.Partitions {
-			g.coordinator.places = append(g.coordinator.places, place{offset: noCommit})
+			g.coordinator.commits = append(g.coordinator.commits, noCommit)
 		}
 		for i := range w.swarm.processes {
 			s := &slot{group: g, number: i, binary: w.house, standby: w.random.IntN(3) == 0}

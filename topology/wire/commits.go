@@ -1,7 +1,7 @@
 // This file keeps commits contiguous: what is committed is the prefix of inputs whose records are all acked.
 //
 // goka marks each message when its own records are done, and sarama keeps the highest mark: input 3 unacked, input 4 without
-// outputs, and 5 is committed. So the end of a run waits in its lane for everything before it, and the session given to
+// outputs, and 5 is committed. So the end of a run waits in its track for everything before it, and the session given to
 // goka is a wrapper, which takes no notice of marks.
 
 package wire
@@ -10,17 +10,14 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/IBM/sarama"
 
 	"github.com/parley-im/parley/topology/wire/failpoint"
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/ticker"
 )
-
-// noCommit stands where nothing is to be committed yet.
-const noCommit = -1
 
 // finish notes that everything below an offset is folded and acked.
 func (c *claim) finish(below int64) {
@@ -49,8 +46,8 @@ func newSession(g *group, s sarama.ConsumerGroupSession) *session {
 	w := &session{ConsumerGroupSession: s, g: g, claims: map[int32]*claim{}, stop: func() {}}
 	w.ctx, w.over = context.WithCancel(s.Context())
 	for _, p := range s.Claims()[g.input] {
-		c := &claim{partition: p, marked: noCommit}
-		c.folded.Store(noCommit)
+		c := &claim{partition: p, marked: law.NoCommit}
+		c.folded.Store(law.NoCommit)
 		w.claims[p] = c
 	}
 	return w
@@ -88,7 +85,7 @@ func (s *session) commit() {
 	for _, c := range s.claims {
 		next := c.folded.Load()
 		s.g.measureLag(c, next)
-		if next == c.marked || next == noCommit || c.store == nil {
+		if next == c.marked || next == law.NoCommit || c.store == nil {
 			continue
 		}
 		if s.g.dead() {
@@ -111,44 +108,12 @@ func (s *session) commit() {
 
 // measureLag compares the commit with the end that the last fetch told.
 func (g *group) measureLag(c *claim, next int64) {
-	if in := c.input.Load(); in != nil && next != noCommit {
+	if in := c.input.Load(); in != nil && next != law.NoCommit {
 		g.metrics.lag.WithLabelValues(strconv.Itoa(int(c.partition))).Set(float64(max(in.end.Load()-next, 0)))
 	}
 }
 
-// commitNote is the metadata of a commit: what a later owner checks before it trusts the changelog.
-type commitNote struct {
-	nonce string // of the takeover, hexadecimal
-	table string // id of the changelog topic
-	next  int64  // changelog offset after the last record known to this owner
-	rows  int64  // rows that it knows in the changelog; 0 when an older binary wrote the note
-}
-
-const commitNoteVersion = "1"
-
-// String is the form that is committed.
-func (n commitNote) String() string {
-	return strings.Join([]string{commitNoteVersion, n.nonce, n.table, strconv.FormatInt(n.next, 10), strconv.FormatInt(n.rows, 10)}, " ")
-}
-
-func parseCommitNote(text string) (commitNote, error) {
-	fields := strings.Fields(text)
-	if len(fields) < 4 || len(fields) > 5 || fields[0] != commitNoteVersion {
-		return commitNote{}, fmt.Errorf("the commit's metadata %q was not written by this house", text)
-	}
-	next, err := strconv.ParseInt(fields[3], 10, 64)
-	if err != nil {
-		return commitNote{}, fmt.Errorf("the commit's metadata %q was not written by this house: %w", text, err)
-	}
-	note := commitNote{nonce: fields[1], table: fields[2], next: next}
-	if len(fields) == 5 {
-		if note.rows, err = strconv.ParseInt(fields[4], 10, 64); err != nil {
-			return commitNote{}, fmt.Errorf("the commit's metadata %q was not written by this house: %w", text, err)
-		}
-	}
-	return note, nil
-}
-
-func (g *group) commitNote(c *claim) commitNote {
-	return commitNote{nonce: c.nonce, table: g.ids.table, next: c.store.position(), rows: c.store.counted().rows}
+// commitNote is the metadata of a commit of this owner.
+func (g *group) commitNote(c *claim) law.Note {
+	return law.Note{Nonce: c.nonce, Table: g.ids.table, Next: c.store.position(), Rows: c.store.census().Rows}
 }

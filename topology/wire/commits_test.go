@@ -3,107 +3,23 @@
 package wire
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
+
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
 func newClaim() *claim {
-	c := &claim{marked: noCommit}
-	c.folded.Store(noCommit)
+	c := &claim{marked: law.NoCommit}
+	c.folded.Store(law.NoCommit)
 	return c
 }
 
 func TestCommitsNeverFall(t *testing.T) {
 	c := newClaim()
-	for _, below := range []int64{5, 9, 7} { // a run that is finished at once may overtake the telling of one before it
+	for _, below := range []int64{5, 9, 7} { // a run that is finished at once may overtake the one before it
 		c.finish(below)
 	}
 	require.EqualValues(t, 9, c.folded.Load())
-}
-
-// TestCommitsAreTheContiguousPrefix folds runs of inputs, acks what they say in any order that brokers may choose, and
-// compares what may be committed with what is acked.
-func TestCommitsAreTheContiguousPrefix(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var s sent
-		l, c := newLane(s.send), newClaim()
-		acked := map[*shipment]bool{}
-		var ends []int64         // of runs
-		var said [][][]*shipment // by run and input
-		next := int64(0)
-		ack := func() {
-			waiting := slices.DeleteFunc(slices.Clone(s.list), func(r *shipment) bool { return acked[r] })
-			if len(waiting) == 0 {
-				return
-			}
-			r := rapid.SampledFrom(waiting).Draw(t, "acked")
-			for row := r; row != nil; row = row.older {
-				acked[row] = true
-			}
-			require.NoError(t, l.acked(r))
-		}
-		check := func() {
-			want := int64(noCommit)
-			for i, run := range said {
-				whole := true
-				for _, input := range run {
-					for _, r := range input {
-						whole = whole && acked[r]
-					}
-				}
-				if !whole {
-					break
-				}
-				want = ends[i]
-			}
-			require.Equal(t, want, c.folded.Load())
-		}
-		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			switch rapid.IntRange(0, 3).Draw(t, "what") {
-			case 0:
-				run := [][]*shipment{}
-				for range rapid.IntRange(1, 4).Draw(t, "inputs") {
-					next += rapid.Int64Range(1, 3).Draw(t, "gap") // offsets of a log need not be dense
-					var input []*shipment
-					for range rapid.IntRange(0, 2).Draw(t, "outputs") {
-						input = append(input, out("o"))
-					}
-					if rapid.Bool().Draw(t, "taken") { // a dropped one says nothing and writes no row
-						input = append(input, state(rapid.SampledFrom([]string{"ann", "bob", "cid"}).Draw(t, "key")))
-					}
-					for _, r := range input {
-						require.NoError(t, l.put(r))
-					}
-					run = append(run, input)
-				}
-				below := next + 1
-				said, ends = append(said, run), append(ends, below)
-				l.barrier(func(err error) { require.NoError(t, err); c.finish(below) })
-			case 1:
-				require.NoError(t, l.pace())
-			default:
-				ack()
-			}
-			check()
-		}
-		for c.folded.Load() < slices.Max(append(ends, noCommit)) {
-			require.NoError(t, l.pace())
-			ack()
-			check()
-		}
-	})
-}
-
-func TestCommitNoteIsReadBack(t *testing.T) {
-	n := commitNote{nonce: "00ff", table: "abc", next: 42, rows: 7}
-	back, err := parseCommitNote(n.String())
-	require.NoError(t, err)
-	require.Equal(t, n, back)
-	for _, text := range []string{"", "1", "2 a b 3", "1 a b c", "1 a b 3 x", "1 a b 3 4 5"} {
-		_, err := parseCommitNote(text)
-		require.Error(t, err, text)
-	}
 }

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -18,16 +17,14 @@ import (
 
 	"github.com/parley-im/parley/topology/wire/cluster"
 	"github.com/parley-im/parley/topology/wire/failpoint"
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
-// Kinds of alarms, for the metric.
+// Kinds of alarms, for the metric; law has more.
 const (
-	alarmTopic     = "topic_recreated"
-	alarmChangelog = "changelog_shrunk"
-	alarmRules     = "rules_unknown"
-	alarmCommits   = "commits_gone"
-	alarmPanics    = "panics"
+	alarmRules  = "rules_unknown"
+	alarmPanics = "panics"
 )
 
 // topicCheckInterval is how often a running group asks whether its topics are still the same.
@@ -45,7 +42,7 @@ func (g *group) alarm(kind, format string, a ...any) error {
 func (g *group) checkTopics() error {
 	found, err := g.describeTopics([]string{g.input, g.table})
 	if errors.Is(err, cluster.ErrTopicMissing) {
-		return g.alarm(alarmTopic, "%v", err)
+		return g.alarm(law.AlarmTopic, "%v", err)
 	}
 	if err != nil {
 		return err
@@ -56,7 +53,7 @@ func (g *group) checkTopics() error {
 			if name == g.input {
 				way = g.howToRestore()
 			}
-			return g.alarm(alarmTopic, "%s was deleted and created again (its id was %s and is %s): %s", name, pinned, id, way)
+			return g.alarm(law.AlarmTopic, "%s was deleted and created again (its id was %s and is %s): %s", name, pinned, id, way)
 		}
 	}
 	return nil
@@ -83,7 +80,7 @@ func (g *group) buildStore(_ string, partition int32) (storage.Storage, error) {
 			if key == metaInput {
 				way = g.howToRestore()
 			}
-			return nil, g.alarm(alarmTopic, "the local store belongs to another incarnation of the %s topic of %s (id %s, now %s): "+
+			return nil, g.alarm(law.AlarmTopic, "the local store belongs to another incarnation of the %s topic of %s (id %s, now %s): "+
 				"if the store was copied from elsewhere, remove %s; if the topic was made anew, %s", key, g.name, pinned, id, g.stores.dir, way)
 		}
 	}
@@ -122,7 +119,7 @@ func (g *group) openAligned(partition int32) (*partitionStore, error) {
 func (g *group) recovered(ctx goka.UpdateContext, s storage.Storage, key string, value []byte) error {
 	failpoint.Reach(failpoint.Recovery)
 	headers := ctx.Headers()
-	r, err := g.changelogRecord(key, value, ctx.Offset(), func(name string) ([]byte, bool) {
+	r, err := g.readRecord(key, value, ctx.Offset(), func(name string) ([]byte, bool) {
 		v, ok := headers[name]
 		return v, ok
 	})
@@ -133,7 +130,7 @@ func (g *group) recovered(ctx goka.UpdateContext, s storage.Storage, key string,
 	if store == nil {
 		return fmt.Errorf("the store of partition %d is closed", ctx.Partition())
 	}
-	return store.fold(r)
+	return store.fold(&r)
 }
 
 // checkNote compares the changelog with what the last owner wrote beside its commit.
@@ -142,55 +139,62 @@ func (g *group) checkNote(c *claim, commit *sarama.OffsetFetchResponseBlock) err
 	if commit.Offset < 0 {
 		return nil
 	}
-	note, err := parseCommitNote(commit.Metadata)
+	note, err := law.ParseNote(commit.Metadata)
 	if err != nil {
-		// An operator's tool moved the commit: it is the operator's word.
+		// An operator's tool moved the commit: the operator has decided.
 		g.log.Warn("the commit has no note: the changelog cannot be compared with it", "partition", partition, "error", err)
 		return nil
 	}
-	if note.table != g.ids.table {
-		return g.alarm(alarmTopic, "%s was deleted and created again since the last commit (its id was %s and is %s): %s", g.table, note.table, g.ids.table, g.howToRebuild())
-	}
-	c.known = note.rows
 	end, err := g.client.GetOffset(g.table, partition, sarama.OffsetNewest)
 	if err != nil {
 		return fmt.Errorf("ask for the changelog's end: %w", err)
 	}
-	if end < note.next {
-		return g.alarm(alarmChangelog, "%s/%d ends at %d, but the last owner knew it up to %d: acknowledged records are gone: %s", g.table, partition, end, note.next, g.howToRebuild())
+	c.KnownRows = note.Rows
+	switch found := note.Check(g.ids.table, end); found {
+	case law.TableRecreated:
+		return g.alarm(found.Alarm(), "%s was deleted and created again since the last commit (its id was %s and is %s): %s", g.table, note.Table, g.ids.table, g.howToRebuild())
+	case law.TableCut:
+		return g.alarm(found.Alarm(), "%s/%d ends at %d, but the last owner knew it up to %d: acknowledged records are gone: %s", g.table, partition, end, note.Next, g.howToRebuild())
 	}
 	return nil
 }
 
-// checkTakeover compares the input topic with the one that an earlier owner consumed.
-func (g *group) checkTakeover(value string, offset int64) error {
-	fields := strings.Fields(value)
-	if len(fields) < 3 || fields[0] != takeoverVersion {
-		return fmt.Errorf("the takeover record at offset %d of %s is not of this house: %q", offset, g.table, value)
+// checkInput compares the input topic with the one that an earlier owner consumed.
+func (g *group) checkInput(value []byte, offset int64) error {
+	id, err := law.InputOf(value)
+	if err != nil {
+		return fmt.Errorf("the record at offset %d of %s: %w", offset, g.table, err)
 	}
-	if fields[2] != g.ids.input {
-		return g.alarm(alarmTopic, "%s was deleted and created again since offset %d of its table (its id was %s and is %s): %s",
-			g.input, offset, fields[2], g.ids.input, g.howToRestore())
+	if id != g.ids.input {
+		return g.alarm(law.AlarmTopic, "%s was deleted and created again since offset %d of its table (its id was %s and is %s): %s",
+			g.input, offset, id, g.ids.input, g.howToRestore())
 	}
 	return nil
 }
 
-// checkTarget refuses to begin where the input is not, or where nobody can know.
-func (g *group) checkTarget(c *claim, first bool, oldest, end int64) error {
-	older := len(c.store.livingTakeovers()) > 1
-	switch {
-	case c.target < oldest:
-		return g.alarm(cluster.AlarmInput, "must fold %s/%d again from %d, but it begins at %d: inputs were deleted before every row that needs them was safe: "+
-			"put them back from a mirror, or, if nobody misses them, %s", g.input, c.partition, c.target, oldest, g.howToCommit(c.partition, oldest))
-	case c.committed > end:
-		return g.alarm(cluster.AlarmInput, "%s/%d ends at %d, but was committed up to %d: acknowledged records are gone, or somebody moved the commit: "+
-			"if the commit was moved, %s; if records are gone, %s", g.input, c.partition, end, c.committed, g.howToCommit(c.partition, end), g.howToRestore())
-	case first && oldest > 0:
-		return g.alarm(alarmCommits, "the group %s lost its commit of %s/%d, which begins at %d, or never folded what was deleted: if the rows hold everything before it, %s",
-			g.name, g.input, c.partition, oldest, g.howToCommit(c.partition, oldest))
-	case first && older:
+// checkTarget raises the alarm of a finding.
+func (g *group) checkTarget(c *claim, found law.Finding, input law.Bounds) error {
+	if c.Refolds {
 		g.log.Warn("the group lost its commit and folds everything again; rows drop what they have", "partition", c.partition)
 		g.metrics.refolded.Inc()
+	}
+	census := c.store.census()
+	switch found {
+	case law.TargetDeleted:
+		return g.alarm(found.Alarm(), "must fold %s/%d again from %d, but it begins at %d: inputs were deleted before every row that needs them was safe: "+
+			"put them back from a mirror, or, if nobody misses them, %s", g.input, c.partition, c.Target, input.Oldest, g.howToCommit(c.partition, input.Oldest))
+	case law.InputCut:
+		return g.alarm(found.Alarm(), "%s/%d ends at %d, but was committed up to %d: acknowledged records are gone, or somebody moved the commit: "+
+			"if the commit was moved, %s; if records are gone, %s", g.input, c.partition, input.End, c.Committed, g.howToCommit(c.partition, input.End), g.howToRestore())
+	case law.CommitsGone:
+		return g.alarm(found.Alarm(), "the group %s lost its commit of %s/%d, which begins at %d, or never folded what was deleted: if the rows hold everything before it, %s",
+			g.name, g.input, c.partition, input.Oldest, g.howToCommit(c.partition, input.Oldest))
+	case law.RowsMissing:
+		return g.alarm(found.Alarm(), "%s/%d holds %d rows, but the last owner knew %d: records of the table were deleted: %s",
+			g.table, c.partition, census.Rows, c.KnownRows, g.howToRebuild())
+	case law.RowsAhead:
+		return g.alarm(found.Alarm(), "rows of %s/%d hold inputs up to %d, but %s ends at %d: acknowledged records are gone, and new ones in their place would be dropped: %s",
+			g.table, c.partition, census.Through, g.input, input.End, g.howToRestore())
 	}
 	return nil
 }

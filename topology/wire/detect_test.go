@@ -17,6 +17,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/read"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
@@ -56,15 +57,15 @@ var alarms = map[string]struct {
 }{
 	"the changelog is created again": {
 		harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, table) },
-		kind: alarmTopic, contains: "local store belongs to another",
+		kind: law.AlarmTopic, contains: "local store belongs to another",
 	},
 	"the changelog is created again, without a local store": {
 		harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, table) },
-		wipe: true, kind: alarmTopic, contains: "since the last commit",
+		wipe: true, kind: law.AlarmTopic, contains: "since the last commit",
 	},
 	"the input is created again, without a local store": {
 		harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, wiretest.Commands) },
-		wipe: true, kind: alarmTopic, contains: wiretest.Commands + " was deleted and created again since offset",
+		wipe: true, kind: law.AlarmTopic, contains: wiretest.Commands + " was deleted and created again since offset",
 	},
 	"inputs beyond the commit are deleted": {
 		harm: func(t *testing.T, h *house, admin *kadm.Client) {
@@ -74,19 +75,19 @@ var alarms = map[string]struct {
 			_, err = admin.DeleteRecords(t.Context(), ends.Offsets())
 			require.NoError(t, err)
 		},
-		kind: cluster.AlarmInput, contains: "inputs were deleted",
+		kind: law.AlarmInput, contains: "inputs were deleted",
 	},
 	"the commit is beyond the input's end": {
 		harm: func(t *testing.T, h *house, admin *kadm.Client) {
 			h.commit(t, admin, 1_000_000, "moved by hand")
 		},
-		kind: cluster.AlarmInput, contains: "acknowledged records are gone",
+		kind: law.AlarmInput, contains: "acknowledged records are gone",
 	},
 	"the changelog ends below the commit's note": {
 		harm: func(t *testing.T, h *house, admin *kadm.Client) {
-			h.commit(t, admin, 10, commitNote{nonce: "x", table: h.tableID(t, admin), next: 1_000_000}.String())
+			h.commit(t, admin, 10, law.Note{Nonce: "x", Table: h.tableID(t, admin), Next: 1_000_000}.String())
 		},
-		wipe: true, kind: alarmChangelog, contains: "acknowledged records are gone",
+		wipe: true, kind: law.AlarmChangelog, contains: "acknowledged records are gone",
 	},
 	"the commits are gone and so are the first inputs": {
 		harm: func(t *testing.T, h *house, admin *kadm.Client) {
@@ -98,7 +99,7 @@ var alarms = map[string]struct {
 			_, err = admin.DeleteRecords(t.Context(), offsets)
 			require.NoError(t, err)
 		},
-		kind: alarmCommits, contains: "lost its commit",
+		kind: law.AlarmCommits, contains: "lost its commit",
 	},
 	"the changelog is cut short": {
 		harm: func(t *testing.T, h *house, admin *kadm.Client) {
@@ -110,16 +111,16 @@ var alarms = map[string]struct {
 			_, err = admin.DeleteRecords(t.Context(), offsets)
 			require.NoError(t, err)
 		},
-		wipe: true, kind: alarmChangelog, contains: "records of the table were deleted",
+		wipe: true, kind: law.AlarmChangelog, contains: "records of the table were deleted",
 	},
 	"a row holds inputs that the log does not have": {
 		harm: func(_ *testing.T, h *house, _ *kadm.Client) {
 			last, generation := h.lastRow("user3/x")
-			ahead, err := withThrough(last.Value, 1_000_000)
+			ahead, err := law.WithThrough(last.Value, 1_000_000)
 			require.NoError(h.t, err)
 			h.writeLate("user3/x", ahead, generation)
 		},
-		kind: cluster.AlarmInput, contains: "new ones in their place would be dropped",
+		kind: law.AlarmInput, contains: "new ones in their place would be dropped",
 	},
 }
 
@@ -175,8 +176,8 @@ func TestCensusIsTakenInAStoreThatHasNone(t *testing.T) {
 				require.NoError(t, err)
 				ends, err := read.Ends(t.Context(), h.cluster, wiretest.Commands)
 				require.NoError(t, err)
-				require.Equal(t, ends[p].End, c.through)
-				rows += c.rows
+				require.Equal(t, ends[p].End, c.Through)
+				rows += c.Rows
 			}
 			require.EqualValues(t, 10, rows)
 		})
@@ -225,7 +226,7 @@ func TestStoreAheadOfItsLogIsWipedAndReadAgain(t *testing.T) {
 	require.NoError(t, err)
 	ahead := binary.BigEndian.AppendUint64(nil, 1_000_000)
 	require.NoError(t, db.Set(storeKey(0, kindMeta, metaNext), ahead, pebble.Sync))
-	require.NoError(t, db.Set(storeKey(0, kindRow, "user0/x"), []byte{8, 0xff, 0xff, 0x7f}, pebble.Sync)) // a row that the log never had
+	require.NoError(t, db.Set(storeKey(0, law.RowEntry, "user0/x"), []byte{8, 0xff, 0xff, 0x7f}, pebble.Sync)) // a row that the log never had
 	require.NoError(t, db.Close())
 	cfg := h.config(dir)
 	registry := prometheus.NewRegistry()
@@ -253,7 +254,7 @@ func TestBrokenStoreIsRemovedAndReadAgain(t *testing.T) {
 		"it is an older copy": func(t *testing.T, dir string) {
 			db, err := pebble.Open(dir, &pebble.Options{Logger: pebbleLog{testLog(t)}})
 			require.NoError(t, err)
-			require.NoError(t, db.DeleteRange(storeKey(0, kindRow, ""), storeKey(0, kindRow+1, ""), pebble.Sync))
+			require.NoError(t, db.DeleteRange(storeKey(0, law.RowEntry, ""), storeKey(0, law.RowEntry+1, ""), pebble.Sync))
 			require.NoError(t, db.Set(storeKey(0, kindMeta, metaNext), make([]byte, 8), pebble.Sync))
 			require.NoError(t, db.Close())
 		},
@@ -290,5 +291,5 @@ func TestTakeoverRecordsAreNoRows(t *testing.T) {
 		}
 	}
 	require.Equal(t, 2, takeovers)
-	require.False(t, IsTakeover(&topology.Record{Key: takeoverPrefix + "x"}), "a key alone is no takeover: anybody may send one")
+	require.False(t, IsTakeover(&topology.Record{Key: law.TakeoverKey("x")}), "a key alone is no takeover: anybody may send one")
 }

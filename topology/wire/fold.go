@@ -11,6 +11,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/failpoint"
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
 // inherited are the headers that an output has from its input, sorted by name; its cause stands before them. They are passed
@@ -71,7 +72,7 @@ func (g *group) callback(ctx goka.Context, _ any) {
 	g.producer.folded(len(run))
 	// The run is finished when everything that it said is acked, and everything before it.
 	below, done := run[len(run)-1].Offset+1, ctx.DeferCommit()
-	g.producer.lanes[c.partition].barrier(func(err error) {
+	g.producer.tracks[c.partition].barrier(func(err error) {
 		if err == nil {
 			c.finish(below)
 		}
@@ -113,7 +114,7 @@ func (g *group) foldOne(c *claim, in *topology.Record) error {
 	if err := c.store.Set(in.Key, next); err != nil {
 		return err
 	}
-	g.producer.change(rowState, c.partition, c.store, in.Key, next)
+	g.producer.change(law.Row, c.partition, c.store, in.Key, next)
 	if in.Key == topology.RulesKey {
 		c.rules = next
 	}
@@ -131,7 +132,7 @@ func (g *group) emit(in *topology.Record, out []topology.Output) {
 		causes = cause.Append(causes)
 		s := &shipments[i]
 		s.Cause, s.Headers = causes[from:len(causes):len(causes)], headers
-		g.producer.say(in.Partition, s, o)
+		g.producer.emit(in.Partition, s, o)
 	}
 	g.metrics.outputs.Add(float64(len(out)))
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/produce"
 	"github.com/parley-im/parley/topology/wire/read"
 	"github.com/parley-im/parley/topology/wire/wiretest"
@@ -271,7 +272,7 @@ func (h *house) tableIsWhole() {
 	}
 	require.ElementsMatch(h.t, slices.Collect(maps.Keys(last)), slices.Collect(maps.Keys(rows)))
 	for key, r := range rows {
-		n, err := through(r.Value)
+		n, err := law.Through(r.Value)
 		require.NoError(h.t, err)
 		require.Equal(h.t, last[key].Offset+1, n)
 		require.Equal(h.t, last[key].Partition, r.Partition)
@@ -293,7 +294,7 @@ func (h *house) rows() map[string]topology.Record {
 // behind tells whether some row does not contain the last command of its key yet.
 func behind(rows, last map[string]topology.Record) bool {
 	for key, r := range last {
-		if n, err := through(rows[key].Value); err != nil || n <= r.Offset {
+		if n, err := law.Through(rows[key].Value); err != nil || n <= r.Offset {
 			return true
 		}
 	}

@@ -49,7 +49,7 @@ type input struct {
 func (g *group) openInputs(s *session) (*inputs, error) {
 	begins := map[int32]kgo.Offset{}
 	for _, c := range s.claims {
-		begins[c.partition] = kgo.NewOffset().At(c.target)
+		begins[c.partition] = kgo.NewOffset().At(c.Target)
 	}
 	options, err := inputOptions(g.settings.Cluster, g.name, g.log)
 	if err != nil {
@@ -61,7 +61,7 @@ func (g *group) openInputs(s *session) (*inputs, error) {
 	}
 	all := &inputs{g: g, client: client, of: map[int32]*input{}}
 	for _, c := range s.claims {
-		in := newInput(client, topology.TopicPartition{Topic: g.input, Partition: c.partition}, c.target)
+		in := newInput(client, topology.TopicPartition{Topic: g.input, Partition: c.partition}, c.Target)
 		all.of[c.partition] = in
 		c.input.Store(in)
 	}

@@ -1,10 +1,9 @@
-// This file is a group's producer: it puts every record that a fold says into the lane of the partition that it comes from.
+// This file is a group's producer: it puts every record that a fold emits into the track of the partition that it comes from.
 
 package wire
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/failpoint"
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/produce"
 	"github.com/parley-im/parley/topology/wire/ticker"
 )
@@ -26,11 +26,11 @@ type producer struct {
 	partitions int32
 	table      string // changelog topic
 	out        *produce.Sender[*shipment]
-	lanes      []*lane
+	tracks     []*track
 	budget     *budget
 	broken     func(error) // ends the process; called on any failure
 
-	unfolded    atomic.Int64                        // inputs that were fetched: what they say comes at once
+	unfolded    atomic.Int64                        // inputs that were fetched: their outputs come at once
 	generations []atomic.Pointer[[]topology.Header] // of each changelog partition's rows: the offset of this owner's takeover record
 
 	stopPacing context.CancelFunc
@@ -43,15 +43,15 @@ func newProducer(partitions int32, table string, b *budget, broken func(error)) 
 		generations: make([]atomic.Pointer[[]topology.Header], partitions),
 	}
 	for range partitions {
-		p.lanes = append(p.lanes, newLane(p.send))
+		p.tracks = append(p.tracks, newTrack(p.send))
 	}
 	return p
 }
 
-// send is how lanes send.
+// send is how tracks send.
 func (p *producer) send(s *shipment) error {
 	err := p.out.Send(s)
-	if s.kind == rowState {
+	if s.Kind == law.Row {
 		failpoint.ReachChangelogSent()
 	}
 	return err
@@ -75,7 +75,7 @@ func (p *producer) folded(inputs int) {
 
 // pace lets the rows leave that are held for a newer one.
 func (p *producer) pace() {
-	for _, l := range p.lanes {
+	for _, l := range p.tracks {
 		if err := l.pace(); err != nil {
 			p.broken(fmt.Errorf("hand over the rows: %w", err))
 			return
@@ -83,9 +83,9 @@ func (p *producer) pace() {
 	}
 }
 
-// say puts an output into the lane of the input that it comes from, in a shipment of the caller's. Nobody waits for it but
-// the row behind it.
-func (p *producer) say(from int32, s *shipment, o topology.Output) {
+// emit puts an output into the track of the input that it comes from, in a shipment of the caller's. Nothing waits for it
+// but the row behind it.
+func (p *producer) emit(from int32, s *shipment, o topology.Output) {
 	s.Topic, s.Partition, s.Key, s.Value = o.Topic, topology.PartitionOf(o.Key, p.partitions), o.Key, o.Value
 	p.put(from, s)
 }
@@ -95,30 +95,30 @@ func (p *producer) Emit(topic, key string, value []byte) *goka.Promise {
 	return p.EmitWithHeaders(topic, key, value, nil)
 }
 
-// EmitWithHeaders refuses: goka emits what is not ours. What a fold says has a lane, and its row waits behind it.
+// EmitWithHeaders refuses: goka emits what is not ours. What a fold emits has a track, and its row waits behind it.
 func (p *producer) EmitWithHeaders(topic, _ string, _ []byte, _ goka.Headers) *goka.Promise {
 	_, finish := goka.NewPromiseWithFinisher()
-	return finish(nil, fmt.Errorf("a record for %s does not come from a fold: outputs and rows have a lane", topic))
+	return finish(nil, fmt.Errorf("a record for %s does not come from a fold: outputs and rows have a track", topic))
 }
 
 // change writes a changelog record: a row, folded or rewritten, a takeover record or its tombstone.
-func (p *producer) change(kind shipmentKind, partition int32, store *partitionStore, key string, value []byte) {
-	s := &shipment{Record: produce.Record{Topic: p.table, Partition: partition, Key: key, Value: value}, kind: kind, store: store}
-	if kind != rowState {
-		s.Headers = []topology.Header{{Key: headerTakeover}}
+func (p *producer) change(kind law.Kind, partition int32, store *partitionStore, key string, value []byte) {
+	s := &shipment{Record: produce.Record{Topic: p.table, Partition: partition, Key: key, Value: value}, Slot: law.Slot[*shipment]{Kind: kind}, store: store}
+	if kind != law.Row {
+		s.Headers = law.TombstoneHeaders()
 	} else if taken := p.generations[partition].Load(); taken != nil {
 		s.Headers = *taken
 	}
 	p.put(partition, s)
 }
 
-func (p *producer) put(lane int32, s *shipment) {
+func (p *producer) put(from int32, s *shipment) {
 	err := p.budget.take(s)
-	if err == nil && s.kind == rowState && s.store != nil {
+	if err == nil && s.Kind == law.Row && s.store != nil {
 		err = s.store.ship(s)
 	}
 	if err == nil {
-		err = p.lanes[lane].put(s)
+		err = p.tracks[from].put(s)
 	}
 	if err == nil {
 		return
@@ -127,9 +127,10 @@ func (p *producer) put(lane int32, s *shipment) {
 	s.tell(nil, err)
 }
 
-// take notes where a partition's takeover record stands: every row says it.
+// take notes where a partition's takeover record stands: every row carries it.
 func (p *producer) take(partition int32, generation int64) {
-	p.generations[partition].Store(&[]topology.Header{{Key: topology.HeaderGeneration, Value: binary.BigEndian.AppendUint64(nil, uint64(generation))}})
+	headers := law.RowHeaders(generation)
+	p.generations[partition].Store(&headers)
 }
 
 // acked runs on the delivery goroutine: the local store first, then goka (which may commit), then whoever waited.
@@ -140,10 +141,10 @@ func (p *producer) acked(s *shipment, offset int64) {
 		err = s.store.acked(s, offset)
 	}
 	p.budget.giveAll(s)
-	if s.kind != output { // nobody waits for an output
+	if s.Kind != law.Output { // nobody waits for an output
 		s.tell(&sarama.ProducerMessage{Topic: s.Topic, Partition: s.Partition, Offset: offset}, nil)
 	}
-	if e := s.lane.acked(s); err == nil {
+	if e := s.track.acked(s); err == nil {
 		err = e
 	}
 	if err != nil {
@@ -158,12 +159,12 @@ func (p *producer) failed(s *shipment, err error) {
 	s.tell(nil, err)
 }
 
-// stop gives up everything that is not acked, for ever. The lanes are closed before the purge: a record sent after it
+// stop gives up everything that is not acked, for ever. The tracks are ended before the purge: a record sent after it
 // would leave a hole.
 func (p *producer) stop(err error) {
 	p.budget.close(err)
 	var held []*shipment
-	for _, l := range p.lanes {
+	for _, l := range p.tracks {
 		held = append(held, l.fail(err)...)
 	}
 	if p.out != nil {
@@ -227,7 +228,7 @@ func (b *budget) take(s *shipment) error {
 // giveAll gives back what a shipment took, and those that it stands for.
 func (b *budget) giveAll(s *shipment) {
 	b.mu.Lock()
-	for ; s != nil; s = s.older {
+	for ; s != nil; s = s.Older {
 		b.records--
 		b.bytes -= s.bytes
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
 func TestRowCacheIsBoundedAndTrue(t *testing.T) {
@@ -42,9 +44,9 @@ func TestCachedRowIsTheOneOnDisk(t *testing.T) {
 	defer table.close()
 	s, err := table.openPartition(0, newMetrics(nil, "test", func() float64 { return 0 }))
 	require.NoError(t, err)
-	row := func(through byte) []byte { return []byte{fieldThrough << 3, through} }
+	row := func(through byte) []byte { return []byte{1 << 3, through} }
 	for offset := range byte(10) {
-		require.NoError(t, s.fold(changelogRecord{key: "ann", value: row(offset + 1), offset: int64(offset), generation: noGeneration}))
+		require.NoError(t, s.fold(&law.Record{Key: "ann", Value: row(offset + 1), Offset: int64(offset), Generation: law.NoGeneration}))
 		if offset%3 == 0 {
 			require.NoError(t, s.flush())
 		}
@@ -53,7 +55,7 @@ func TestCachedRowIsTheOneOnDisk(t *testing.T) {
 		require.Equal(t, row(offset+1), got)
 	}
 	require.NoError(t, s.flush())
-	onDisk, err := table.get(0, kindRow, "ann")
+	onDisk, err := table.get(0, law.RowEntry, "ann")
 	require.NoError(t, err)
 	kept, ok := s.cache.get("ann")
 	require.True(t, ok)

@@ -5,20 +5,14 @@ package wire
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/parley-im/parley/topology/wire/failpoint"
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
-// after runs at the end of every fold, on the partition's goroutine. wrote tells whether the key's row was written.
+// after runs at the end of every fold, on the partition's goroutine; wrote = the key's row was written.
 func (g *group) after(c *claim, offset int64, key string, wrote bool) error {
-	if c.settled {
-		return nil
-	}
-	if wrote {
-		delete(c.suspects, key)
-	}
-	if offset < c.committed-1 {
+	if !c.Folded(offset, key, wrote) {
 		return nil
 	}
 	return g.settle(c, offset+1)
@@ -27,24 +21,17 @@ func (g *group) after(c *claim, offset int64, key string, wrote bool) error {
 // settle rewrites the suspects that are left under this generation, then tombstones older takeovers. verified is the
 // position below which every input was folded again, and which the rewritten rows carry as their through.
 func (g *group) settle(c *claim, verified int64) error {
-	c.settled = true
-	keys := make([]string, 0, len(c.suspects))
-	for key := range c.suspects {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
+	suspects, retire := c.Settle()
+	for _, key := range suspects {
 		if err := g.rewrite(c, key, verified); err != nil {
 			return err
 		}
 	}
-	c.suspects = nil
-	for _, key := range c.retire {
-		g.producer.change(takeover, c.partition, c.store, key, nil)
+	for _, key := range retire {
+		g.producer.change(law.Mark, c.partition, c.store, key, nil)
 		failpoint.Reach(failpoint.TakeoverRetired)
 		g.metrics.retired.Inc()
 	}
-	c.retire = nil
 	return nil
 }
 
@@ -56,19 +43,13 @@ func (g *group) rewrite(c *claim, key string, verified int64) error {
 	if row == nil {
 		return fmt.Errorf("%q is suspect in %s/%d and has no row: this is a bug in the wire", key, g.table, c.partition)
 	}
-	known, err := through(row)
-	if err != nil {
+	if row, err = law.Rewritten(row, verified); err != nil {
 		return err
-	}
-	if known < verified {
-		if row, err = withThrough(row, verified); err != nil {
-			return err
-		}
 	}
 	if err := c.store.Set(key, row); err != nil {
 		return err
 	}
-	g.producer.change(rowState, c.partition, c.store, key, row)
+	g.producer.change(law.Row, c.partition, c.store, key, row)
 	failpoint.Reach(failpoint.TakeoverRewritten)
 	g.metrics.rewritten.Inc()
 	return nil

@@ -19,6 +19,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
@@ -35,20 +36,17 @@ const (
 	storeCompactions = 1              // at a time: a cache is not worth the second core
 )
 
-// Kinds of keys in a partition.
+// kindMeta is of keys that are no entries of a view.
 const (
-	kindMeta     = 'm'
-	kindSkip     = 'k'
-	kindRow      = 'r'
-	kindSuspect  = 's'
-	kindTakeover = 't'
+	kindMeta law.Entry = 'm'
 )
 
 // Keys of kindMeta.
 const (
-	metaNext  = "next"  // changelog offset to read next
-	metaTable = "table" // id of the changelog topic
-	metaInput = "input" // id of the input topic
+	metaNext   = "next"   // changelog offset to read next
+	metaTable  = "table"  // id of the changelog topic
+	metaInput  = "input"  // id of the input topic
+	metaCensus = "census" // law.Census
 )
 
 // tableStore is the local copy of a group's table.
@@ -187,13 +185,13 @@ func (t *tableStore) wipe(partition int32) error {
 	return t.db.DeleteRange(first, after, pebble.NoSync)
 }
 
-func storeKey(partition int32, kind byte, key string) []byte {
+func storeKey(partition int32, kind law.Entry, key string) []byte {
 	b := make([]byte, 0, storeRowPrefix+len(key))
 	b = binary.BigEndian.AppendUint16(b, uint16(partition))
-	return append(append(b, kind), key...)
+	return append(append(b, byte(kind)), key...)
 }
 
-func (t *tableStore) get(partition int32, kind byte, key string) ([]byte, error) {
+func (t *tableStore) get(partition int32, kind law.Entry, key string) ([]byte, error) {
 	value, closer, err := t.db.Get(storeKey(partition, kind, key))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
@@ -206,7 +204,7 @@ func (t *tableStore) get(partition int32, kind byte, key string) ([]byte, error)
 }
 
 // each calls fn with every key of a kind; key and value are gone after the call.
-func (t *tableStore) each(partition int32, kind byte, fn func(key string, value []byte)) error {
+func (t *tableStore) each(partition int32, kind law.Entry, fn func(key string, value []byte)) error {
 	it, err := t.db.NewIter(&pebble.IterOptions{
 		LowerBound: storeKey(partition, kind, ""), UpperBound: storeKey(partition, kind+1, ""),
 	})
@@ -231,6 +229,27 @@ func (l pebbleLog) Errorf(format string, a ...any) {
 func (l pebbleLog) Fatalf(format string, a ...any) {
 	l.log.Error("the process ends: the local store failed; "+roomNeeded, "error", fmt.Sprintf(format, a...))
 	os.Exit(ExitCode)
+}
+
+// readCensus reads the census, or counts in a store of a binary that kept none.
+func (t *tableStore) readCensus(partition int32) (c law.Census, err error) {
+	packed, err := t.get(partition, kindMeta, metaCensus)
+	if err != nil {
+		return c, err
+	}
+	if c, ok := law.UnpackCensus(packed); ok {
+		return c, nil
+	}
+	var broken error
+	err = t.each(partition, law.RowEntry, func(key string, row []byte) {
+		if err := c.Take(row, true); err != nil {
+			broken = fmt.Errorf("the row of %q: %w", key, err)
+		}
+	})
+	if err == nil {
+		err = broken
+	}
+	return c, err
 }
 
 // pin notes which topics the partition was read from.

@@ -3,19 +3,21 @@
 package wire
 
 import (
+	"encoding/binary"
+	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protowire"
-	"pgregory.net/rapid"
 
-	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/produce"
 )
 
 // row is a row with a through and a name to tell it by.
 func row(through int64, name string) []byte {
-	b := protowire.AppendVarint(protowire.AppendTag(nil, fieldThrough, protowire.VarintType), uint64(through))
+	b := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(through))
 	return protowire.AppendString(protowire.AppendTag(b, 4, protowire.BytesType), name)
 }
 
@@ -60,25 +62,49 @@ func (t *storeTest) has(s *partitionStore, key string, want []byte) {
 
 func (t *storeTest) fold(s *partitionStore, key string, value []byte, offset, generation int64) {
 	t.Helper()
-	require.NoError(t, s.fold(changelogRecord{key: key, value: value, offset: offset, generation: generation}))
+	require.NoError(t, s.fold(&law.Record{Key: key, Value: value, Offset: offset, Generation: generation}))
 }
 
 func (t *storeTest) takeover(s *partitionStore, key string, offset int64) {
 	t.Helper()
-	require.NoError(t, s.fold(changelogRecord{key: key, value: []byte("x"), offset: offset, takeover: true}))
+	require.NoError(t, s.fold(&law.Record{Key: key, Value: []byte("x"), Offset: offset, Mark: true}))
 }
 
+// suspects are the suspect keys as they are on disk, with the through of the row that is kept.
 func (t *storeTest) suspects(s *partitionStore) map[string]int64 {
 	t.Helper()
-	list, err := s.suspectKeys()
+	require.NoError(t, s.flush())
+	list := map[string]int64{}
+	require.NoError(t, t.table.each(s.partition, law.SuspectEntry, func(key string, _ []byte) { list[key] = 0 }))
+	for key := range list {
+		row, err := s.Get(key)
+		require.NoError(t, err)
+		list[key], err = law.Through(row)
+		require.NoError(t, err)
+	}
+	var taken law.Takeover
+	_, err := s.choose(&taken, 1<<40, law.Bounds{End: 1 << 40})
 	require.NoError(t, err)
+	require.Equal(t, slices.Sorted(maps.Keys(list)), slices.Sorted(maps.Keys(taken.Suspects)), "the disk says what the view does")
+	return list
+}
+
+// livingTakeovers are the takeovers as they are on disk, by key.
+func (t *storeTest) livingTakeovers(s *partitionStore) map[string]int64 {
+	t.Helper()
+	require.NoError(t, s.flush())
+	list := map[string]int64{}
+	require.NoError(t, t.table.each(s.partition, law.TakeoverEntry, func(key string, value []byte) {
+		list[key] = int64(binary.BigEndian.Uint64(value))
+	}))
+	require.Len(t, list, s.view.Takeovers())
 	return list
 }
 
 // set is a fold that sets a row, and its changelog record.
 func (x *storeTest) set(s *partitionStore, key string, row []byte) *shipment {
 	require.NoError(x.T, s.Set(key, row))
-	r := &shipment{kind: rowState, Record: produce.Record{Key: key, Value: row}}
+	r := &shipment{Slot: law.Slot[*shipment]{Kind: law.Row}, Record: produce.Record{Key: key, Value: row}}
 	require.NoError(x.T, s.ship(r))
 	return r
 }
@@ -113,9 +139,9 @@ func TestRowThatStandsForOlderOnesIsCountedOnce(t *testing.T) {
 	x := newStoreTest(t)
 	s := x.open(0)
 	first, second := x.set(s, "ann", row(1, "first")), x.set(s, "ann", row(2, "second"))
-	second.older = first
+	second.Older = first
 	require.NoError(t, s.acked(second, 0))
-	require.EqualValues(t, 1, s.counted().rows, "the key had no row before the older one")
+	require.EqualValues(t, 1, s.census().Rows, "the key had no row before the older one")
 	s = x.reopen(0)
 	x.has(s, "ann", row(2, "second"))
 }
@@ -124,7 +150,7 @@ func TestRecordOfAnotherRowIsABug(t *testing.T) {
 	x := newStoreTest(t)
 	s := x.open(0)
 	require.NoError(t, s.Set("ann", row(1, "first")))
-	require.Error(t, s.ship(&shipment{kind: rowState, Record: produce.Record{Key: "bob"}}))
+	require.Error(t, s.ship(&shipment{Slot: law.Slot[*shipment]{Kind: law.Row}, Record: produce.Record{Key: "bob"}}))
 }
 
 func TestSavedOffsetStopsAtAForeignRecord(t *testing.T) {
@@ -142,12 +168,12 @@ func TestSavedOffsetStopsAtAForeignRecord(t *testing.T) {
 func TestHighestThroughWins(t *testing.T) {
 	x := newStoreTest(t)
 	s := x.open(0)
-	x.fold(s, "ann", row(10, "better"), 0, noGeneration)
-	x.fold(s, "ann", row(9, "stale"), 1, noGeneration)
+	x.fold(s, "ann", row(10, "better"), 0, law.NoGeneration)
+	x.fold(s, "ann", row(9, "stale"), 1, law.NoGeneration)
 	x.has(s, "ann", row(10, "better"))
-	x.fold(s, "ann", row(10, "same"), 2, noGeneration)
+	x.fold(s, "ann", row(10, "same"), 2, law.NoGeneration)
 	x.has(s, "ann", row(10, "same"))
-	require.Error(t, s.fold(changelogRecord{key: "ann", value: []byte{0xff}, offset: 3}), "no row")
+	require.Error(t, s.fold(&law.Record{Key: "ann", Value: []byte{0xff}, Offset: 3}), "no row")
 }
 
 func TestSuspectsAreKeysWhoseLastRecordIsTainted(t *testing.T) {
@@ -164,11 +190,11 @@ func TestSuspectsAreKeysWhoseLastRecordIsTainted(t *testing.T) {
 	require.Len(t, x.suspects(s), 1)
 	s = x.reopen(0)
 	require.Equal(t, map[string]int64{"ann": 5}, x.suspects(s), "suspects are kept with the offset")
-	require.Equal(t, map[string]int64{"t0": 0, "t3": 3}, s.livingTakeovers())
+	require.Equal(t, map[string]int64{"t0": 0, "t3": 3}, x.livingTakeovers(s))
 	x.fold(s, "ann", row(8, "again"), 6, 3)
 	require.Empty(t, x.suspects(s), "its last record is sound again")
-	require.NoError(t, s.fold(changelogRecord{key: "t0", offset: 7, takeover: true}))
-	require.Equal(t, map[string]int64{"t3": 3}, s.livingTakeovers())
+	require.NoError(t, s.fold(&law.Record{Key: "t0", Offset: 7, Mark: true}))
+	require.Equal(t, map[string]int64{"t3": 3}, x.livingTakeovers(s))
 }
 
 // A stale owner may be faster than its successor: its better row is kept, but the log ends with the worse one, which alone
@@ -201,17 +227,17 @@ func TestFrozenStoreForgetsNoSuspectAndNoTakeover(t *testing.T) {
 	x.takeover(s, "t1", 1)
 	x.fold(s, "ann", row(5, "late"), 2, 0)
 	require.NoError(t, s.acked(x.set(s, "ann", row(6, "x")), 9)) // foreign records stand between
-	require.NoError(t, s.acked(&shipment{kind: takeover, Record: produce.Record{Key: "t0"}}, 10))
+	require.NoError(t, s.acked(&shipment{Slot: law.Slot[*shipment]{Kind: law.Mark}, Record: produce.Record{Key: "t0"}}, 10))
 	s = x.reopen(0)
 	require.Contains(t, x.suspects(s), "ann")
-	require.Contains(t, s.livingTakeovers(), "t0")
+	require.Contains(t, x.livingTakeovers(s), "t0")
 }
 
 func TestWipeLeavesOtherPartitions(t *testing.T) {
 	x := newStoreTest(t)
 	for _, p := range []int32{0, 1, 2} {
 		s := x.open(p)
-		x.fold(s, "ann", row(1, "x"), 0, noGeneration)
+		x.fold(s, "ann", row(1, "x"), 0, law.NoGeneration)
 		require.NoError(t, s.Close())
 	}
 	require.NoError(t, x.table.wipe(1))
@@ -221,31 +247,4 @@ func TestWipeLeavesOtherPartitions(t *testing.T) {
 	s := x.open(1)
 	x.has(s, "ann", nil)
 	require.Zero(t, s.position())
-}
-
-// TestThroughIsTheFirstFieldOfARow keeps the cheap reading true to the schema.
-func TestThroughIsTheFirstFieldOfARow(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		r := &pb.Row{
-			Through: rapid.Int64Range(0, 1<<62).Draw(t, "through"),
-			TimeMs:  rapid.Int64().Draw(t, "time"),
-			Sources: rapid.SliceOf(rapid.Byte()).Draw(t, "sources"),
-			State:   &pb.Row_Inbox{Inbox: &pb.InboxRow{InboxSeq: 5}},
-		}
-		encoded, err := r.MarshalVT()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n, err := through(encoded); err != nil || n != r.Through {
-			t.Fatalf("through is %d (%v), want %d", n, err, r.Through)
-		}
-		r.Through = rapid.Int64Range(1, 1<<62).Draw(t, "other")
-		want, err := r.MarshalVT()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := withThrough(encoded, r.Through); err != nil || string(got) != string(want) {
-			t.Fatalf("%x (%v), want %x", got, err, want)
-		}
-	})
 }

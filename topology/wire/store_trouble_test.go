@@ -15,6 +15,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/stretchr/testify/require"
+
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
 func TestStoreThatCannotBeWrittenInTheBackgroundEndsTheProcess(t *testing.T) {
@@ -47,7 +49,7 @@ func TestCorruptStoreIsRemovedAtTheNextStart(t *testing.T) {
 	s, err := openTableStore(filepath.Join(t.TempDir(), "store"), testLog(t), func(err error) { t.Error(err) })
 	require.NoError(t, err)
 	for i := range 100 {
-		require.NoError(t, s.db.Set(storeKey(0, kindRow, command(i)), make([]byte, 100), pebble.NoSync))
+		require.NoError(t, s.db.Set(storeKey(0, law.RowEntry, command(i)), make([]byte, 100), pebble.NoSync))
 	}
 	require.NoError(t, s.db.Flush())
 	require.NoError(t, s.close())
@@ -62,7 +64,7 @@ func TestCorruptStoreIsRemovedAtTheNextStart(t *testing.T) {
 	}
 	again, err := openTableStore(s.dir, testLog(t), func(error) {})
 	require.NoError(t, err)
-	_, err = again.get(0, kindRow, command(1))
+	_, err = again.get(0, law.RowEntry, command(1))
 	require.True(t, pebble.IsCorruptionError(err))
 	_ = again.close()
 	third, err := openTableStore(s.dir, testLog(t), func(error) {})

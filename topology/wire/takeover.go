@@ -1,22 +1,18 @@
 // This file is how a new owner takes a partition over, after goka has recovered its table and before it consumes.
 //
-// A stale owner may still write: it was stopped, or its requests were. So the new owner writes a takeover record to the
-// changelog, whose offset is the generation that its rows carry, and reads on until it has seen the end. Rows written by
-// older generations after a takeover are tainted, and their keys are suspect: compaction may have eaten a better row. The
-// owner goes back to the lowest position to which a suspect is known, commits that through the group (a stale owner's
-// commit is refused, and it never writes a row), and folds again; receivers drop repeats. See settle.go for the end.
+// It writes a takeover record to the changelog and reads on until it has seen the end; law.Takeover says what that is good
+// for, and where the owner begins. The owner commits that through the group (a stale owner's commit is refused, and it never
+// writes a row), and folds. See settle.go for the end.
 
 package wire
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,55 +21,36 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/failpoint"
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/produce"
 )
 
-const (
-	takeoverPrefix  = "\x00takeover/" // of the keys of takeover records; no key of the house begins so
-	headerTakeover  = "takeover"      // marks takeover records and their tombstones
-	takeoverVersion = "1"
-	tailSilence     = 5 * time.Second // without a record, until the tail reader asks again where the end is
-)
+const tailSilence = 5 * time.Second // without a record, until the tail reader asks again where the end is
 
-// IsTakeover reports whether a record of a changelog is a takeover or its tombstone: no row, but who owned since when.
-func IsTakeover(r *topology.Record) bool {
-	for _, h := range r.Headers {
-		if h.Key == headerTakeover {
-			return strings.HasPrefix(r.Key, takeoverPrefix)
-		}
-	}
-	return false
-}
+// IsTakeover reports whether a record of a changelog is a takeover, a skip, or the tombstone of one: it is no row.
+func IsTakeover(r *topology.Record) bool { return law.IsMark(r) }
 
 // claim is what an owner knows of a partition it took over.
 type claim struct {
 	partition int32
 	store     *partitionStore
-	folded    atomic.Int64 // every input below is folded, and all of it is acked; noCommit before the first
+	folded    atomic.Int64 // every input below is folded, and all of it is acked; law.NoCommit before the first
 	marked    int64        // last offset marked for commit
 	input     atomic.Pointer[input]
 
-	nonce      string
-	member     int32               // generation of the group
-	rank       rank                // of this owner's takeover
-	outranked  bool                // that takeover is void
-	generation int64               // offset of the takeover record
-	committed  int64               // where the last owner had come to
-	known      int64               // rows that it knew
-	target     int64               // where this one begins
-	suspects   map[string]struct{} // keys whose last record is tainted and was not written since
-	retire     []string            // older marks, to be tombstoned in this order
-	note       string              // metadata of the fenced commit
-	settled    bool
+	law.Takeover
+	nonce  string
+	member int32  // generation of the group
+	note   string // metadata of the fenced commit
 
 	rules []byte // row of topology.RulesKey
 }
 
-// takeoverRounds is how often a session says that it takes over.
+// takeoverRounds is how often a session announces its takeover.
 const takeoverRounds = 3
 
 // takeOver does it for all partitions of a session. An owner whose takeover is void though its commit was accepted is outranked
-// by owners of a group that was deleted since: it says again that it takes over, in a new era.
+// by owners of a group that was deleted since: it announces its takeover again, in a new era.
 func (g *group) takeOver(s *session) error {
 	parts := s.Claims()[g.input]
 	if len(parts) == 0 {
@@ -84,7 +61,7 @@ func (g *group) takeOver(s *session) error {
 		if err := g.takeParts(s, parts); err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(parts, func(p int32) bool { return s.claims[p].outranked }) {
+		if !slices.ContainsFunc(parts, func(p int32) bool { return s.claims[p].Outranked }) {
 			break
 		}
 		if round == takeoverRounds {
@@ -147,7 +124,7 @@ func (g *group) takePartition(ctx context.Context, c *claim, before *sarama.Offs
 	}
 	failpoint.Reach(failpoint.TakeoverBefore)
 	var err error
-	if c.generation, err = g.writeTakeover(ctx, c); err != nil {
+	if c.Generation, err = g.writeTakeover(ctx, c); err != nil {
 		return err
 	}
 	failpoint.Reach(failpoint.TakeoverWritten)
@@ -155,14 +132,13 @@ func (g *group) takePartition(ctx context.Context, c *claim, before *sarama.Offs
 		return err
 	}
 	failpoint.Reach(failpoint.TakeoverRead)
-	c.outranked = !c.store.counts(c.generation)
 	if err := g.chooseTarget(c, before.Offset); err != nil {
 		return err
 	}
 	if c.rules, err = c.store.Get(topology.RulesKey); err != nil {
 		return err
 	}
-	g.producer.take(c.partition, c.generation)
+	g.producer.take(c.partition, c.Generation)
 	return nil
 }
 
@@ -180,13 +156,12 @@ func (g *group) writeTakeover(ctx context.Context, c *claim) (int64, error) {
 		}
 		acked <- answer{offset: m.Offset}
 	})
-	c.rank = c.store.nextRank(c.member, c.outranked)
+	c.store.announce(&c.Takeover, c.member)
 	g.producer.put(c.partition, &shipment{
 		Record: produce.Record{
-			Topic: g.table, Partition: c.partition, Key: takeoverPrefix + c.nonce, Value: g.takeoverValue(c),
-			Headers: []topology.Header{{Key: headerTakeover, Value: c.rank.pack()}},
+			Topic: g.table, Partition: c.partition, Key: law.TakeoverKey(c.nonce), Value: g.markValue(c), Headers: law.TakeoverHeaders(c.Rank),
 		},
-		kind: takeover, store: c.store, finish: finish,
+		Slot: law.Slot[*shipment]{Kind: law.Mark}, store: c.store, finish: finish,
 	})
 	select {
 	case a := <-acked:
@@ -199,9 +174,9 @@ func (g *group) writeTakeover(ctx context.Context, c *claim) (int64, error) {
 	}
 }
 
-// takeoverValue pins the input that this owner consumes.
-func (g *group) takeoverValue(c *claim) []byte {
-	return []byte(strings.Join([]string{takeoverVersion, c.nonce, g.ids.input, g.settings.InstanceID}, " "))
+// markValue pins the input that this owner consumes.
+func (g *group) markValue(c *claim) []byte {
+	return law.MarkValue(c.nonce, g.ids.input, g.settings.InstanceID)
 }
 
 // readTail folds the changelog until one fetch answer reaches its own high watermark: at that moment the last record of
@@ -244,9 +219,9 @@ func (g *group) readTailFrom(ctx context.Context, c *claim, reader sarama.Partit
 			if !ok {
 				return false, nil
 			}
-			r, err := g.changelogRecord(string(m.Key), m.Value, m.Offset, saramaHeader(m.Headers))
+			r, err := g.readRecord(string(m.Key), m.Value, m.Offset, saramaHeader(m.Headers))
 			if err == nil {
-				err = c.store.fold(r)
+				err = c.store.fold(&r)
 			}
 			if err != nil {
 				return false, err
@@ -278,36 +253,23 @@ func (g *group) chooseTarget(c *claim, committed int64) error {
 	if err != nil {
 		return fmt.Errorf("ask for the input's end: %w", err)
 	}
-	suspects, err := c.store.suspectKeys()
+	input := law.Bounds{Oldest: oldest, End: end}
+	found, err := c.store.choose(&c.Takeover, committed, input)
 	if err != nil {
 		return err
 	}
-	first := committed < 0
-	if first {
-		committed = oldest
-	}
-	c.committed, c.target = committed, committed
-	c.suspects = make(map[string]struct{}, len(suspects))
-	for key, known := range suspects {
-		c.suspects[key] = struct{}{}
-		c.target = min(c.target, known)
-	}
-	c.retire = c.store.retire(c.generation, oldest)
-	if err := g.checkTarget(c, first, oldest, end); err != nil {
-		return err
-	}
-	return g.checkCensus(c, end)
+	return g.checkTarget(c, found, input)
 }
 
 // fence commits the targets through the group and reads them back. It puts the rewind on record before the first row of
-// this generation, and its acceptance proves that no later owner had been told: takeovers stand in the order of owners.
+// this generation, and its acceptance proves that no later owner had been assigned: takeovers stand in the order of owners.
 func (g *group) fence(s *session, parts []int32) error {
 	for _, p := range parts {
 		c := s.claims[p]
 		note := g.commitNote(c).String()
 		// One of the two applies: reset only lowers, mark only raises.
-		s.ConsumerGroupSession.ResetOffset(g.input, p, c.target, note)
-		s.ConsumerGroupSession.MarkOffset(g.input, p, c.target, note)
+		s.ConsumerGroupSession.ResetOffset(g.input, p, c.Target, note)
+		s.ConsumerGroupSession.MarkOffset(g.input, p, c.Target, note)
 		c.note = note
 	}
 	s.Commit()
@@ -318,56 +280,45 @@ func (g *group) fence(s *session, parts []int32) error {
 	}
 	for _, p := range parts {
 		c, b := s.claims[p], back.GetBlock(g.input, p)
-		if b == nil || b.Offset != c.target || b.Metadata != c.note {
+		if b == nil || b.Offset != c.Target || b.Metadata != c.note {
 			g.metrics.fenced.Inc()
-			return fmt.Errorf("%w: wanted %d %q on %s/%d, found %+v", errFenced, c.target, c.note, g.input, p, b)
+			return fmt.Errorf("%w: wanted %d %q on %s/%d, found %+v", errFenced, c.Target, c.note, g.input, p, b)
 		}
 	}
 	return nil
 }
 
-// errFenced means that another owner was told before us: the session is stale, though it may not know.
+// errFenced means that a later owner was assigned: the session is stale, though it may not know.
 var errFenced = errors.New("the takeover's commit was refused")
 
 // enter opens a partition for folding.
 func (g *group) enter(c *claim) error {
 	g.metrics.takeovers.Inc()
-	g.metrics.rewound.Add(float64(c.committed - c.target))
-	g.metrics.suspects.Add(float64(len(c.suspects)))
+	g.metrics.rewound.Add(float64(c.Committed - c.Target))
+	g.metrics.suspects.Add(float64(len(c.Suspects)))
 	level := slog.LevelDebug
-	if len(c.suspects) > 0 {
-		level = slog.LevelInfo // a stale owner wrote: rare enough to be told
+	if len(c.Suspects) > 0 {
+		level = slog.LevelInfo // a stale owner wrote: rare enough to be logged
 	}
-	g.log.Log(context.Background(), level, "took a partition over", "partition", c.partition, "generation", c.generation, "committed", c.committed,
-		"from", c.target, "suspects", len(c.suspects), "older", len(c.retire))
+	g.log.Log(context.Background(), level, "took a partition over", "partition", c.partition, "generation", c.Generation, "committed", c.Committed,
+		"from", c.Target, "suspects", len(c.Suspects), "older", len(c.Retire))
 	g.claims[c.partition].Store(c)
-	if c.target >= c.committed {
-		return g.settle(c, c.committed)
+	if c.AtCommit() {
+		return g.settle(c, c.Committed)
 	}
 	return nil
 }
 
-// changelogRecord reads the headers of a changelog record, and checks a takeover's pin.
-func (g *group) changelogRecord(key string, value []byte, offset int64, header func(string) ([]byte, bool)) (changelogRecord, error) {
-	r := changelogRecord{key: key, value: value, offset: offset, generation: noGeneration}
-	if b, _ := header(topology.HeaderGeneration); len(b) == 8 {
-		r.generation = int64(binary.BigEndian.Uint64(b))
+// readRecord reads a changelog record, and checks the input that a takeover pins.
+func (g *group) readRecord(key string, value []byte, offset int64, header func(string) ([]byte, bool)) (law.Record, error) {
+	r, err := law.ReadRecord(key, value, offset, header)
+	if err != nil {
+		return r, fmt.Errorf("the record at offset %d of %s: %w", offset, g.table, err)
 	}
-	said, marked := header(headerTakeover)
-	if !marked || !strings.HasPrefix(key, takeoverPrefix) {
+	if !r.Mark || value == nil {
 		return r, nil
 	}
-	if r.takeover, r.rank = true, unpackRank(said); value == nil {
-		return r, nil
-	}
-	if strings.HasPrefix(key, skipPrefix) {
-		why, _ := header(headerSkip)
-		var err error
-		if r.skip, err = skipOf(why); err != nil {
-			return r, fmt.Errorf("the record at offset %d of %s: %w", offset, g.table, err)
-		}
-	}
-	return r, g.checkTakeover(string(value), offset)
+	return r, g.checkInput(value, offset)
 }
 
 func saramaHeader(headers []*sarama.RecordHeader) func(string) ([]byte, bool) {

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -90,7 +91,7 @@ func TestLateRowOfAStaleOwnerIsRepaired(t *testing.T) {
 			require.EqualValues(t, 6, rewound, "user3's last of 200 inputs is the 194th")
 			last, generation := h.lastRow("user3/x")
 			require.Greater(t, generation, young)
-			n, err := through(last.Value)
+			n, err := law.Through(last.Value)
 			require.NoError(t, err)
 			require.EqualValues(t, 200, n, "it is verified up to the old commit")
 			require.Len(t, h.livingTakeovers(), 1)
@@ -154,7 +155,7 @@ func TestRowBetweenRecoveryAndTakeoverIsSeen(t *testing.T) {
 		require.NoError(t, r.stop(t))
 	}
 	last, young := h.lastRow("user3/x")
-	stale, err := withThrough(last.Value, 1)
+	stale, err := law.WithThrough(last.Value, 1)
 	require.NoError(t, err)
 	var once atomic.Bool
 	k.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
@@ -175,7 +176,7 @@ func TestRowBetweenRecoveryAndTakeoverIsSeen(t *testing.T) {
 		_, generation := h.lastRow("user3/x")
 		return generation > young
 	})
-	h.await("the table", func() bool { last, _ := h.lastRow("user3/x"); n, _ := through(last.Value); return n == 294 })
+	h.await("the table", func() bool { last, _ := h.lastRow("user3/x"); n, _ := law.Through(last.Value); return n == 294 })
 	h.tableIsWhole()
 }
 
@@ -203,7 +204,7 @@ func TestLateTakeoverOfAStaleOwnerIsVoid(t *testing.T) {
 			}
 			nothing := func() {}
 			run(nothing)
-			first := rank{0, 1}
+			first := law.Rank{Era: 0, Generation: 1}
 			if folding {
 				run(func() { h.succeed(first) })
 			} else {

@@ -1,20 +1,53 @@
 // Outputs before state, by example and in any order that Kafka may choose.
 
-package wire
+package law
 
 import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
-
-	"github.com/parley-im/parley/topology"
-	"github.com/parley-im/parley/topology/wire/produce"
 )
+
+// shipment is a record with a key to tell it by.
+type shipment struct {
+	Slot[*shipment]
+	key string
+}
+
+// testTrack is a track whose records name their keys themselves.
+type testTrack struct{ *Track[*shipment] }
+
+func newTestTrack(send func(*shipment) error) testTrack { return testTrack{NewTrack(send, Broken{})} }
+
+func (t testTrack) put(s *shipment) error { return t.Put(s, s.key) }
+
+// acked takes an ack as the wire does: what waited is sent, then the barriers that opened run.
+func (t testTrack) acked(s *shipment) error {
+	t.Ack(s)
+	open, err := t.Release()
+	for _, b := range open {
+		b.Run(nil)
+	}
+	return err
+}
+
+func (t testTrack) barrier(run func(error)) {
+	if now, err := t.Barrier(run); now {
+		run(err)
+	}
+}
+
+func (t testTrack) fail(err error) []*shipment {
+	held, barriers := t.Fail(err)
+	for _, b := range barriers {
+		b.Run(err)
+	}
+	return held
+}
 
 // sent is a sender that keeps what it is given.
 type sent struct {
@@ -33,26 +66,26 @@ func (s *sent) send(r *shipment) error {
 func (s *sent) keys() []string {
 	var keys []string
 	for _, r := range s.list {
-		keys = append(keys, r.Key)
+		keys = append(keys, r.key)
 	}
 	return keys
 }
 
-func out(key string) *shipment   { return &shipment{kind: output, Record: produce.Record{Key: key}} }
-func state(key string) *shipment { return &shipment{kind: rowState, Record: produce.Record{Key: key}} }
+func out(key string) *shipment   { return &shipment{Slot: Slot[*shipment]{Kind: Output}, key: key} }
+func state(key string) *shipment { return &shipment{Slot: Slot[*shipment]{Kind: Row}, key: key} }
 
-func TestLaneHoldsStateUntilItsOutputsAreAcked(t *testing.T) {
+func TestTrackHoldsStateUntilItsOutputsAreAcked(t *testing.T) {
 	var s sent
-	l := newLane(s.send)
+	l := newTestTrack(s.send)
 	o1, o2, s2, o3, s3 := out("o1"), out("o2"), state("s2"), out("o3"), state("s3")
 	free := state("free")
 	require.NoError(t, l.put(free))
-	require.NoError(t, l.pace())
+	require.NoError(t, l.Pace())
 	require.Equal(t, []string{"free"}, s.keys(), "nothing before it")
 	for _, r := range []*shipment{o1, o2, s2, o3, s3} {
 		require.NoError(t, l.put(r))
 	}
-	require.NoError(t, l.pace())
+	require.NoError(t, l.Pace())
 	require.Equal(t, []string{"free", "o1", "o2", "o3"}, s.keys())
 	require.NoError(t, l.acked(o2))
 	require.NoError(t, l.acked(o3))
@@ -61,14 +94,14 @@ func TestLaneHoldsStateUntilItsOutputsAreAcked(t *testing.T) {
 	require.Equal(t, []string{"free", "o1", "o2", "o3", "s2", "s3"}, s.keys())
 }
 
-func TestLaneHoldsStateBehindHeldState(t *testing.T) {
+func TestTrackHoldsStateBehindHeldState(t *testing.T) {
 	var s sent
-	l := newLane(s.send)
+	l := newTestTrack(s.send)
 	o1, s1, s2 := out("o1"), state("s1"), state("s2")
 	for _, r := range []*shipment{o1, s1, s2} {
 		require.NoError(t, l.put(r))
 	}
-	require.NoError(t, l.pace())
+	require.NoError(t, l.Pace())
 	require.Equal(t, []string{"o1"}, s.keys())
 	require.NoError(t, l.acked(o1))
 	require.Equal(t, []string{"o1", "s1", "s2"}, s.keys())
@@ -76,7 +109,7 @@ func TestLaneHoldsStateBehindHeldState(t *testing.T) {
 
 func TestRowsWaitForTheirPaceAndTheNewestOfAKeyLeaves(t *testing.T) {
 	var s sent
-	l := newLane(s.send)
+	l := newTestTrack(s.send)
 	ann1, bob, ann2, o1, ann3, ann4 := state("ann"), state("bob"), state("ann"), out("o1"), state("ann"), state("ann")
 	ran := false
 	for _, r := range []*shipment{ann1, bob, ann2, o1, ann3} {
@@ -85,7 +118,7 @@ func TestRowsWaitForTheirPaceAndTheNewestOfAKeyLeaves(t *testing.T) {
 	l.barrier(func(error) { ran = true })
 	require.NoError(t, l.acked(o1))
 	require.Equal(t, []*shipment{o1}, s.list, "no row's time has come")
-	require.NoError(t, l.pace())
+	require.NoError(t, l.Pace())
 	require.Equal(t, []*shipment{o1, bob, ann3}, s.list)
 	require.NoError(t, l.put(ann4))
 	require.NoError(t, l.acked(bob))
@@ -97,12 +130,12 @@ func TestRowsWaitForTheirPaceAndTheNewestOfAKeyLeaves(t *testing.T) {
 
 func TestABusyKeysRowLeavesAtLast(t *testing.T) {
 	var s sent
-	l := newLane(s.send)
+	l := newTestTrack(s.send)
 	o1, first, o2, second := out("o1"), state("ann"), out("o2"), state("ann")
 	for _, r := range []*shipment{o1, first} {
 		require.NoError(t, l.put(r))
 	}
-	require.NoError(t, l.pace())
+	require.NoError(t, l.Pace())
 	for _, r := range []*shipment{o2, second} {
 		require.NoError(t, l.put(r))
 	}
@@ -112,8 +145,8 @@ func TestABusyKeysRowLeavesAtLast(t *testing.T) {
 
 func TestRowsDoNotMergeAcrossATakeover(t *testing.T) {
 	var s sent
-	l := newLane(s.send)
-	before, tombstone, behind := state("ann"), &shipment{kind: takeover, Record: produce.Record{Key: "t"}}, state("ann")
+	l := newTestTrack(s.send)
+	before, tombstone, behind := state("ann"), &shipment{Slot: Slot[*shipment]{Kind: Mark}, key: "t"}, state("ann")
 	for _, r := range []*shipment{before, tombstone, behind} {
 		require.NoError(t, l.put(r))
 	}
@@ -122,7 +155,7 @@ func TestRowsDoNotMergeAcrossATakeover(t *testing.T) {
 
 func TestBarrierWaitsForOutputsAndStates(t *testing.T) {
 	var s sent
-	l := newLane(s.send)
+	l := newTestTrack(s.send)
 	var ran []string
 	note := func(name string) func(error) { return func(err error) { ran = append(ran, fmt.Sprint(name, err)) } }
 	l.barrier(note("idle"))
@@ -131,27 +164,27 @@ func TestBarrierWaitsForOutputsAndStates(t *testing.T) {
 	require.NoError(t, l.put(s1))
 	l.barrier(note("behind"))
 	require.NoError(t, l.put(out("o2")))
-	require.NoError(t, l.pace())
+	require.NoError(t, l.Pace())
 	require.NoError(t, l.acked(o1))
 	require.Equal(t, []string{"idle<nil>"}, ran, "s1 is not acked")
 	require.NoError(t, l.acked(s1))
 	require.Equal(t, []string{"idle<nil>", "behind<nil>"}, ran, "o2 came after the barrier")
 }
 
-func TestBrokenLaneSendsNothingMore(t *testing.T) {
+func TestEndedTrackSendsNothingMore(t *testing.T) {
 	var s sent
-	l := newLane(s.send)
+	l := newTestTrack(s.send)
 	o1, s1 := out("o1"), state("s1")
 	require.NoError(t, l.put(o1))
 	require.NoError(t, l.put(s1))
-	told := 0
+	ran := 0
 	l.barrier(func(err error) {
 		require.Error(t, err)
-		told++
+		ran++
 	})
 	broken := errors.New("broken")
 	require.Equal(t, []*shipment{s1}, l.fail(broken))
-	require.Equal(t, 1, told)
+	require.Equal(t, 1, ran)
 	require.ErrorIs(t, l.put(out("o2")), broken)
 	require.NoError(t, l.acked(o1))
 	require.Equal(t, []string{"o1"}, s.keys(), "s1 must not follow after the purge")
@@ -159,21 +192,21 @@ func TestBrokenLaneSendsNothingMore(t *testing.T) {
 
 func TestRecordThatCannotBeReleasedIsNotForgotten(t *testing.T) {
 	var s sent
-	l := newLane(s.send)
+	l := newTestTrack(s.send)
 	o1, s1 := out("o1"), state("s1")
 	require.NoError(t, l.put(o1))
 	require.NoError(t, l.put(s1))
-	require.NoError(t, l.pace())
+	require.NoError(t, l.Pace())
 	s.err = errors.New("the producer failed")
 	require.ErrorIs(t, l.acked(o1), s.err)
-	require.Equal(t, []*shipment{s1}, l.fail(s.err), "whoever waits for it must be told")
+	require.Equal(t, []*shipment{s1}, l.fail(s.err), "whoever waits for it must learn of it")
 }
 
 // TestNoStateBeforeItsOutputs puts and acks in any order that Kafka may choose.
 func TestNoStateBeforeItsOutputs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var s sent
-		l := newLane(s.send)
+		l := newTestTrack(s.send)
 		before := map[*shipment][]*shipment{} // state -> outputs put before it
 		acked := map[*shipment]bool{}
 		var outputs, states []*shipment
@@ -182,10 +215,10 @@ func TestNoStateBeforeItsOutputs(t *testing.T) {
 			var flying []*shipment // what Kafka may ack next: any output, the first state
 			firstState := true
 			for _, r := range s.list {
-				if acked[r] || r.kind == rowState && !firstState {
+				if acked[r] || r.Kind == Row && !firstState {
 					continue
 				}
-				firstState = firstState && r.kind == output
+				firstState = firstState && r.Kind == Output
 				flying = append(flying, r)
 			}
 			switch kind := rapid.IntRange(0, 3).Draw(t, "kind"); {
@@ -204,7 +237,7 @@ func TestNoStateBeforeItsOutputs(t *testing.T) {
 				}
 			case kind == 2:
 				paced = len(states)
-				if l.pace() != nil {
+				if l.Pace() != nil {
 					t.Fatal("refused")
 				}
 			case len(flying) > 0:
@@ -226,12 +259,12 @@ func TestNoStateBeforeItsOutputs(t *testing.T) {
 func checkStates(t *rapid.T, sent, put []*shipment, paced int, free func(*shipment) bool) {
 	next := 0 // in put
 	for _, r := range sent {
-		if r.kind != rowState {
+		if r.Kind != Row {
 			continue
 		}
 		for next < len(put) && put[next] != r {
-			newer := slices.IndexFunc(put[next+1:], func(o *shipment) bool { return o.older == put[next] })
-			if newer < 0 || put[next+1+newer].Key != put[next].Key {
+			newer := slices.IndexFunc(put[next+1:], func(o *shipment) bool { return o.Older == put[next] })
+			if newer < 0 || put[next+1+newer].key != put[next].key {
 				t.Fatal("states changed their order, or one is lost")
 			}
 			next++
@@ -240,40 +273,10 @@ func checkStates(t *rapid.T, sent, put []*shipment, paced int, free func(*shipme
 			t.Fatal("a state left before an output that stands before it was acked")
 		}
 	}
-	for next < paced && put[next].superseded {
+	for next < paced && put[next].Slot.superseded {
 		next++
 	}
 	if next < paced && free(put[next]) {
 		t.Fatal("a state is held for nothing")
 	}
-}
-
-func TestInheritedHeadersAreSortedAndLeaveTheCauseOut(t *testing.T) {
-	in := &topology.Record{Headers: []topology.Header{
-		{Key: topology.HeaderTrace, Value: []byte{3}}, {Key: "theirs", Value: []byte{9}}, {Key: topology.HeaderCause, Value: []byte{9}},
-		{Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderCorrelation, Value: []byte{4}},
-	}}
-	headers := inherit(in)
-	require.ElementsMatch(t, []topology.Header{
-		{Key: topology.HeaderCorrelation, Value: []byte{4}}, {Key: topology.HeaderLane, Value: []byte{1}}, {Key: topology.HeaderTrace, Value: []byte{3}},
-	}, headers)
-	cause := topology.Header{Key: topology.HeaderCause} // stands before them
-	require.True(t, slices.IsSortedFunc(append([]topology.Header{cause}, headers...), func(a, b topology.Header) int { return strings.Compare(a.Key, b.Key) }))
-}
-
-func TestBudgetBoundsAndEnds(t *testing.T) {
-	b := newBudget(2, 100)
-	large := &shipment{Record: produce.Record{Value: make([]byte, 500)}}
-	small := func() *shipment { return &shipment{Record: produce.Record{Value: make([]byte, 1)}} }
-	require.NoError(t, b.take(large), "a record larger than the budget goes alone")
-	waiting := make(chan error)
-	go func() { waiting <- b.take(small()) }()
-	b.giveAll(large)
-	require.NoError(t, <-waiting)
-	require.NoError(t, b.take(small()))
-	go func() { waiting <- b.take(small()) }()
-	broken := errors.New("broken")
-	b.close(broken)
-	require.ErrorIs(t, <-waiting, broken)
-	require.ErrorIs(t, b.drained(testPatience), broken)
 }

@@ -1,4 +1,4 @@
-// Marks: takeovers that count and those that do not, and inputs that one owner's machine panics at.
+// Inputs at which one owner's machine panics: the skip stands in the changelog before its dead letter.
 
 package wire
 
@@ -13,73 +13,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/produce"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
-
-func (t *storeTest) ranked(s *partitionStore, key string, offset int64, r rank) {
-	t.Helper()
-	require.NoError(t, s.fold(changelogRecord{key: takeoverPrefix + key, value: []byte("x"), offset: offset, takeover: true, rank: r}))
-}
-
-func (t *storeTest) skip(s *partitionStore, key string, input, offset, generation int64) {
-	t.Helper()
-	require.NoError(t, s.fold(changelogRecord{
-		key: skipPrefix + key, value: []byte("x"), offset: offset, generation: generation, takeover: true, skip: skip{input: input, detail: "oh"},
-	}))
-}
-
-func TestTakeoverThatLandsLateIsVoid(t *testing.T) {
-	x := newStoreTest(t)
-	s := x.open(0)
-	x.ranked(s, "first", 0, rank{0, 1})
-	x.ranked(s, "third", 1, rank{0, 3})
-	x.ranked(s, "second", 2, rank{0, 2})
-	require.Equal(t, []int64{0, 1}, s.walls)
-	x.fold(s, "ann", row(5, "a"), 3, 1)
-	require.Empty(t, x.suspects(s), "the second's takeover is void")
-	x.fold(s, "bob", row(5, "b"), 4, 0)
-	require.Len(t, x.suspects(s), 1, "the third's is not")
-	s = x.reopen(0)
-	require.Equal(t, []int64{0, 1}, s.walls)
-	x.ranked(s, "anew", 5, rank{0, 1})
-	require.False(t, s.counts(5), "the group was deleted: its generations begin anew")
-	require.Equal(t, rank{1, 1}, s.nextRank(1, true))
-	require.Equal(t, rank{1, 3}, s.nextRank(3, false), "a process that joined again under its name")
-	require.Equal(t, rank{0, 4}, s.nextRank(4, false))
-	x.ranked(s, "era", 6, rank{1, 1})
-	require.Equal(t, []int64{0, 1, 6}, s.walls)
-	x.ranked(s, "of an older binary", 7, rank{})
-	require.Equal(t, []int64{0, 1, 6, 7}, s.walls, "it says no rank, so it counts")
-	require.Equal(t, []string{"anew", "second", "era", "first", "third"}, names(s.retire(7, 0)), "what is void goes first")
-}
-
-func names(keys []string) (list []string) {
-	for _, key := range keys {
-		list = append(list, strings.TrimPrefix(strings.TrimPrefix(key, skipPrefix), takeoverPrefix))
-	}
-	return list
-}
-
-func TestSkipsAreKeptAndThoseOfStaleOwnersAreVoid(t *testing.T) {
-	x := newStoreTest(t)
-	s := x.open(0)
-	x.ranked(s, "first", 0, rank{0, 1})
-	x.skip(s, "7/first", 7, 1, 0)
-	x.ranked(s, "second", 2, rank{0, 2})
-	x.skip(s, "9/first", 9, 3, 0)
-	for range 2 {
-		require.Equal(t, "oh", s.skippedAt(7))
-		require.Empty(t, s.skippedAt(8))
-		require.Empty(t, s.skippedAt(9), "its owner was stale")
-		require.Equal(t, []string{"9/first", "first"}, names(s.retire(2, 7)), "7 may be folded again")
-		require.Equal(t, []string{"7/first", "9/first", "first"}, names(s.retire(2, 8)), "7 is deleted")
-		s = x.reopen(0)
-	}
-	require.NoError(t, s.fold(changelogRecord{key: skipPrefix + "7/first", offset: 4, takeover: true}))
-	require.Empty(t, s.skippedAt(7))
-	require.Zero(t, s.skipCount())
-}
 
 // flawed is a machine that folds, and one build of it panics at every input of a key.
 func flawed(panics bool) topology.Machine {
@@ -155,7 +92,7 @@ func TestPanicIsOnRecordBeforeItsLetter(t *testing.T) {
 	require.Equal(t, 1, letters, "it does not panic itself")
 	require.NoError(t, r.stop(t))
 	for _, r := range h.read(plan.Table(wiretest.GroupOf)) {
-		if strings.HasPrefix(r.Key, skipPrefix) {
+		if strings.Contains(r.Key, "skip/") {
 			require.True(t, IsTakeover(&r), "it is no row")
 		}
 	}
@@ -171,7 +108,7 @@ func TestPanicOfAnOwnerThatMayBeStaleIsNotSaid(t *testing.T) {
 		return r
 	}
 	r := run(true)
-	h.succeed(rank{0, 1000})
+	h.succeed(law.Rank{Era: 0, Generation: 1000})
 	h.bomb()
 	require.Error(t, r.wait(t), "a successor may fold the input")
 	events, letters := h.said()
@@ -183,7 +120,7 @@ func TestPanicOfAnOwnerThatMayBeStaleIsNotSaid(t *testing.T) {
 }
 
 // succeed appends a takeover of some rank to the changelog, with all that the first one says otherwise.
-func (h *house) succeed(said rank) {
+func (h *house) succeed(said law.Rank) {
 	h.t.Helper()
 	var first *topology.Record
 	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
@@ -194,8 +131,8 @@ func (h *house) succeed(said rank) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(h.t, err)
 	defer client.Close()
-	key := takeoverPrefix + "other" + string(binary.BigEndian.AppendUint32(nil, said.generation))
+	key := law.TakeoverKey("other" + string(binary.BigEndian.AppendUint32(nil, said.Generation)))
 	r := &kgo.Record{Topic: first.Topic, Partition: first.Partition, Key: []byte(key), Value: first.Value,
-		Headers: []kgo.RecordHeader{{Key: headerTakeover, Value: said.pack()}}}
+		Headers: []kgo.RecordHeader{{Key: law.TakeoverHeaders(said)[0].Key, Value: said.Pack()}}}
 	require.NoError(h.t, client.ProduceSync(h.t.Context(), r).FirstErr())
 }
