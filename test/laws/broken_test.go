@@ -71,6 +71,13 @@ func TestImportsBroken(t *testing.T) {
 		{"machine and uuid", one("processors/inbox/a.go", "github.com/google/uuid"), []string{"processors/inbox/a.go:3: ids arrive"}},
 		{"machine and anything else", one("processors/inbox/a.go", "reflect"), []string{"processors/inbox/a.go:3: not known to be pure"}},
 		{"machine and what is pure", one("processors/inbox/a.go", "fmt", "slices", "strings", "google.golang.org/protobuf/proto"), nil},
+
+		{"the rules of the log and what is pure", one("topology/wire/law/a.go", "~/topology", "fmt", "maps", "google.golang.org/protobuf/encoding/protowire"), nil},
+		{"the rules of the log and a lock", one("topology/wire/law/a.go", "sync"), []string{"topology/wire/law/a.go:3: is pure"}},
+		{"the rules of the log and time", one("topology/wire/law/a.go", "time"), []string{"topology/wire/law/a.go:3: is pure"}},
+		{"the rules of the log and a disk", one("topology/wire/law/a.go", "github.com/cockroachdb/pebble/v2"), []string{"topology/wire/law/a.go:3: is pure"}},
+		{"the rules of the log and goka", one("topology/wire/law/a.go", "github.com/lovoo/goka"), []string{"topology/wire/law/a.go:3: is pure"}},
+		{"the rules of the log and the wire", one("topology/wire/law/a.go", "~/topology/wire/cluster"), []string{"topology/wire/law/a.go:3: know records alone"}},
 		{"a machine's test may import anything", one("processors/inbox/a_test.go", "time", "os", "~/test/walk"), nil},
 		{"hall of processors and time", one("processors/a.go", "time"), nil},
 		{"hall of processors and os", one("processors/a.go", "os"), []string{"processors/a.go:3: processors are pure"}},
@@ -148,6 +155,8 @@ func TestPurityBroken(t *testing.T) {
 		{"the clock", file("import \"time\"; func f() time.Time {\n\treturn time.Now()\n}"), []string{"processors/inbox/a.go:3: uses time.Now"}},
 		{"the clock by another name", file("import x \"time\"; var f = \n\tx.Since"), []string{"processors/inbox/a.go:3: uses time.Since"}},
 		{"time's types", file("import \"time\"; func f(t time.Time) bool {\n\treturn t.After(t.Add(time.Second))\n}"), nil},
+		{"a goroutine", file("func f() {\n\tgo f()\n}"), []string{"processors/inbox/a.go:3: uses goroutines"}},
+		{"a select", file("func f(c chan int) {\n\tselect {\n\tcase <-c:\n\tdefault:\n\t}\n}"), []string{"processors/inbox/a.go:3: uses goroutines"}},
 		{"a test", map[string]string{"processors/inbox/a_test.go": "package inbox\nfunc f(m map[string]int) {\n\tfor range m {\n\t}\n}"}, nil},
 		{"another folder", map[string]string{"views/a.go": "package views\nfunc f(m map[string]int) {\n\tfor range m {\n\t}\n}"}, nil},
 	}, func(tree *Tree) []Violation {

@@ -32,6 +32,7 @@ var rooms = []room{
 
 	{"topology", []string{"schemas..."}, "the plan is data: what is derived from the plan imports it, not the other way round"},
 	{"topology/wire/wiretest", []string{"topology", "schemas..."}, "the tests of every room of the wire use it, so it uses none of them"},
+	{"topology/wire/law", []string{"topology", "schemas..."}, "the rules of the log know records alone, so that production and the simulator can both run them"},
 	{"topology/wire/ticker", nil, "a function at intervals needs nothing"},
 	{"topology/wire/failpoint", nil, "a failpoint must be reachable from every room of the wire"},
 	{"topology/wire/metric", nil, "registering a collector needs nothing"},
@@ -230,9 +231,14 @@ func forbiddenFromOutside(f *File, imported string) string {
 		return forbiddenInMachine(imported)
 	case matches("processors...", f.Folder()):
 		return forbiddenInProcessors(imported)
+	case f.Folder() == wireLaw:
+		return forbiddenInLaw(imported)
 	}
 	return ""
 }
+
+// wireLaw is the package that production and the simulator both run.
+const wireLaw = "topology/wire/law"
 
 // isFold reports whether a folder holds a group's machine, or what machines decide with.
 func isFold(folder string) bool {
@@ -244,8 +250,8 @@ func isFold(folder string) bool {
 	return ok && isGroup
 }
 
-// pure are the packages that a machine may use: the same arguments give the same result on every member, in every replay.
-// fmt is among them: it sorts the maps that it prints, and machines format refusals with it.
+// pure are the packages that a machine, and the rules of the log, may use: the same arguments give the same result on every
+// member, in every replay. fmt is among them: it sorts the maps that it prints, and machines format refusals with it.
 var pure = []string{"bytes", "cmp", "encoding/binary", "errors", "fmt", "iter", "maps", "math", "math/bits", "slices", "sort", "strconv",
 	"strings", "unicode", "unicode/utf8", "google.golang.org/protobuf"}
 
@@ -282,6 +288,14 @@ func forbiddenInMachine(imported string) string {
 	}
 	if !slices.ContainsFunc(pure, func(of string) bool { return under(imported, of) }) {
 		return "imports " + imported + ", which is not known to be pure; do without it, or add it to the list in test/laws/imports.go with its reason"
+	}
+	return ""
+}
+
+func forbiddenInLaw(imported string) string {
+	if !slices.ContainsFunc(pure, func(of string) bool { return under(imported, of) }) {
+		return "imports " + imported + "; " + wireLaw + " is pure: a run of the simulator says nothing about production if a rule depends on " +
+			"time, locks, goroutines or a library of Kafka or of disks"
 	}
 	return ""
 }

@@ -39,8 +39,8 @@ func TestRepository(t *testing.T) {
 	t.Run("names", func(t *testing.T) { none(t, Names(tree)) })
 	t.Run("words", func(t *testing.T) { none(t, Words(tree)) })
 	t.Run("purity", func(t *testing.T) {
-		folders := []string{"processors", "schemas/effect", "schemas/canonical", "gateways/translate"}
-		exports, err := Compile(root, "./processors/...", "./schemas/effect", "./schemas/canonical", "./gateways/translate", "maps", "slices", "time")
+		folders := []string{"processors", "schemas/effect", "schemas/canonical", "gateways/translate", wireLaw}
+		exports, err := Compile(root, "./processors/...", "./schemas/effect", "./schemas/canonical", "./gateways/translate", "./"+wireLaw, "maps", "slices", "time")
 		require.NoError(t, err)
 		for _, folder := range folders {
 			found, err := Purity(tree, folder, exports)

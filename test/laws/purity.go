@@ -1,5 +1,5 @@
-// Purity: what imports do not show. A range over a map visits its keys in another order each time, and a package that
-// is imported for its types can also read the clock.
+// Purity: what imports do not show. A range over a map visits its keys in another order each time, goroutines run in
+// another, and a package that is imported for its types can also read the clock.
 
 package laws
 
@@ -28,7 +28,7 @@ var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Ti
 // unsorted are the functions of package maps that return keys or values in any order.
 var unsorted = []string{"All", "Keys", "Values"}
 
-// Purity finds ranges over maps and readings of the clock in the packages under a folder. exports has their imports.
+// Purity finds ranges over maps, goroutines and readings of the clock in the packages under a folder. exports has their imports.
 func Purity(t *Tree, folder string, exports Exports) ([]Violation, error) {
 	packages := map[string][]*File{}
 	var order []string
@@ -72,6 +72,8 @@ func impurities(t *Tree, files []*File, exports Exports) ([]Violation, error) {
 					found = append(found, t.at(f, n.Pos(), "ranges over a map: its order differs on each member, and so would their events; "+
 						"range over slices.Sorted(maps.Keys(m)), or add %q with the reason why the order has no effect", ordered+"..."))
 				}
+			case *ast.GoStmt, *ast.SelectStmt, *ast.SendStmt:
+				found = append(found, t.at(f, n.Pos(), "uses goroutines: what runs beside something else runs in another order each time"))
 			case *ast.CallExpr:
 				if is(info, n.Fun, "maps", unsorted) && !sorted[n] && !excused(t.Fset, f.Go, n) {
 					found = append(found, t.at(f, n.Pos(), "takes keys of a map in any order: sort them at once, slices.Sorted(maps.Keys(m))"))

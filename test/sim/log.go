@@ -34,7 +34,8 @@ func (p *partition) from(offset int64) []*entry {
 	return p.entries[i:]
 }
 
-// compact keeps the last record of each key and no tombstone: what Kafka may do at most, at once and at the worst time.
+// compact keeps the last record of each key and no tombstone, except the very last record: what Kafka may do at most, at
+// once and at the worst time. Kafka never compacts the segment that is written.
 func (p *partition) compact() {
 	last := make(map[string]int64, len(p.entries))
 	for _, e := range p.entries {
@@ -42,7 +43,7 @@ func (p *partition) compact() {
 	}
 	kept := make([]*entry, 0, len(last))
 	for _, e := range p.entries {
-		if last[e.Key] == e.Offset && e.Value != nil {
+		if last[e.Key] == e.Offset && (e.Value != nil || e.Offset == p.end-1) {
 			kept = append(kept, e)
 		}
 	}
