@@ -91,7 +91,7 @@ func (s *session) commit() {
 		if s.g.dead() {
 			return // the process ends; what is not committed is folded again
 		}
-		if err := c.store.flush(); err != nil {
+		if err := c.store.Flush(); err != nil {
 			s.g.die(fmt.Errorf("the local store failed: %w", err))
 			return
 		}
@@ -115,5 +115,5 @@ func (g *group) measureLag(c *claim, next int64) {
 
 // commitNote is the metadata of a commit of this owner.
 func (g *group) commitNote(c *claim) law.Note {
-	return law.Note{Nonce: c.nonce, Table: g.ids.table, Next: c.store.position(), Rows: c.store.census().Rows}
+	return law.Note{Nonce: c.nonce, Table: g.ids.Table, Next: c.store.Position(), Rows: c.store.Census().Rows}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/parley-im/parley/topology/wire/cluster"
 	"github.com/parley-im/parley/topology/wire/failpoint"
 	"github.com/parley-im/parley/topology/wire/law"
+	"github.com/parley-im/parley/topology/wire/store"
 	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
@@ -47,7 +48,7 @@ func (g *group) checkTopics() error {
 	if err != nil {
 		return err
 	}
-	for name, pinned := range map[string]string{g.input: g.ids.input, g.table: g.ids.table} {
+	for name, pinned := range map[string]string{g.input: g.ids.Input, g.table: g.ids.Table} {
 		if id := topicID(found[name]); id != pinned {
 			way := g.howToRebuild()
 			if name == g.input {
@@ -69,31 +70,29 @@ func (g *group) checkTopicsForever(ctx context.Context) {
 
 // buildStore is goka's hook for storage: it opens a partition after comparing it with the log.
 func (g *group) buildStore(_ string, partition int32) (storage.Storage, error) {
-	for key, id := range map[string]string{metaTable: g.ids.table, metaInput: g.ids.input} {
-		pinned, err := g.stores.get(partition, kindMeta, key)
-		if err != nil {
-			g.stores.fail(err)
-			return nil, err
-		}
-		if pinned != nil && string(pinned) != id {
-			way := g.howToRebuild()
-			if key == metaInput {
-				way = g.howToRestore()
-			}
+	pinned, err := g.stores.Pinned(partition)
+	if err != nil {
+		g.stores.Fail(err)
+		return nil, err
+	}
+	for _, topic := range []struct{ of, pinned, id, way string }{
+		{"table", pinned.Table, g.ids.Table, g.howToRebuild()}, {"input", pinned.Input, g.ids.Input, g.howToRestore()},
+	} {
+		if topic.pinned != "" && topic.pinned != topic.id {
 			return nil, g.alarm(law.AlarmTopic, "the local store belongs to another incarnation of the %s topic of %s (id %s, now %s): "+
-				"if the store was copied from elsewhere, remove %s; if the topic was made anew, %s", key, g.name, pinned, id, g.stores.dir, way)
+				"if the store was copied from elsewhere, remove %s; if the topic was made anew, %s", topic.of, g.name, topic.pinned, topic.id, g.folder(), topic.way)
 		}
 	}
 	s, err := g.openAligned(partition)
 	if err != nil {
 		return nil, err
 	}
-	return s, g.stores.pin(partition, g.ids)
+	return s, g.stores.Pin(partition, g.ids)
 }
 
 // openAligned opens a partition; one that is ahead of its log is wiped, for the log is the truth.
-func (g *group) openAligned(partition int32) (*partitionStore, error) {
-	s, err := g.stores.openPartition(partition, g.metrics)
+func (g *group) openAligned(partition int32) (*store.Partition, error) {
+	s, err := g.stores.OpenPartition(partition, g.metrics.store)
 	if err != nil {
 		return nil, err
 	}
@@ -101,18 +100,18 @@ func (g *group) openAligned(partition int32) (*partitionStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask for the changelog's end: %w", err)
 	}
-	if s.position() <= end {
+	if s.Position() <= end {
 		return s, nil
 	}
-	g.log.Warn("the local store is ahead of the changelog: it is wiped and read again", "partition", partition, "store", s.position(), "end", end)
+	g.log.Warn("the local store is ahead of the changelog: it is wiped and read again", "partition", partition, "store", s.Position(), "end", end)
 	g.metrics.wiped.Inc()
 	if err := s.Close(); err != nil {
 		return nil, err
 	}
-	if err := g.stores.wipe(partition); err != nil {
+	if err := g.stores.Wipe(partition); err != nil {
 		return nil, err
 	}
-	return g.stores.openPartition(partition, g.metrics)
+	return g.stores.OpenPartition(partition, g.metrics.store)
 }
 
 // recovered is goka's hook for each changelog record that is read back, on recovery and on hot standby.
@@ -126,11 +125,11 @@ func (g *group) recovered(ctx goka.UpdateContext, s storage.Storage, key string,
 	if err != nil {
 		return err
 	}
-	store := g.stores.partitionOpen(ctx.Partition())
-	if store == nil {
+	local := g.stores.Partition(ctx.Partition())
+	if local == nil {
 		return fmt.Errorf("the store of partition %d is closed", ctx.Partition())
 	}
-	return store.fold(&r)
+	return local.Fold(&r)
 }
 
 // checkNote compares the changelog with what the last owner wrote beside its commit.
@@ -150,9 +149,9 @@ func (g *group) checkNote(c *claim, commit *sarama.OffsetFetchResponseBlock) err
 		return fmt.Errorf("ask for the changelog's end: %w", err)
 	}
 	c.KnownRows = note.Rows
-	switch found := note.Check(g.ids.table, end); found {
+	switch found := note.Check(g.ids.Table, end); found {
 	case law.TableRecreated:
-		return g.alarm(found.Alarm(), "%s was deleted and created again since the last commit (its id was %s and is %s): %s", g.table, note.Table, g.ids.table, g.howToRebuild())
+		return g.alarm(found.Alarm(), "%s was deleted and created again since the last commit (its id was %s and is %s): %s", g.table, note.Table, g.ids.Table, g.howToRebuild())
 	case law.TableCut:
 		return g.alarm(found.Alarm(), "%s/%d ends at %d, but the last owner knew it up to %d: acknowledged records are gone: %s", g.table, partition, end, note.Next, g.howToRebuild())
 	}
@@ -165,9 +164,9 @@ func (g *group) checkInput(value []byte, offset int64) error {
 	if err != nil {
 		return fmt.Errorf("the record at offset %d of %s: %w", offset, g.table, err)
 	}
-	if id != g.ids.input {
+	if id != g.ids.Input {
 		return g.alarm(law.AlarmTopic, "%s was deleted and created again since offset %d of its table (its id was %s and is %s): %s",
-			g.input, offset, id, g.ids.input, g.howToRestore())
+			g.input, offset, id, g.ids.Input, g.howToRestore())
 	}
 	return nil
 }
@@ -178,7 +177,7 @@ func (g *group) checkTarget(c *claim, found law.Finding, input law.Bounds) error
 		g.log.Warn("the group lost its commit and folds everything again; rows drop what they have", "partition", c.partition)
 		g.metrics.refolded.Inc()
 	}
-	census := c.store.census()
+	census := c.store.Census()
 	switch found {
 	case law.TargetDeleted:
 		return g.alarm(found.Alarm(), "must fold %s/%d again from %d, but it begins at %d: inputs were deleted before every row that needs them was safe: "+

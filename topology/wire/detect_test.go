@@ -4,6 +4,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/parley-im/parley/topology/wire/cluster"
 	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/read"
+	"github.com/parley-im/parley/topology/wire/store"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -164,16 +166,23 @@ func TestCensusIsTakenInAStoreThatHasNone(t *testing.T) {
 	h, dir, _ := seasoned(t)
 	for name, remove := range map[string]bool{"as it was kept": false, "counted again": true} {
 		t.Run(name, func(t *testing.T) {
-			store, err := openTableStore(filepath.Join(dir, wiretest.GroupOf), testLog(t), func(err error) { t.Error(err) })
+			folder := filepath.Join(dir, wiretest.GroupOf)
+			if remove {
+				db, err := pebble.Open(folder, &pebble.Options{Logger: quiet{}})
+				require.NoError(t, err)
+				for p := range h.plan.Partitions {
+					require.NoError(t, db.Delete(diskKey(p, 'm', "census"), pebble.Sync))
+				}
+				require.NoError(t, db.Close())
+			}
+			local, err := store.Open(folder, testLog(t), func(err error) { t.Error(err) })
 			require.NoError(t, err)
-			defer func() { require.NoError(t, store.close()) }()
+			defer func() { require.NoError(t, local.Close()) }()
 			rows := int64(0)
 			for p := range h.plan.Partitions {
-				if remove {
-					require.NoError(t, store.db.Delete(storeKey(p, kindMeta, metaCensus), pebble.NoSync))
-				}
-				c, err := store.readCensus(p)
+				opened, err := local.OpenPartition(p, newMetrics(nil, "test", func() float64 { return 0 }).store)
 				require.NoError(t, err)
+				c := opened.Census()
 				ends, err := read.Ends(t.Context(), h.cluster, wiretest.Commands)
 				require.NoError(t, err)
 				require.Equal(t, ends[p].End, c.Through)
@@ -183,6 +192,18 @@ func TestCensusIsTakenInAStoreThatHasNone(t *testing.T) {
 		})
 	}
 }
+
+// diskKey is a key of the local store as it is on disk: partition, kind, key.
+func diskKey(partition int32, kind byte, key string) []byte {
+	return append(append(binary.BigEndian.AppendUint16(nil, uint16(partition)), kind), key...)
+}
+
+// quiet is a logger for Pebble.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)           {}
+func (quiet) Errorf(string, ...any)          {}
+func (quiet) Fatalf(format string, a ...any) { panic(fmt.Sprintf(format, a...)) }
 
 func (h *house) commit(t *testing.T, admin *kadm.Client, at int64, note string) {
 	offsets := kadm.Offsets{}
@@ -222,11 +243,11 @@ func metricOf(t *testing.T, r *prometheus.Registry, name, label string) float64 
 
 func TestStoreAheadOfItsLogIsWipedAndReadAgain(t *testing.T) {
 	h, dir, _ := seasoned(t)
-	db, err := pebble.Open(filepath.Join(dir, wiretest.GroupOf), &pebble.Options{Logger: pebbleLog{testLog(t)}})
+	db, err := pebble.Open(filepath.Join(dir, wiretest.GroupOf), &pebble.Options{Logger: quiet{}})
 	require.NoError(t, err)
 	ahead := binary.BigEndian.AppendUint64(nil, 1_000_000)
-	require.NoError(t, db.Set(storeKey(0, kindMeta, metaNext), ahead, pebble.Sync))
-	require.NoError(t, db.Set(storeKey(0, law.RowEntry, "user0/x"), []byte{8, 0xff, 0xff, 0x7f}, pebble.Sync)) // a row that the log never had
+	require.NoError(t, db.Set(diskKey(0, 'm', "next"), ahead, pebble.Sync))
+	require.NoError(t, db.Set(diskKey(0, 'r', "user0/x"), []byte{8, 0xff, 0xff, 0x7f}, pebble.Sync)) // a row that the log never had
 	require.NoError(t, db.Close())
 	cfg := h.config(dir)
 	registry := prometheus.NewRegistry()
@@ -249,13 +270,13 @@ func TestBrokenStoreIsRemovedAndReadAgain(t *testing.T) {
 			require.NoError(t, os.Truncate(files[0], 10))
 		},
 		"it was found broken": func(t *testing.T, dir string) {
-			require.NoError(t, os.WriteFile(filepath.Join(dir, storeDistrusted), nil, 0o644))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "DISTRUSTED"), nil, 0o644))
 		},
 		"it is an older copy": func(t *testing.T, dir string) {
-			db, err := pebble.Open(dir, &pebble.Options{Logger: pebbleLog{testLog(t)}})
+			db, err := pebble.Open(dir, &pebble.Options{Logger: quiet{}})
 			require.NoError(t, err)
-			require.NoError(t, db.DeleteRange(storeKey(0, law.RowEntry, ""), storeKey(0, law.RowEntry+1, ""), pebble.Sync))
-			require.NoError(t, db.Set(storeKey(0, kindMeta, metaNext), make([]byte, 8), pebble.Sync))
+			require.NoError(t, db.DeleteRange(diskKey(0, 'r', ""), diskKey(0, 'r'+1, ""), pebble.Sync))
+			require.NoError(t, db.Set(diskKey(0, 'm', "next"), make([]byte, 8), pebble.Sync))
 			require.NoError(t, db.Close())
 		},
 	} {

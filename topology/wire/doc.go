@@ -10,6 +10,7 @@
 //	fetch/         records as every reader sees them; what waits of a partition
 //	read/          what a topic holds now
 //	follow/        records of topics for a view or the dispatcher, without a table
+//	store/         the local copy of a group's table
 //	produce/       what carries records to Kafka: for groups, and the gateways' emitter
 //	failpoint/     where a process can be made to die, in binaries built for it
 //	group.go       a group's settings and its life, from the first connection to its end
@@ -17,8 +18,6 @@
 //	fold.go        what happens to a run of inputs, one after another: rules, fold, outputs, row
 //	track.go       outputs before state: the lock around law.Track
 //	producer.go    a group's producer over tracks; shipment.go what they carry
-//	store.go       the local copy of the table, on Pebble; partition_store.go what is not yet on disk;
-//	               row_cache.go some rows in memory
 //	skip.go        an input at which the machine panicked is recorded before its dead letter
 //	commits.go     what may be committed: the contiguous prefix of finished inputs
 //	session.go     a session of the consumer group: set-up, folding, drain, rejoin at once

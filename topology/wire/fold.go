@@ -94,7 +94,7 @@ func (g *group) foldOne(c *claim, in *topology.Record) error {
 	if err != nil {
 		return err
 	}
-	in.Panic = c.store.skippedAt(in.Offset)
+	in.Panic = c.store.SkippedAt(in.Offset)
 	next, out := g.machine.Fold(rules, row, in)
 	if in.Panic == "" && len(out) == 1 && out[0].Panic != "" {
 		if err := g.skipInput(c, in.Offset, out[0].Panic); err != nil {

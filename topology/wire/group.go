@@ -20,10 +20,8 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/store"
 )
-
-// ExitCode is the process's when the prefix law ends it: its supervisor starts it again.
-const ExitCode = 3
 
 // Settings say how a group runs. Zero means the default.
 type Settings struct {
@@ -82,12 +80,12 @@ type group struct {
 	name  string // of the consumer group
 	input string
 	table string // changelog topic
-	ids   topicIDs
+	ids   store.IDs
 
 	client   sarama.Client
 	reader   sarama.Consumer // of changelog tails
 	admin    sarama.ClusterAdmin
-	stores   *tableStore
+	stores   *store.Store
 	producer *producer
 	metrics  *metrics
 	claims   []atomic.Pointer[claim]
@@ -159,8 +157,8 @@ func (g *group) connect() error {
 	if err := g.findTopics(); err != nil {
 		return err
 	}
-	g.stores, err = openTableStore(g.folder(), g.log, g.die)
-	if err == nil && g.stores.rebuilt {
+	g.stores, err = store.Open(g.folder(), g.log, g.die)
+	if err == nil && g.stores.Rebuilt() {
 		g.metrics.removed.Inc()
 	}
 	return err
@@ -172,7 +170,7 @@ func (g *group) folder() string { return filepath.Join(g.settings.Dir, g.machine
 func (g *group) disconnect() error {
 	var err error
 	if g.stores != nil {
-		err = g.stores.close()
+		err = g.stores.Close()
 	}
 	if g.reader != nil {
 		err = errors.Join(err, g.reader.Close())
@@ -230,5 +228,5 @@ func (g *group) dead() bool { return g.end.Load() != nil }
 
 func (g *group) exitProcess(err error) {
 	g.log.Error("the process ends, as the prefix law wants", "error", err)
-	os.Exit(ExitCode)
+	os.Exit(cluster.ExitCode)
 }

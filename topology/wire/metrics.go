@@ -6,13 +6,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/parley-im/parley/topology/wire/metric"
+	"github.com/parley-im/parley/topology/wire/store"
 )
 
 // metrics are a group's. Every name begins with parley_group_ and carries the label group.
 type metrics struct {
 	folded, dropped, outputs prometheus.Counter
-	refusedRows, tainted     prometheus.Counter
-	foreign, wiped, removed  prometheus.Counter
+	store                    store.Metrics
+	wiped, removed           prometheus.Counter
 	refolded                 prometheus.Counter
 	takeovers, rewound       prometheus.Counter
 	suspects, rewritten      prometheus.Counter
@@ -29,21 +30,23 @@ func newMetrics(r prometheus.Registerer, group string, unacked func() float64) *
 		return metric.Register(r, prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_group_" + name, Help: help, ConstLabels: labels}))
 	}
 	m := &metrics{
-		folded:      counter("folded_total", "Inputs that were taken."),
-		dropped:     counter("dropped_total", "Inputs that were dropped: folded already, or repeats."),
-		outputs:     counter("outputs_total", "Records said, state apart."),
-		refusedRows: counter("stale_rows_total", "Changelog records that lost to a row with a higher through."),
-		tainted:     counter("tainted_rows_total", "Changelog records written by a stale owner after a takeover."),
-		foreign:     counter("foreign_records_total", "Sessions in which somebody else wrote to a changelog partition of ours."),
-		wiped:       counter("stores_wiped_total", "Partitions of the local store that were ahead of their log."),
-		removed:     counter("stores_removed_total", "Local stores that were broken, and are read again from the changelog."),
-		refolded:    counter("commits_lost_total", "Partitions whose commit was gone, and which are folded again from their beginning."),
-		takeovers:   counter("takeovers_total", "Partitions taken over."),
-		rewound:     counter("rewound_inputs_total", "Inputs folded again because a key was suspect."),
-		suspects:    counter("suspect_keys_total", "Keys found suspect at a takeover."),
-		rewritten:   counter("rewritten_rows_total", "Suspect rows rewritten past the old commit."),
-		retired:     counter("retired_takeovers_total", "Older takeover records tombstoned."),
-		fenced:      counter("fenced_total", "Takeovers refused because another owner was told before."),
+		folded:  counter("folded_total", "Inputs that were taken."),
+		dropped: counter("dropped_total", "Inputs that were dropped: folded already, or repeats."),
+		outputs: counter("outputs_total", "Records said, state apart."),
+		store: store.Metrics{
+			Refused: counter("stale_rows_total", "Changelog records that lost to a row with a higher through."),
+			Tainted: counter("tainted_rows_total", "Changelog records written by a stale owner after a takeover."),
+			Foreign: counter("foreign_records_total", "Sessions in which somebody else wrote to a changelog partition of ours."),
+		},
+		wiped:     counter("stores_wiped_total", "Partitions of the local store that were ahead of their log."),
+		removed:   counter("stores_removed_total", "Local stores that were broken, and are read again from the changelog."),
+		refolded:  counter("commits_lost_total", "Partitions whose commit was gone, and which are folded again from their beginning."),
+		takeovers: counter("takeovers_total", "Partitions taken over."),
+		rewound:   counter("rewound_inputs_total", "Inputs folded again because a key was suspect."),
+		suspects:  counter("suspect_keys_total", "Keys found suspect at a takeover."),
+		rewritten: counter("rewritten_rows_total", "Suspect rows rewritten past the old commit."),
+		retired:   counter("retired_takeovers_total", "Older takeover records tombstoned."),
+		fenced:    counter("fenced_total", "Takeovers refused because another owner was told before."),
 	}
 	m.alarms = metric.Register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_group_alarms_total", Help: "Stops so that nothing is lost silently.", ConstLabels: labels}, []string{"kind"}))

@@ -18,6 +18,7 @@ import (
 	"github.com/parley-im/parley/topology/wire/failpoint"
 	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/produce"
+	"github.com/parley-im/parley/topology/wire/store"
 	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
@@ -102,8 +103,8 @@ func (p *producer) EmitWithHeaders(topic, _ string, _ []byte, _ goka.Headers) *g
 }
 
 // change writes a changelog record: a row, folded or rewritten, a takeover record or its tombstone.
-func (p *producer) change(kind law.Kind, partition int32, store *partitionStore, key string, value []byte) {
-	s := &shipment{Record: produce.Record{Topic: p.table, Partition: partition, Key: key, Value: value}, Slot: law.Slot[*shipment]{Kind: kind}, store: store}
+func (p *producer) change(kind law.Kind, partition int32, local *store.Partition, key string, value []byte) {
+	s := &shipment{Record: produce.Record{Topic: p.table, Partition: partition, Key: key, Value: value}, Slot: law.Slot[*shipment]{Kind: kind}, store: local}
 	if kind != law.Row {
 		s.Headers = law.TombstoneHeaders()
 	} else if taken := p.generations[partition].Load(); taken != nil {
@@ -115,7 +116,7 @@ func (p *producer) change(kind law.Kind, partition int32, store *partitionStore,
 func (p *producer) put(from int32, s *shipment) {
 	err := p.budget.take(s)
 	if err == nil && s.Kind == law.Row && s.store != nil {
-		err = s.store.ship(s)
+		s.receipt, err = s.store.Ship(s.Key)
 	}
 	if err == nil {
 		err = p.tracks[from].put(s)
@@ -138,7 +139,7 @@ func (p *producer) acked(s *shipment, offset int64) {
 	var err error
 	if s.store != nil {
 		failpoint.Reach(failpoint.ChangelogAcked)
-		err = s.store.acked(s, offset)
+		err = s.ackStore(offset)
 	}
 	p.budget.giveAll(s)
 	if s.Kind != law.Output { // nobody waits for an output

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/produce"
+	"github.com/parley-im/parley/topology/wire/store"
 )
 
 // shipment is a record on its way to Kafka, with what must happen when it is there.
@@ -17,11 +18,10 @@ type shipment struct {
 
 	law.Slot[*shipment]
 	track  *track
-	store  *partitionStore
+	store  *store.Partition
 	finish goka.PromiseFinisher // nil = nothing waits
 
-	sequence uint64 // row: its number in the store
-	fresh    bool   // row: the key had none before
+	receipt store.Receipt // of a row
 }
 
 // tell finishes a shipment, and those that it stands for.
@@ -31,4 +31,15 @@ func (s *shipment) tell(m *sarama.ProducerMessage, err error) {
 			s.finish(m, err)
 		}
 	}
+}
+
+// ackStore lets the local store take the ack.
+func (s *shipment) ackStore(offset int64) error {
+	if s.Kind == law.Mark {
+		return s.store.AckMark(s.Key, s.Value, s.Headers, offset)
+	}
+	for older := s.Older; older != nil; older = older.Older {
+		s.receipt.Supersedes(older.receipt)
+	}
+	return s.store.AckRow(s.Key, s.Value, s.receipt, offset)
 }

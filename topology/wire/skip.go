@@ -18,7 +18,7 @@ const maxSkips = 10_000
 // written there since this owner took over, then whoever takes over later reads it. Otherwise this owner may be stale, and a
 // successor may fold the input: it must not emit the dead letter.
 func (g *group) skipInput(c *claim, offset int64, detail string) error {
-	if c.store.skipCount() >= maxSkips {
+	if c.store.SkipCount() >= maxSkips {
 		return g.alarm(alarmPanics, "the machine panicked at %d inputs of %s/%d, last at %d (%s): deploy a binary that does not",
 			maxSkips, g.input, c.partition, offset, detail)
 	}
@@ -34,7 +34,7 @@ func (g *group) skipInput(c *claim, offset int64, detail string) error {
 	if err := <-acked; err != nil {
 		return fmt.Errorf("record that %s/%d skips %d: %w", g.input, c.partition, offset, err)
 	}
-	if c.store.skippedAt(offset) == "" {
+	if c.store.SkippedAt(offset) == "" {
 		return fmt.Errorf("the machine panicked at %d of %s/%d, and somebody else has written to the changelog: the next owner decides whether the input is skipped",
 			offset, g.input, c.partition)
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/parley-im/parley/topology/wire/failpoint"
 	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/produce"
+	"github.com/parley-im/parley/topology/wire/store"
 )
 
 const tailSilence = 5 * time.Second // without a record, until the tail reader asks again where the end is
@@ -33,7 +34,7 @@ func IsTakeover(r *topology.Record) bool { return law.IsMark(r) }
 // claim is what an owner knows of a partition it took over.
 type claim struct {
 	partition int32
-	store     *partitionStore
+	store     *store.Partition
 	folded    atomic.Int64 // every input below is folded, and all of it is acked; law.NoCommit before the first
 	marked    int64        // last offset marked for commit
 	input     atomic.Pointer[input]
@@ -115,7 +116,7 @@ func (g *group) takePartition(ctx context.Context, c *claim, before *sarama.Offs
 	if before == nil || before.Err != sarama.ErrNoError {
 		return fmt.Errorf("no answer about the commit of %d", c.partition)
 	}
-	c.store = g.stores.partitionOpen(c.partition)
+	c.store = g.stores.Partition(c.partition)
 	if c.store == nil {
 		return fmt.Errorf("goka opened no store for partition %d", c.partition)
 	}
@@ -156,7 +157,7 @@ func (g *group) writeTakeover(ctx context.Context, c *claim) (int64, error) {
 		}
 		acked <- answer{offset: m.Offset}
 	})
-	c.store.announce(&c.Takeover, c.member)
+	c.store.Announce(&c.Takeover, c.member)
 	g.producer.put(c.partition, &shipment{
 		Record: produce.Record{
 			Topic: g.table, Partition: c.partition, Key: law.TakeoverKey(c.nonce), Value: g.markValue(c), Headers: law.TakeoverHeaders(c.Rank),
@@ -176,7 +177,7 @@ func (g *group) writeTakeover(ctx context.Context, c *claim) (int64, error) {
 
 // markValue pins the input that this owner consumes.
 func (g *group) markValue(c *claim) []byte {
-	return law.MarkValue(c.nonce, g.ids.input, g.settings.InstanceID)
+	return law.MarkValue(c.nonce, g.ids.Input, g.settings.InstanceID)
 }
 
 // readTail folds the changelog until one fetch answer reaches its own high watermark: at that moment the last record of
@@ -188,14 +189,14 @@ func (g *group) readTail(ctx context.Context, c *claim) error {
 		if err != nil {
 			return fmt.Errorf("ask for the changelog's end: %w", err)
 		}
-		if c.store.position() >= end {
+		if c.store.Position() >= end {
 			return nil
 		}
 		oldest, err := g.client.GetOffset(g.table, c.partition, sarama.OffsetOldest)
 		if err != nil {
 			return fmt.Errorf("ask for the changelog's start: %w", err)
 		}
-		reader, err := g.reader.ConsumePartition(g.table, c.partition, max(c.store.position(), oldest))
+		reader, err := g.reader.ConsumePartition(g.table, c.partition, max(c.store.Position(), oldest))
 		if errors.Is(err, sarama.ErrOffsetOutOfRange) {
 			continue // compaction moved the start between the two requests
 		}
@@ -221,7 +222,7 @@ func (g *group) readTailFrom(ctx context.Context, c *claim, reader sarama.Partit
 			}
 			r, err := g.readRecord(string(m.Key), m.Value, m.Offset, saramaHeader(m.Headers))
 			if err == nil {
-				err = c.store.fold(&r)
+				err = c.store.Fold(&r)
 			}
 			if err != nil {
 				return false, err
@@ -254,7 +255,7 @@ func (g *group) chooseTarget(c *claim, committed int64) error {
 		return fmt.Errorf("ask for the input's end: %w", err)
 	}
 	input := law.Bounds{Oldest: oldest, End: end}
-	found, err := c.store.choose(&c.Takeover, committed, input)
+	found, err := c.store.Choose(&c.Takeover, committed, input)
 	if err != nil {
 		return err
 	}

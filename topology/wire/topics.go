@@ -16,10 +16,8 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/store"
 )
-
-// topicIDs are the incarnations of a group's topics. A topic that is deleted and created again has another id.
-type topicIDs struct{ input, table string }
 
 // unknownID is what brokers answer that tell no ids.
 const unknownID = "00000000000000000000000000000000"
@@ -88,8 +86,8 @@ func (g *group) findTopics() error {
 	if err != nil {
 		return err
 	}
-	g.ids = topicIDs{input: topicID(found[g.input]), table: topicID(found[g.table])}
-	if g.ids.input == unknownID || g.ids.table == unknownID {
+	g.ids = store.IDs{Input: topicID(found[g.input]), Table: topicID(found[g.table])}
+	if g.ids.Input == unknownID || g.ids.Table == unknownID {
 		g.log.Warn("the brokers tell no topic ids: a topic that is created again will not be noticed")
 	}
 	return nil

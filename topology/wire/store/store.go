@@ -1,9 +1,14 @@
-// This file is the local copy of a group's table: one Pebble for all partitions of a process, a key prefix for each.
-//
-// It is a cache of the changelog and never synced to disk: a row and the changelog offset it belongs to stand in one batch,
-// so whatever a power failure leaves is an older but whole copy, and recovery reads on from its offset.
+// The store of all partitions of a process: one Pebble, a key prefix for each partition.
 
-package wire
+// Package store is the local copy of a group's table, on Pebble.
+//
+// It is a cache of the changelog and never synced to disk: a row and the changelog offset that it belongs to are written in
+// one batch, so whatever a power failure leaves is an older but whole copy, and recovery reads on from its offset.
+//
+//	store.go      all partitions of a process; what happens when the disk fails
+//	partition.go  one partition: which rows are acked and written; topology/wire/law says what the changelog means
+//	row_cache.go  some rows in memory
+package store
 
 import (
 	"context"
@@ -14,26 +19,28 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/parley-im/parley/topology/wire/cluster"
 	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/ticker"
 )
 
 // Limits of the local store, for one group in one process.
 const (
-	storeCache       = 16 << 20       // bytes
-	storeMemTable    = 8 << 20        // bytes; two may exist
-	storeOpenFiles   = 200            // files
-	storeFlushEvery  = commitInterval // acked rows wait in memory for at most this long; a commit writes them too
-	storeFlushRows   = 1000           // or until there are so many
-	storeBloomBits   = 10             // bits a key; most look-ups of new keys never touch a block
-	storeRowPrefix   = 3              // bytes: partition and kind
-	storeDistrusted  = "DISTRUSTED"   // a file of this name makes the next start remove the store
-	storeCompactions = 1              // at a time: a cache is not worth the second core
+	cacheBytes     = 16 << 20               // bytes
+	memTableBytes  = 8 << 20                // bytes; two may exist
+	openFiles      = 200                    // files
+	flushInterval  = 250 * time.Millisecond // acked rows wait in memory for at most this long; a commit writes them too
+	flushRows      = 1000                   // or until there are so many
+	bloomBits      = 10                     // bits a key; most look-ups of new keys never touch a block
+	keyPrefix      = 3                      // bytes: partition and kind
+	distrustedFile = "DISTRUSTED"           // a file of this name makes the next start remove the store
+	compactions    = 1                      // at a time: a cache is not worth the second core
 )
 
 // kindMeta is of keys that are no entries of a view.
@@ -49,22 +56,23 @@ const (
 	metaCensus = "census" // law.Census
 )
 
-// tableStore is the local copy of a group's table.
-type tableStore struct {
+// Store is the local copy of a group's table.
+type Store struct {
 	dir    string
 	db     *pebble.DB
 	broken func(error)
 
-	rebuilt bool // what was there was broken, and is removed
+	rebuilt bool
 
 	mu   sync.Mutex
-	open map[int32]*partitionStore // the newest of each partition
+	open map[int32]*Partition // the newest of each partition
 	stop context.CancelFunc
 	idle sync.WaitGroup
 }
 
-// openTableStore opens the store in a folder. A store that cannot be opened or trusted is removed: the changelog has it all.
-func openTableStore(dir string, log *slog.Logger, broken func(error)) (*tableStore, error) {
+// Open opens the store in a folder. A store that cannot be opened or trusted is removed: the changelog has everything. broken
+// is called when the store fails later: the process must end then.
+func Open(dir string, log *slog.Logger, broken func(error)) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of the local store: %w", err)
 	}
@@ -76,7 +84,7 @@ func openTableStore(dir string, log *slog.Logger, broken func(error)) (*tableSto
 	if err := lock.Close(); err != nil {
 		return nil, err
 	}
-	t := &tableStore{dir: dir, broken: broken, open: map[int32]*partitionStore{}}
+	t := &Store{dir: dir, broken: broken, open: map[int32]*Partition{}}
 	db, err := t.openTrusted(log)
 	rebuilt := err != nil
 	if rebuilt {
@@ -90,85 +98,89 @@ func openTableStore(dir string, log *slog.Logger, broken func(error)) (*tableSto
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	t.db, t.rebuilt, t.stop = db, rebuilt, stop
-	t.idle.Go(func() { ticker.Run(ctx, storeFlushEvery, t.flush) })
+	t.idle.Go(func() { ticker.Run(ctx, flushInterval, t.flush) })
 	return t, nil
 }
 
 // openTrusted opens a store unless an earlier process found it corrupt.
-func (t *tableStore) openTrusted(log *slog.Logger) (*pebble.DB, error) {
-	if why, err := os.ReadFile(filepath.Join(t.dir, storeDistrusted)); err == nil {
+func (t *Store) openTrusted(log *slog.Logger) (*pebble.DB, error) {
+	if why, err := os.ReadFile(filepath.Join(t.dir, distrustedFile)); err == nil {
 		return nil, fmt.Errorf("found corrupt before: %s", why)
 	}
 	return t.openPebble(log)
 }
 
-func (t *tableStore) openPebble(log *slog.Logger) (*pebble.DB, error) {
+func (t *Store) openPebble(log *slog.Logger) (*pebble.DB, error) {
 	options := &pebble.Options{
-		CacheSize:                  storeCache,
-		MemTableSize:               storeMemTable,
-		MaxOpenFiles:               storeOpenFiles,
+		CacheSize:                  cacheBytes,
+		MemTableSize:               memTableBytes,
+		MaxOpenFiles:               openFiles,
 		FormatMajorVersion:         pebble.FormatNewest,
-		CompactionConcurrencyRange: func() (int, int) { return storeCompactions, storeCompactions },
+		CompactionConcurrencyRange: func() (int, int) { return compactions, compactions },
 		Logger:                     pebbleLog{log},
 		EventListener:              t.troubles(),
 	}
 	for i := range options.Levels {
-		options.Levels[i].FilterPolicy = bloom.FilterPolicy(storeBloomBits)
+		options.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
 	}
 	return pebble.Open(t.dir, options)
 }
 
-// troubles ends the process when Pebble meets any in the background. By itself Pebble would end it at the first flipped bit,
+// troubles ends the process when Pebble meets one in the background. By itself Pebble would end it at the first flipped bit,
 // at every start anew, and try for ever to write to a full disk while folds wait.
-func (t *tableStore) troubles() *pebble.EventListener {
+func (t *Store) troubles() *pebble.EventListener {
 	return &pebble.EventListener{
 		DataCorruption:  func(i pebble.DataCorruptionInfo) { t.distrust(i.Details) },
-		BackgroundError: func(err error) { go t.fail(err) }, // it is called under Pebble's lock
+		BackgroundError: func(err error) { go t.Fail(err) }, // it is called under Pebble's lock
 	}
 }
 
 // flush moves acked rows to Pebble, for all open partitions; after a failure never again.
-func (t *tableStore) flush() {
+func (t *Store) flush() {
 	for _, p := range t.partitions() {
-		if err := p.flush(); err != nil {
-			t.fail(err)
+		if err := p.Flush(); err != nil {
+			t.Fail(err)
 			t.stop()
 			return
 		}
 	}
 }
 
-func (t *tableStore) partitions() []*partitionStore {
+func (t *Store) partitions() []*Partition {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	list := make([]*partitionStore, 0, len(t.open))
+	list := make([]*Partition, 0, len(t.open))
 	for _, p := range t.open {
 		list = append(list, p)
 	}
 	return list
 }
 
-// partitionOpen is the open store of a partition, or nil.
-func (t *tableStore) partitionOpen(partition int32) *partitionStore {
+// Partition is the newest open partition of a number, or nil.
+func (t *Store) Partition(partition int32) *Partition {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.open[partition]
 }
 
-// fail ends the process: a store that errs must not limp on.
-func (t *tableStore) fail(err error) {
+// Rebuilt reports whether the store that was there was broken, and is removed.
+func (t *Store) Rebuilt() bool { return t.rebuilt }
+
+// Fail ends the process: a store that fails must not go on.
+func (t *Store) Fail(err error) {
 	t.broken(fmt.Errorf("the local store failed; %s: %w", roomNeeded, err))
 }
 
 const roomNeeded = "if its disk is full make room, else start again: it is read again from the changelog where it must be"
 
 // distrust makes the next start remove the store.
-func (t *tableStore) distrust(why error) {
+func (t *Store) distrust(why error) {
 	// If even this cannot be written the next start finds the corruption again.
-	_ = os.WriteFile(filepath.Join(t.dir, storeDistrusted), []byte(why.Error()), 0o644)
+	_ = os.WriteFile(filepath.Join(t.dir, distrustedFile), []byte(why.Error()), 0o644)
 }
 
-func (t *tableStore) close() error {
+// Close writes what is acked and closes the store.
+func (t *Store) Close() error {
 	t.stop()
 	t.idle.Wait()
 	var err error
@@ -178,21 +190,21 @@ func (t *tableStore) close() error {
 	return errors.Join(err, t.db.Close())
 }
 
-// wipe removes all of a partition.
-func (t *tableStore) wipe(partition int32) error {
+// Wipe removes all entries of a partition.
+func (t *Store) Wipe(partition int32) error {
 	first := binary.BigEndian.AppendUint16(nil, uint16(partition))
 	after := binary.BigEndian.AppendUint16(nil, uint16(partition)+1)
 	return t.db.DeleteRange(first, after, pebble.NoSync)
 }
 
-func storeKey(partition int32, kind law.Entry, key string) []byte {
-	b := make([]byte, 0, storeRowPrefix+len(key))
+func diskKey(partition int32, kind law.Entry, key string) []byte {
+	b := make([]byte, 0, keyPrefix+len(key))
 	b = binary.BigEndian.AppendUint16(b, uint16(partition))
 	return append(append(b, byte(kind)), key...)
 }
 
-func (t *tableStore) get(partition int32, kind law.Entry, key string) ([]byte, error) {
-	value, closer, err := t.db.Get(storeKey(partition, kind, key))
+func (t *Store) get(partition int32, kind law.Entry, key string) ([]byte, error) {
+	value, closer, err := t.db.Get(diskKey(partition, kind, key))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, nil
 	}
@@ -204,20 +216,20 @@ func (t *tableStore) get(partition int32, kind law.Entry, key string) ([]byte, e
 }
 
 // each calls fn with every key of a kind; key and value are gone after the call.
-func (t *tableStore) each(partition int32, kind law.Entry, fn func(key string, value []byte)) error {
+func (t *Store) each(partition int32, kind law.Entry, fn func(key string, value []byte)) error {
 	it, err := t.db.NewIter(&pebble.IterOptions{
-		LowerBound: storeKey(partition, kind, ""), UpperBound: storeKey(partition, kind+1, ""),
+		LowerBound: diskKey(partition, kind, ""), UpperBound: diskKey(partition, kind+1, ""),
 	})
 	if err != nil {
 		return err
 	}
 	for ok := it.First(); ok; ok = it.Next() {
-		fn(string(it.Key()[storeRowPrefix:]), it.Value())
+		fn(string(it.Key()[keyPrefix:]), it.Value())
 	}
 	return errors.Join(it.Error(), it.Close())
 }
 
-// pebbleLog keeps Pebble's chatter out of the log, but not its troubles.
+// pebbleLog logs Pebble's errors alone.
 type pebbleLog struct{ log *slog.Logger }
 
 func (l pebbleLog) Infof(string, ...any) {}
@@ -228,11 +240,11 @@ func (l pebbleLog) Errorf(format string, a ...any) {
 // Fatalf is called when Pebble cannot go on, under locks that a panic would trip over. It must not return.
 func (l pebbleLog) Fatalf(format string, a ...any) {
 	l.log.Error("the process ends: the local store failed; "+roomNeeded, "error", fmt.Sprintf(format, a...))
-	os.Exit(ExitCode)
+	os.Exit(cluster.ExitCode)
 }
 
 // readCensus reads the census, or counts in a store of a binary that kept none.
-func (t *tableStore) readCensus(partition int32) (c law.Census, err error) {
+func (t *Store) readCensus(partition int32) (c law.Census, err error) {
 	packed, err := t.get(partition, kindMeta, metaCensus)
 	if err != nil {
 		return c, err
@@ -252,10 +264,23 @@ func (t *tableStore) readCensus(partition int32) (c law.Census, err error) {
 	return c, err
 }
 
-// pin notes which topics the partition was read from.
-func (t *tableStore) pin(partition int32, ids topicIDs) error {
-	for key, id := range map[string]string{metaTable: ids.table, metaInput: ids.input} {
-		if err := t.db.Set(storeKey(partition, kindMeta, key), []byte(id), pebble.NoSync); err != nil {
+// IDs are the incarnations of a group's topics. A topic that is deleted and created again has another id.
+type IDs struct{ Input, Table string }
+
+// Pinned are the topics that a partition belongs to; "" where that is not known.
+func (t *Store) Pinned(partition int32) (ids IDs, err error) {
+	input, err := t.get(partition, kindMeta, metaInput)
+	if err != nil {
+		return ids, err
+	}
+	table, err := t.get(partition, kindMeta, metaTable)
+	return IDs{string(input), string(table)}, err
+}
+
+// Pin notes which topics a partition was read from.
+func (t *Store) Pin(partition int32, ids IDs) error {
+	for key, id := range map[string]string{metaTable: ids.Table, metaInput: ids.Input} {
+		if err := t.db.Set(diskKey(partition, kindMeta, key), []byte(id), pebble.NoSync); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,7 @@
-// This file keeps some rows of a partition in memory as they stand on disk: who talks now talks again soon, and a look-up
-// in Pebble costs as much as the fold.
+// Some rows of a partition in memory, as they are on disk: who sends now sends again soon, and a read from Pebble costs as
+// much as the fold.
 
-package wire
+package store
 
 // Limits of a partition's cache: 64 partitions may keep 64 MiB.
 const (
@@ -9,7 +9,7 @@ const (
 	cachedBytes = 1 << 20 // bytes of their keys and values
 )
 
-// rowCache belongs to a partition store, whose mutex guards it.
+// rowCache belongs to a partition, whose mutex guards it.
 type rowCache struct {
 	rows  map[string][]byte
 	bytes int

@@ -1,6 +1,6 @@
 // The cache of rows never says what is not on disk, and never grows beyond its limits.
 
-package wire
+package store
 
 import (
 	"fmt"
@@ -39,22 +39,22 @@ func TestRowCacheIsBoundedAndTrue(t *testing.T) {
 }
 
 func TestCachedRowIsTheOneOnDisk(t *testing.T) {
-	table, err := openTableStore(t.TempDir(), testLog(t), func(err error) { t.Error(err) })
+	table, err := Open(t.TempDir(), testLog(t), func(err error) { t.Error(err) })
 	require.NoError(t, err)
-	defer table.close()
-	s, err := table.openPartition(0, newMetrics(nil, "test", func() float64 { return 0 }))
+	defer table.Close()
+	s, err := table.OpenPartition(0, counters())
 	require.NoError(t, err)
 	row := func(through byte) []byte { return []byte{1 << 3, through} }
 	for offset := range byte(10) {
-		require.NoError(t, s.fold(&law.Record{Key: "ann", Value: row(offset + 1), Offset: int64(offset), Generation: law.NoGeneration}))
+		require.NoError(t, s.Fold(&law.Record{Key: "ann", Value: row(offset + 1), Offset: int64(offset), Generation: law.NoGeneration}))
 		if offset%3 == 0 {
-			require.NoError(t, s.flush())
+			require.NoError(t, s.Flush())
 		}
 		got, err := s.Get("ann")
 		require.NoError(t, err)
 		require.Equal(t, row(offset+1), got)
 	}
-	require.NoError(t, s.flush())
+	require.NoError(t, s.Flush())
 	onDisk, err := table.get(0, law.RowEntry, "ann")
 	require.NoError(t, err)
 	kept, ok := s.cache.get("ann")

@@ -1,8 +1,8 @@
-// This file is one partition of the local store: rows that are not acked yet, and the view of the changelog.
+// One partition of the local store: rows that are not acked yet, and the view of the changelog.
 //
 // A row set by a fold is visible at once, and reaches Pebble when its changelog record is acked.
 
-package wire
+package store
 
 import (
 	"encoding/binary"
@@ -13,22 +13,24 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/lovoo/goka/storage"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/failpoint"
 	"github.com/parley-im/parley/topology/wire/law"
 )
 
-// partitionStore implements goka's storage.Storage for one partition of a session.
-type partitionStore struct {
-	table     *tableStore
+// Partition implements goka's storage.Storage for one partition of a session. After Close it ignores acks.
+type Partition struct {
+	table     *Store
 	partition int32
-	metrics   *metrics
+	metrics   Metrics
 
 	mu       sync.Mutex
-	memory   map[string]storeEntry // newest value of rows that are not on disk yet
-	cache    rowCache              // some rows as they are on disk
-	set      *storeEntry           // the row that is set and has no shipment yet
-	ready    []storeEntry          // to be written with the next flush, in order
+	memory   map[string]entry // newest value of rows that are not on disk yet
+	cache    rowCache         // some rows as they are on disk
+	set      *entry           // the row that is set and has no receipt yet
+	ready    []entry          // to be written with the next flush, in order
 	sequence uint64
 	dirty    bool
 	closed   bool
@@ -39,7 +41,14 @@ type partitionStore struct {
 	skipping atomic.Bool // an input is skipped: few partitions have any
 }
 
-type storeEntry struct {
+// Metrics count what is unusual in a changelog.
+type Metrics struct {
+	Refused prometheus.Counter // records behind the row that is kept
+	Tainted prometheus.Counter // records of stale owners
+	Foreign prometheus.Counter // records of others among the owner's own
+}
+
+type entry struct {
 	kind     law.Entry
 	key      string
 	value    []byte // nil = delete
@@ -47,9 +56,9 @@ type storeEntry struct {
 	fresh    bool // the key had no row before
 }
 
-// openPartition reads what the store knows of a partition.
-func (t *tableStore) openPartition(partition int32, m *metrics) (*partitionStore, error) {
-	s := &partitionStore{table: t, partition: partition, metrics: m, memory: map[string]storeEntry{}, cache: newRowCache()}
+// OpenPartition reads what the store knows of a partition.
+func (t *Store) OpenPartition(partition int32, m Metrics) (*Partition, error) {
+	s := &Partition{table: t, partition: partition, metrics: m, memory: map[string]entry{}, cache: newRowCache()}
 	packed, err := t.get(partition, kindMeta, metaNext)
 	if err != nil {
 		return nil, err
@@ -75,53 +84,77 @@ func (t *tableStore) openPartition(partition int32, m *metrics) (*partitionStore
 	return s, nil
 }
 
-// fold takes one record of the changelog, in the order of the log.
-func (s *partitionStore) fold(r *law.Record) error {
+// Fold takes one record of the changelog, in the order of the log.
+func (s *Partition) Fold(r *law.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	folded, err := s.view.Fold(r)
 	if folded.Behind {
-		s.metrics.refusedRows.Inc()
+		s.metrics.Refused.Inc()
 	}
 	if err != nil {
 		return err
 	}
 	if folded.Tainted {
-		s.metrics.tainted.Inc()
+		s.metrics.Tainted.Inc()
 	}
 	s.dirty = true
 	return s.flushMany()
 }
 
 // flushMany flushes when many entries wait.
-func (s *partitionStore) flushMany() error {
-	if len(s.ready) >= storeFlushRows {
+func (s *Partition) flushMany() error {
+	if len(s.ready) >= flushRows {
 		return s.flushLocked()
 	}
 	return nil
 }
 
-// acked takes the ack of one of our own changelog records. It runs on the delivery goroutine, in the order of the log.
-func (s *partitionStore) acked(r *shipment, offset int64) error {
+// Receipt says which row a changelog record holds.
+type Receipt struct {
+	sequence uint64 // of the row in the store
+	fresh    bool   // the key had no row before
+}
+
+// Supersedes takes over the receipt of an older record of the same key, which is not sent.
+func (r *Receipt) Supersedes(older Receipt) { r.fresh = r.fresh || older.fresh }
+
+// Ship is called between Set and the hand-over of the row's changelog record.
+func (s *Partition) Ship(key string) (Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.set == nil || s.set.key != key {
+		return Receipt{}, fmt.Errorf("a record holds the row of %q, but another was set: this is a bug in the wire", key)
+	}
+	r := Receipt{s.set.sequence, s.set.fresh}
+	s.set = nil
+	return r, nil
+}
+
+// AckRow takes the ack of a row's changelog record, in the order of the log. It runs on the delivery goroutine.
+func (s *Partition) AckRow(key string, row []byte, r Receipt, offset int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil // the session is over; the next recovery reads it from the log
 	}
-	var foreign bool
-	var err error
-	if r.Kind == law.Mark {
-		foreign, err = s.view.AckMark(r.Key, r.Value, r.Headers, offset)
-	} else {
-		fresh := r.fresh
-		for older := r.Older; older != nil; older = older.Older {
-			fresh = fresh || older.fresh
-		}
-		s.ready = append(s.ready, storeEntry{kind: law.RowEntry, key: r.Key, value: r.Value, sequence: r.sequence})
-		foreign, err = s.view.AckRow(r.Key, r.Value, fresh, offset)
+	s.ready = append(s.ready, entry{kind: law.RowEntry, key: key, value: row, sequence: r.sequence})
+	return s.acked(s.view.AckRow(key, row, r.fresh, offset))
+}
+
+// AckMark takes the ack of a takeover, a skip or the tombstone of one, as AckRow does.
+func (s *Partition) AckMark(key string, value []byte, headers []topology.Header, offset int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
 	}
+	return s.acked(s.view.AckMark(key, value, headers, offset))
+}
+
+func (s *Partition) acked(foreign bool, err error) error {
 	if foreign {
-		s.metrics.foreign.Inc()
+		s.metrics.Foreign.Inc()
 	}
 	if err != nil {
 		return err
@@ -130,8 +163,8 @@ func (s *partitionStore) acked(r *shipment, offset int64) error {
 	return s.flushMany()
 }
 
-// flush writes what is acked, and the offset it belongs to, in one batch.
-func (s *partitionStore) flush() error {
+// Flush writes what is acked, and the offset it belongs to, in one batch.
+func (s *Partition) Flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -140,14 +173,14 @@ func (s *partitionStore) flush() error {
 	return s.flushLocked()
 }
 
-func (s *partitionStore) flushLocked() error {
+func (s *Partition) flushLocked() error {
 	if !s.dirty {
 		return nil
 	}
 	batch := s.table.db.NewBatch()
 	defer batch.Close()
 	for _, e := range s.ready {
-		key := storeKey(s.partition, e.kind, e.key)
+		key := diskKey(s.partition, e.kind, e.key)
 		var err error
 		if e.value == nil {
 			err = batch.Delete(key, nil)
@@ -159,10 +192,10 @@ func (s *partitionStore) flushLocked() error {
 		}
 	}
 	next := binary.BigEndian.AppendUint64(nil, uint64(s.view.Saved()))
-	if err := batch.Set(storeKey(s.partition, kindMeta, metaNext), next, nil); err != nil {
+	if err := batch.Set(diskKey(s.partition, kindMeta, metaNext), next, nil); err != nil {
 		return err
 	}
-	if err := batch.Set(storeKey(s.partition, kindMeta, metaCensus), s.view.Census().Pack(), nil); err != nil {
+	if err := batch.Set(diskKey(s.partition, kindMeta, metaCensus), s.view.Census().Pack(), nil); err != nil {
 		return err
 	}
 	if err := batch.Commit(pebble.NoSync); err != nil {
@@ -185,7 +218,7 @@ func (s *partitionStore) flushLocked() error {
 }
 
 // Row is a part of law.Disk, under the lock: the newest row, acked or not.
-func (s *partitionStore) Row(key string) ([]byte, error) {
+func (s *Partition) Row(key string) ([]byte, error) {
 	if e, ok := s.memory[key]; ok {
 		return e.value, nil
 	}
@@ -200,9 +233,9 @@ func (s *partitionStore) Row(key string) ([]byte, error) {
 }
 
 // Write is a part of law.Disk, under the lock: it queues an entry for the next flush. Rows are visible at once.
-func (s *partitionStore) Write(kind law.Entry, key string, value []byte) {
+func (s *Partition) Write(kind law.Entry, key string, value []byte) {
 	s.sequence++
-	e := storeEntry{kind: kind, key: key, value: value, sequence: s.sequence}
+	e := entry{kind: kind, key: key, value: value, sequence: s.sequence}
 	switch kind {
 	case law.RowEntry:
 		s.memory[key] = e
@@ -213,21 +246,22 @@ func (s *partitionStore) Write(kind law.Entry, key string, value []byte) {
 	s.dirty = true
 }
 
-// position is the changelog offset after the last record read or acked.
-func (s *partitionStore) position() int64 {
+// Position is the changelog offset after the last record read or acked.
+func (s *Partition) Position() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.view.Next()
 }
 
-func (s *partitionStore) census() law.Census {
+// Census counts the rows.
+func (s *Partition) Census() law.Census {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.view.Census()
 }
 
-// skippedAt is what an owner's machine panicked with at an input, or "" when the input is not skipped.
-func (s *partitionStore) skippedAt(offset int64) string {
+// SkippedAt is what an owner's machine panicked with at an input, or "" when the input is not skipped.
+func (s *Partition) SkippedAt(offset int64) string {
 	if !s.skipping.Load() {
 		return ""
 	}
@@ -236,21 +270,22 @@ func (s *partitionStore) skippedAt(offset int64) string {
 	return s.view.SkippedAt(offset)
 }
 
-func (s *partitionStore) skipCount() int {
+// SkipCount is the number of inputs that are skipped.
+func (s *Partition) SkipCount() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.view.SkipCount()
 }
 
-// announce gives a takeover its rank.
-func (s *partitionStore) announce(t *law.Takeover, member int32) {
+// Announce gives a takeover its rank.
+func (s *Partition) Announce(t *law.Takeover, member int32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.Announce(s.view, member)
 }
 
-// choose decides where an owner begins.
-func (s *partitionStore) choose(t *law.Takeover, committed int64, input law.Bounds) (law.Finding, error) {
+// Choose decides where an owner begins.
+func (s *Partition) Choose(t *law.Takeover, committed int64, input law.Bounds) (law.Finding, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return t.Choose(s.view, committed, input)
@@ -259,10 +294,10 @@ func (s *partitionStore) choose(t *law.Takeover, committed int64, input law.Boun
 // What follows is goka's storage.Storage.
 
 // Open does nothing: the partition is open since it was built.
-func (s *partitionStore) Open() error { return nil }
+func (s *Partition) Open() error { return nil }
 
 // Close writes what is acked and forgets the rest, which the changelog may or may not have.
-func (s *partitionStore) Close() error {
+func (s *Partition) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -279,25 +314,25 @@ func (s *partitionStore) Close() error {
 }
 
 // Has reports whether there is a row.
-func (s *partitionStore) Has(key string) (bool, error) {
+func (s *Partition) Has(key string) (bool, error) {
 	row, err := s.Get(key)
 	return row != nil, err
 }
 
 // Get returns the newest row, acked or not; nil = none.
-func (s *partitionStore) Get(key string) ([]byte, error) {
+func (s *Partition) Get(key string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	row, err := s.Row(key)
 	if err != nil {
-		s.table.fail(err)
+		s.table.Fail(err)
 	}
 	s.asked, s.missed = key, row == nil
 	return row, err
 }
 
-// Set keeps a row in memory until its changelog record is acked. Exactly one record follows each Set.
-func (s *partitionStore) Set(key string, value []byte) error {
+// Set keeps a row in memory until its changelog record is acked. Exactly one Ship, and one record, follows each Set.
+func (s *Partition) Set(key string, value []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fresh := s.missed
@@ -310,29 +345,17 @@ func (s *partitionStore) Set(key string, value []byte) error {
 	}
 	s.asked, s.missed = key, false
 	s.sequence++
-	e := storeEntry{kind: law.RowEntry, key: key, value: value, sequence: s.sequence, fresh: fresh}
+	e := entry{kind: law.RowEntry, key: key, value: value, sequence: s.sequence, fresh: fresh}
 	s.memory[key] = e
 	s.set = &e
 	return nil
 }
 
-// ship notes in a row's changelog record which row it is.
-func (s *partitionStore) ship(r *shipment) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.set == nil || s.set.key != r.Key {
-		return fmt.Errorf("a record holds the row of %q, but another was set: this is a bug in the wire", r.Key)
-	}
-	r.sequence, r.fresh = s.set.sequence, s.set.fresh
-	s.set = nil
-	return nil
-}
-
 // Delete is refused: rows are never deleted, they become gone.
-func (s *partitionStore) Delete(string) error { return errors.New("rows are never deleted") }
+func (s *Partition) Delete(string) error { return errors.New("rows are never deleted") }
 
 // GetOffset returns the last changelog offset that is stored.
-func (s *partitionStore) GetOffset(none int64) (int64, error) {
+func (s *Partition) GetOffset(none int64) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.view.Next() == 0 {
@@ -342,16 +365,16 @@ func (s *partitionStore) GetOffset(none int64) (int64, error) {
 }
 
 // SetOffset does nothing: fold and acked know the offset already, and goka passes none for offset 0 and for deletions.
-func (s *partitionStore) SetOffset(int64) error { return nil }
+func (s *Partition) SetOffset(int64) error { return nil }
 
 // MarkRecovered is called by goka when it has read the changelog.
-func (s *partitionStore) MarkRecovered() error { return s.flush() }
+func (s *Partition) MarkRecovered() error { return s.Flush() }
 
 // Iterator is refused: folds see one row.
-func (s *partitionStore) Iterator() (storage.Iterator, error) { return nil, errNoIterator }
+func (s *Partition) Iterator() (storage.Iterator, error) { return nil, errNoIterator }
 
 // IteratorWithRange is refused too.
-func (s *partitionStore) IteratorWithRange(_, _ []byte) (storage.Iterator, error) {
+func (s *Partition) IteratorWithRange(_, _ []byte) (storage.Iterator, error) {
 	return nil, errNoIterator
 }
 
