@@ -36,10 +36,10 @@ import (
 
 // Limits of the connection to MongoDB.
 const (
-	operationLimit = 5 * time.Second // for one operation, its retries included
-	electionLimit  = 5 * time.Second // for a primary to be found
-	dialLimit      = 2 * time.Second
-	connections    = 64 // at most, for each process and server
+	operationTimeout = 5 * time.Second // for one operation, its retries included
+	electionTimeout  = 5 * time.Second // for a primary to be found
+	dialTimeout      = 2 * time.Second
+	maxConnections   = 64 // at most, for each process and server
 )
 
 // database is used when the URI names none.
@@ -60,8 +60,8 @@ type Store struct {
 func Open(ctx context.Context, uri string) (*Store, error) {
 	settings := options.Client().ApplyURI(uri).
 		SetAppName("parley-view").
-		SetTimeout(operationLimit).SetServerSelectionTimeout(electionLimit).SetConnectTimeout(dialLimit).
-		SetMaxPoolSize(connections).
+		SetTimeout(operationTimeout).SetServerSelectionTimeout(electionTimeout).SetConnectTimeout(dialTimeout).
+		SetMaxPoolSize(maxConnections).
 		// Law of reads: membership is written before content and read after it. That holds only for what cannot be
 		// rolled back and when every reader asks the same server.
 		SetWriteConcern(writeconcern.Majority()).SetReadConcern(readconcern.Majority()).
@@ -111,7 +111,7 @@ func databaseOf(uri string) string {
 
 // Close closes the connections.
 func (s *Store) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), operationLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
 	defer cancel()
 	return s.client.Disconnect(ctx)
 }

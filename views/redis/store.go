@@ -31,12 +31,12 @@ import (
 
 // Limits of the connection to Redis.
 const (
-	dialLimit   = 2 * time.Second
-	replyLimit  = 3 * time.Second // for one batch to be written or answered
-	poolLimit   = 4 * time.Second // for a free connection; above replyLimit, so that one stall does not spread
-	connections = 64              // at most, for each process
-	retries     = 2               // after the first attempt; every script may be repeated
-	retryPause  = 200 * time.Millisecond
+	dialTimeout     = 2 * time.Second
+	replyTimeout    = 3 * time.Second // for one batch to be written or answered
+	poolTimeout     = 4 * time.Second // for a free connection; above replyTimeout, so that one stall does not spread
+	maxConnections  = 64              // at most, for each process
+	maxRetries      = 2               // after the first attempt; every script may be repeated
+	maxRetryBackoff = 200 * time.Millisecond
 )
 
 // Kept is how many events the stream of an inbox keeps. A device that was away for longer takes a snapshot.
@@ -88,10 +88,10 @@ func settings(options Options) (*redis.Options, error) {
 	}
 	settings.ClientName = "parley-view"
 	settings.Protocol = 2
-	settings.DialTimeout = dialLimit
-	settings.ReadTimeout, settings.WriteTimeout = replyLimit, replyLimit
-	settings.PoolTimeout, settings.PoolSize, settings.MaxActiveConns = poolLimit, connections, connections
-	settings.MaxRetries, settings.MaxRetryBackoff = retries, retryPause
+	settings.DialTimeout = dialTimeout
+	settings.ReadTimeout, settings.WriteTimeout = replyTimeout, replyTimeout
+	settings.PoolTimeout, settings.PoolSize, settings.MaxActiveConns = poolTimeout, maxConnections, maxConnections
+	settings.MaxRetries, settings.MaxRetryBackoff = maxRetries, maxRetryBackoff
 	// A caller who stops waiting must also stop the read: the connection is then thrown away. Reused, it would give this
 	// caller's answer to the next one (CVE-2025-29923). For the same reason the handshake sends nothing optional.
 	settings.ContextTimeoutEnabled = true
