@@ -41,25 +41,25 @@ func TestCutsRepeatsAndTwoOwnersChangeNothing(t *testing.T) {
 		// Each owner goes its own way through the log; some begin again at the store's checkpoint, and the store may lose all.
 		owners := []*viewtest.Views{viewtest.NewViews(t, s.Plan, stores), viewtest.NewViews(t, s.Plan, stores)}
 		for range rapid.IntRange(0, 30).Draw(r, "steps") {
-			h := rapid.SampledFrom(owners).Draw(r, "owner")
+			v := rapid.SampledFrom(owners).Draw(r, "owner")
 			view := rapid.SampledFrom(s.Plan.Views).Draw(r, "view")
 			partition := rapid.Int32Range(0, s.Plan.Partitions-1).Draw(r, "partition")
 			switch what := rapid.IntRange(0, 19).Draw(r, "what"); what {
 			case 0:
 				server.FlushAll()
 			case 1:
-				_, err := h.Projectors[view.Name].Start(t.Context(), partition)
+				_, err := v.Projectors[view.Name].Start(t.Context(), partition)
 				require.NoError(t, err)
 			case 2:
 				of, err := stores.Of(view)
 				require.NoError(t, err)
 				require.NoError(t, of.Forget(t.Context(), view.Name+"@1", partition))
 			default:
-				h.Step(view, s.Log[view.Input[0]][partition], partition, what)
+				v.Step(view, s.Log[view.Input[0]][partition], partition, what)
 			}
 		}
-		for _, h := range owners {
-			h.Fold(s.Log, rapid.IntRange(1, 50).Draw(r, "size"))
+		for _, v := range owners {
+			v.Fold(s.Log, rapid.IntRange(1, 50).Draw(r, "size"))
 		}
 		require.Equal(t, want, viewtest.Dump(t, stores, s))
 	})
@@ -82,13 +82,13 @@ func TestALostRedisIsNoticedAndFoldedAgain(t *testing.T) {
 			direct := goredis.NewClient(&goredis.Options{Addr: at, Protocol: 2})
 			defer direct.Close()
 			lose := func() { require.NoError(t, direct.FlushAll(t.Context()).Err()) }
-			h := viewtest.NewViews(t, s.Plan, stores)
+			v := viewtest.NewViews(t, s.Plan, stores)
 
-			h.Fold(s.Log, 10)
+			v.Fold(s.Log, 10)
 			require.Equal(t, want, viewtest.Dump(t, stores, s))
 			lose()
 			require.NotEqual(t, want, viewtest.Dump(t, stores, s))
-			h.Fold(s.Log, 10) // nothing new in the log: the poll of a quiet partition notices
+			v.Fold(s.Log, 10) // nothing new in the log: the poll of a quiet partition notices
 			require.Equal(t, want, viewtest.Dump(t, stores, s))
 
 			ask := viewtest.Serve(t, stores)
@@ -97,7 +97,7 @@ func TestALostRedisIsNoticedAndFoldedAgain(t *testing.T) {
 			require.True(t, ask.Difference("cid", before, viewtest.Epoch, 10).Behind, "clients wait until it is folded again")
 			s.Message(viewtest.GroupOne, "ann", "after the loss")
 			s.Message(viewtest.GroupOne, "cid", "so what")
-			h.Fold(s.Log, 10)
+			v.Fold(s.Log, 10)
 			require.Equal(t, viewtest.Straight(t, s), viewtest.Dump(t, stores, s))
 			require.Len(t, ask.Difference("cid", before, viewtest.Epoch, 10).Events, 2, "and go on where they were")
 		})
@@ -108,12 +108,12 @@ func TestALostRedisIsNoticedAndFoldedAgain(t *testing.T) {
 func TestAHoleInTheDocumentsIsFoldedAgain(t *testing.T) {
 	s := viewtest.Everyday(t)
 	stores, _ := viewtest.OwnStores(t, s.Plan)
-	h := viewtest.NewViews(t, s.Plan, stores)
-	h.Fold(s.Log, 10)
+	v := viewtest.NewViews(t, s.Plan, stores)
+	v.Fold(s.Log, 10)
 	other, err := pebble.Open(t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, other.Close()) })
-	for _, p := range h.Projectors {
+	for _, p := range v.Projectors {
 		for partition := range s.Plan.Partitions { // only the checkpoints are in the other store
 			if next := p.Next(partition); p.View.Store == "documents" && next > 0 {
 				_, err := other.Advance(t.Context(), &pb.Span{View: p.Checkpoint, Partition: partition, ToOffset: next})
@@ -124,7 +124,7 @@ func TestAHoleInTheDocumentsIsFoldedAgain(t *testing.T) {
 	holed := views.Stores{Lists: stores.Lists, Documents: other}
 	again := viewtest.NewViews(t, s.Plan, holed)
 	s.Message(viewtest.GroupOne, "ann", "one more")
-	h.Fold(s.Log, 10)
+	v.Fold(s.Log, 10)
 	again.Fold(s.Log, 10)
 	document, err := other.Conversations(t.Context(), []string{viewtest.GroupOne})
 	require.NoError(t, err)

@@ -38,8 +38,8 @@ type Row struct {
 	Number func(value []byte) (uint64, bool)
 	// Unit names what is compared at once in a sample, by the key of a record: it holds everything that the record changes.
 	Unit func(key string) string
-	// Documents is how documents are read to be compared; nil = the view keeps lists, which are compared as text.
-	Documents *Documents
+	// Compare is how documents are read to be compared; nil = the view keeps lists, which are compared as text.
+	Compare *Compare
 }
 
 // RowOf is the row of a view.
@@ -70,8 +70,8 @@ func byConversation(key string) string {
 	return conversation
 }
 
-// Documents is how the documents of a view are read to be compared.
-type Documents struct {
+// Compare is how the documents of a view are read to be compared.
+type Compare struct {
 	// Each gives the key of every document.
 	Each func(from store.Documents, ctx context.Context, each func(key string) error) error
 	// Read reads one.
@@ -90,12 +90,12 @@ type Document struct {
 }
 
 var (
-	conversations = Documents{
+	conversations = Compare{
 		store.Documents.EachConversation,
 		readBy(store.Documents.Conversations, func(d *pb.ConversationDocument) Document { return Document{d, d.Seq, d.Number} }),
 		numberBy((*pb.ConversationEvent).GetNumber),
 	}
-	profiles = Documents{
+	profiles = Compare{
 		store.Documents.EachPerson,
 		readBy(store.Documents.People, func(p *pb.Person) Document { return Document{p, p.Version, 0} }),
 		nil,

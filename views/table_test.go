@@ -15,6 +15,6 @@ func TestEveryViewOfThePlanHasARow(t *testing.T) {
 	for _, view := range viewtest.Plan().Views {
 		row, ok := views.RowOf(view.Name)
 		require.True(t, ok, view.Name)
-		require.Equal(t, view.Store == "documents", row.Documents != nil, view.Name)
+		require.Equal(t, view.Store == "documents", row.Compare != nil, view.Name)
 	}
 }

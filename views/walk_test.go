@@ -56,7 +56,7 @@ func TestViewsEqualTheRows(t *testing.T) {
 	plan := viewtest.Plan()
 	w, direct, group := walked(plan)
 	stores, _ := viewtest.OwnStores(t, plan)
-	h := viewtest.NewViews(t, plan, stores)
+	v := viewtest.NewViews(t, plan, stores)
 	log := viewtest.Log{}
 	for _, record := range w.Log() {
 		if log[record.Topic] == nil {
@@ -64,7 +64,7 @@ func TestViewsEqualTheRows(t *testing.T) {
 		}
 		log[record.Topic][record.Partition] = append(log[record.Topic][record.Partition], record)
 	}
-	h.Fold(log, 20)
+	v.Fold(log, 20)
 	ask := viewtest.Serve(t, stores)
 
 	for _, user := range walkers {

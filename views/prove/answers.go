@@ -34,7 +34,7 @@ func VerifyAnswers(
 ) error {
 	a := &answers{fresh: config.Fresh, live: live, fold: serve.New(config.Fresh.Lists, config.Fresh.Documents), views: map[string]*comparison{}}
 	for _, view := range config.Plan.Views {
-		if row, ok := views.RowOf(view.Name); !ok || row.Documents == nil {
+		if row, ok := views.RowOf(view.Name); !ok || row.Compare == nil {
 			continue
 		}
 		c, err := newComparison(ctx, config, report, view.Name)

@@ -25,7 +25,7 @@ const (
 func (c *comparison) compareDocuments(ctx context.Context) error {
 	live, fresh := c.config.Live.Documents, c.config.Fresh.Documents
 	late := func(key string) bool { return c.late[topology.PartitionOf(key, c.config.Plan.Partitions)] }
-	if err := c.Row.Documents.Each(live, ctx, func(key string) error {
+	if err := c.Row.Compare.Each(live, ctx, func(key string) error {
 		if late(key) {
 			return nil
 		}
@@ -33,8 +33,8 @@ func (c *comparison) compareDocuments(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	return c.Row.Documents.Each(fresh, ctx, func(key string) error {
-		found, err := c.Row.Documents.Read(ctx, live, key)
+	return c.Row.Compare.Each(fresh, ctx, func(key string) error {
+		found, err := c.Row.Compare.Read(ctx, live, key)
 		if err != nil || found.Content != nil || late(key) {
 			return err
 		}
@@ -45,7 +45,7 @@ func (c *comparison) compareDocuments(ctx context.Context) error {
 // compare compares a document, and its messages.
 func (c *comparison) compare(ctx context.Context, live, fresh store.Documents, key string) error {
 	document, err := c.compareDocument(ctx, live, fresh, key)
-	if err != nil || document.Content == nil || c.Row.Documents.Messages == nil {
+	if err != nil || document.Content == nil || c.Row.Compare.Messages == nil {
 		return err
 	}
 	if err := c.compareMessages(ctx, live, fresh, key, c.checkpointOf(key), document.Messages); err != nil {
@@ -57,7 +57,7 @@ func (c *comparison) compare(ctx context.Context, live, fresh store.Documents, k
 // compareDocument brings the fold to the document's number and compares. It returns the folded document, none when the two
 // differ.
 func (c *comparison) compareDocument(ctx context.Context, live, fresh store.Documents, key string) (views.Document, error) {
-	read, partition := c.Row.Documents.Read, topology.PartitionOf(key, c.config.Plan.Partitions)
+	read, partition := c.Row.Compare.Read, topology.PartitionOf(key, c.config.Plan.Partitions)
 	c.report.Keys[c.View.Name]++
 	for until := time.Now().Add(patience); ; time.Sleep(pause) {
 		have, err := read(ctx, live, key)
@@ -138,7 +138,7 @@ func (c *comparison) noneAhead(ctx context.Context, live store.Documents, key st
 	if err != nil || len(extra) == 0 {
 		return err
 	}
-	now, err := c.Row.Documents.Read(ctx, live, key)
+	now, err := c.Row.Compare.Read(ctx, live, key)
 	if err != nil {
 		return err
 	}

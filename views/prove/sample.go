@@ -64,9 +64,9 @@ func Sample(ctx context.Context, config SampleConfig, unit Unit) ([]Difference, 
 		comparison: &comparison{Projector: p, config: VerifyConfig{Plan: config.Plan}, report: report},
 	}
 	switch {
-	case p.Row.Documents == nil:
+	case p.Row.Compare == nil:
 		err = s.lists(ctx)
-	case p.Row.Documents.Messages == nil:
+	case p.Row.Compare.Messages == nil:
 		err = s.document(ctx)
 	default:
 		err = s.conversation(ctx)
@@ -138,7 +138,7 @@ func (s *sample) lists(ctx context.Context) error {
 
 // document compares a document whose number is that of the newest event that changed it.
 func (s *sample) document(ctx context.Context) error {
-	read := s.Row.Documents.Read
+	read := s.Row.Compare.Read
 	checkpoint, err := s.config.Live.Documents.Checkpoint(ctx, s.Checkpoint, s.unit.Partition)
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (s *sample) document(ctx context.Context) error {
 // conversation compares a document whose number is that of the newest event of its key, and its messages up to the
 // checkpoint: they are written after the document.
 func (s *sample) conversation(ctx context.Context) error {
-	read, live, fresh := s.Row.Documents.Read, s.config.Live.Documents, s.config.Fresh.Documents
+	read, live, fresh := s.Row.Compare.Read, s.config.Live.Documents, s.config.Fresh.Documents
 	checkpoint, err := live.Checkpoint(ctx, s.Checkpoint, s.unit.Partition)
 	if err != nil {
 		return err
@@ -237,7 +237,7 @@ func (s *sample) numberDiffers(checkpoint int64, number, least, known uint64) bo
 // messagesBelow is the number of the last message below an offset.
 func (s *sample) messagesBelow(records []topology.Record, offset int64) (number uint64) {
 	for i := range records {
-		if n, ok := s.Row.Documents.Messages(records[i].Value); ok && records[i].Offset < offset {
+		if n, ok := s.Row.Compare.Messages(records[i].Value); ok && records[i].Offset < offset {
 			number = max(number, n)
 		}
 	}

@@ -60,18 +60,18 @@ func sampled(t *testing.T, s *viewtest.Scenario, live views.Stores) []Unit {
 func TestSamplesAreComparedWithTheLog(t *testing.T) {
 	s := viewtest.Everyday(t)
 	stores, _ := viewtest.OwnStores(t, s.Plan)
-	h := viewtest.NewViews(t, s.Plan, stores)
+	v := viewtest.NewViews(t, s.Plan, stores)
 	for _, view := range s.Plan.Views { // some views are behind
 		for partition := range s.Plan.Partitions {
 			records := s.Log[view.Input[0]][partition]
 			if half := records[:len(records)/2]; len(half) > 0 && partition%2 == 0 {
-				require.NoError(t, h.Projectors[view.Name].Handle(t.Context(), partition, half))
+				require.NoError(t, v.Projectors[view.Name].Handle(t.Context(), partition, half))
 			}
 		}
 	}
 	require.Greater(t, len(units(s)), 10)
 	require.Empty(t, sampled(t, s, stores))
-	h.Fold(s.Log, 7)
+	v.Fold(s.Log, 7)
 	require.Empty(t, sampled(t, s, stores))
 }
 

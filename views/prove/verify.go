@@ -29,7 +29,7 @@ func Verify(ctx context.Context, config VerifyConfig) (*VerifyReport, error) {
 				return nil, err
 			}
 		}
-		if c.Row.Documents == nil {
+		if c.Row.Compare == nil {
 			lists[view.Name] = c
 		} else {
 			documents = append(documents, c)

@@ -100,12 +100,12 @@ func TestViewsAreComparedWithTheLog(t *testing.T) {
 func TestAViewThatIsBehindIsNoDifference(t *testing.T) {
 	s := viewtest.Everyday(t)
 	stores, _ := viewtest.OwnStores(t, s.Plan)
-	h := viewtest.NewViews(t, s.Plan, stores)
+	v := viewtest.NewViews(t, s.Plan, stores)
 	for _, view := range s.Plan.Views {
 		for partition := range s.Plan.Partitions {
 			records := s.Log[view.Input[0]][partition]
 			if half := records[:len(records)/2]; len(half) > 0 {
-				require.NoError(t, h.Projectors[view.Name].Handle(t.Context(), partition, half))
+				require.NoError(t, v.Projectors[view.Name].Handle(t.Context(), partition, half))
 			}
 		}
 	}

@@ -46,13 +46,13 @@ func TestWhoIsRemovedWhileReadingSeesNothing(t *testing.T) {
 	} {
 		s := viewtest.Everyday(t)
 		stores, _ := viewtest.OwnStores(t, s.Plan)
-		h := viewtest.NewViews(t, s.Plan, stores)
-		h.Fold(s.Log, 10)
+		v := viewtest.NewViews(t, s.Plan, stores)
+		v.Fold(s.Log, 10)
 		require.NotZero(t, read(serve.New(stores.Lists, stores.Documents)))
 		require.Zero(t, read(serve.New(stores.Lists, &meanwhile{stores.Documents, func() {
 			s.Remove(viewtest.GroupOne, "cid", "ann")
 			s.Message(viewtest.GroupOne, "ann", "now that cid is gone")
-			h.Fold(s.Log, 10)
+			v.Fold(s.Log, 10)
 		}})))
 	}
 }
@@ -60,12 +60,12 @@ func TestWhoIsRemovedWhileReadingSeesNothing(t *testing.T) {
 func TestWhoComesAgainWhileReadingSeesOnlyWhatIsNew(t *testing.T) {
 	s := viewtest.Everyday(t)
 	stores, _ := viewtest.OwnStores(t, s.Plan)
-	h := viewtest.NewViews(t, s.Plan, stores)
-	h.Fold(s.Log, 10)
+	v := viewtest.NewViews(t, s.Plan, stores)
+	v.Fold(s.Log, 10)
 	answer, err := serve.New(stores.Lists, &meanwhile{stores.Documents, func() {
 		s.Remove(viewtest.GroupOne, "cid", "ann")
 		s.Join(viewtest.GroupOne, "cid", "ann")
-		h.Fold(s.Log, 10)
+		v.Fold(s.Log, 10)
 	}}).History(t.Context(), &pb.HistoryQuery{User: "cid", Conversation: viewtest.GroupOne, Limit: 10})
 	require.NoError(t, err)
 	require.True(t, answer.Found)
@@ -99,12 +99,12 @@ func TestALineWithoutItsBeginningIsCompleted(t *testing.T) {
 	for partition, records := range s.Log["inbox.events"] { // retention took the older half
 		s.Log["inbox.events"][partition] = records[len(records)/2:]
 	}
-	h := viewtest.NewViews(t, s.Plan, stores)
+	v := viewtest.NewViews(t, s.Plan, stores)
 	for partition, records := range s.Log["inbox.events"] {
-		require.NoError(t, h.Projectors["inbox"].Handle(t.Context(), partition, records))
+		require.NoError(t, v.Projectors["inbox"].Handle(t.Context(), partition, records))
 	}
 	delete(s.Log, "inbox.events")
-	h.Fold(s.Log, 10)
+	v.Fold(s.Log, 10)
 	lines := viewtest.Serve(t, stores).Conversations("cid").Conversations
 	full := viewtest.Serve(t, want).Conversations("cid").Conversations
 	require.Len(t, lines, 1)

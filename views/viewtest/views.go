@@ -15,7 +15,6 @@ import (
 
 // Views is all views of a plan over one pair of stores.
 type Views struct {
-	Stores     views.Stores
 	Projectors map[string]*views.Projector
 
 	t    testing.TB
@@ -35,7 +34,7 @@ func OwnStores(t testing.TB, plan topology.Plan) (views.Stores, *miniredis.Minir
 
 // NewViews starts every partition of every view.
 func NewViews(t testing.TB, plan topology.Plan, stores views.Stores) *Views {
-	v := &Views{Stores: stores, Projectors: map[string]*views.Projector{}, t: t, plan: plan}
+	v := &Views{Projectors: map[string]*views.Projector{}, t: t, plan: plan}
 	for _, view := range plan.Views {
 		p, err := views.NewProjector(views.Config{Plan: plan, View: view.Name, Stores: stores})
 		require.NoError(t, err)
