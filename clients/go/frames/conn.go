@@ -197,7 +197,7 @@ func (c *Conn) Read() (*pb.ServerFrame, error) {
 func (c *Conn) next() error {
 	c.message = c.message[:0]
 	for {
-		h, err := ws.ReadHeader(c.in)
+		h, err := c.header()
 		if err != nil {
 			return err
 		}
@@ -219,6 +219,36 @@ func (c *Conn) next() error {
 			return nil
 		}
 	}
+}
+
+// header reads the header of a frame in place: ws.ReadHeader allocates for each.
+func (c *Conn) header() (ws.Header, error) {
+	b, err := c.in.Peek(2)
+	if err != nil {
+		return ws.Header{}, err
+	}
+	if b[1]&0x80 != 0 {
+		return ws.Header{}, errors.New("frames: a gateway masks nothing")
+	}
+	extra := 0 // bytes of the length
+	switch b[1] {
+	case 126:
+		extra = 2
+	case 127:
+		extra = 8
+	}
+	if b, err = c.in.Peek(2 + extra); err != nil {
+		return ws.Header{}, err
+	}
+	h := ws.Header{Fin: b[0]&0x80 != 0, OpCode: ws.OpCode(b[0] & 0x0f), Length: int64(b[1])}
+	switch extra {
+	case 2:
+		h.Length = int64(binary.BigEndian.Uint16(b[2:]))
+	case 8:
+		h.Length = int64(binary.BigEndian.Uint64(b[2:]) & (1<<63 - 1))
+	}
+	_, err = c.in.Discard(2 + extra)
+	return h, err
 }
 
 // control handles a ping, pong or close of the WebSocket.

@@ -6,19 +6,22 @@
 package imload
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	parley "github.com/parley-im/parley/clients/go"
+	"github.com/parley-im/parley/clients/go/frames"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 	"github.com/parley-im/parley/schemas/name"
 )
 
 const (
 	parleyDevice   = "load"
+	parleyDial     = 80 * time.Second       // on a machine that is asked for a thousand connections at once
 	parleyPatience = 60 * time.Second       // for an answer or event while everything is prepared
 	parleyPing     = 20 * time.Second       // between pings of a connection that may have nothing to say
 	parleyPause    = 200 * time.Millisecond // before what the views could not answer is asked again
@@ -43,13 +46,11 @@ func (p *Parley) user(i int) string { return p.Tag + "-" + strconv.Itoa(i) }
 func (p *Parley) Prepare(plan Plan) error {
 	p.numbers, p.groups = make([]uint64, plan.Users), make([]string, plan.Groups)
 	err := Each(plan.Users, func(i int) error {
-		word := &pb.Send_CreateAccount{CreateAccount: &pb.SendProfile{DisplayName: p.user(i)}}
-		return p.arrange(i, &pb.Send{Word: word}, func(e *pb.Event) bool { return e.GetAccount().GetCreated() })
+		return p.arrange(i, parley.CreateAccount(p.user(i)), func(e *pb.Event) bool { return e.GetAccount().GetCreated() })
 	})
 	if err == nil && plan.Pairs {
 		err = Each(plan.Users/2, func(i int) error {
-			word := &pb.Send_OpenDirect{OpenDirect: &pb.SendOpenDirect{Peer: p.user(2*i + 1)}}
-			return p.arrange(2*i, &pb.Send{Word: word}, func(e *pb.Event) bool { return e.GetCreated() != nil })
+			return p.arrange(2*i, parley.OpenDirect(p.user(2*i+1)), func(e *pb.Event) bool { return e.GetCreated() != nil })
 		})
 	}
 	if err == nil {
@@ -63,18 +64,18 @@ const createdWith = 60
 
 func (p *Parley) arrangeGroup(plan Plan, g int) error {
 	owner, joined := g*plan.Members, 0
-	create := &pb.SendCreateGroup{Title: "load"}
+	var members []string
 	for i := 1; i < min(plan.Members, createdWith); i++ {
-		create.Members = append(create.Members, p.user(owner+i))
+		members = append(members, p.user(owner+i))
 	}
-	err := p.arrange(owner, &pb.Send{Word: &pb.Send_CreateGroup{CreateGroup: create}}, func(e *pb.Event) bool {
+	err := p.arrange(owner, parley.CreateGroup("load", members...), func(e *pb.Event) bool {
 		if e.GetCreated() != nil {
 			p.groups[g] = e.Conversation
 		}
 		if e.GetJoined() != nil {
 			joined++
 		}
-		return joined == len(create.Members)
+		return joined == len(members)
 	})
 	for i := createdWith; i < plan.Members && err == nil; i++ {
 		add := &pb.Send{Conversation: p.groups[g], Word: &pb.Send_AddMember{AddMember: &pb.SendUser{User: p.user(owner + i)}}}
@@ -108,7 +109,7 @@ func (p *Parley) arrange(user int, send *pb.Send, done func(*pb.Event) bool) err
 	go c.hear()
 	p.numbers[user]++
 	send.ClientSeq = p.numbers[user]
-	if err := c.say(&pb.ClientFrame{Id: c.base + send.ClientSeq, Word: &pb.ClientFrame_Send{Send: send}}); err != nil {
+	if err := c.frames.Write(&pb.ClientFrame{Id: c.base + send.ClientSeq, Word: &pb.ClientFrame_Send{Send: send}}); err != nil {
 		return err
 	}
 	select {
@@ -151,7 +152,7 @@ func (p *Parley) Joined(_ Plan, conns []Conn) error {
 		for {
 			time.Sleep(parleyPing)
 			for _, c := range conns {
-				if c.(*parleyConn).say(&pb.ClientFrame{Id: anyFrame, Word: &pb.ClientFrame_Ping{Ping: &pb.Ping{}}}) != nil {
+				if c.(*parleyConn).frames.Write(&pb.ClientFrame{Id: anyFrame, Word: &pb.ClientFrame_Ping{Ping: &pb.Ping{}}}) != nil {
 					return // the run is over
 				}
 			}
@@ -167,16 +168,13 @@ func (p *Parley) Sent(user int, messages uint64) { p.numbers[user] += messages }
 type parleyConn struct {
 	peer       *Parley
 	user       int
-	socket     *wsConn
+	frames     *frames.Conn
 	base       uint64 // ids of frames that are commands begin behind it
 	seqBefore  uint64
 	onEvent    func(*pb.Event)
 	onAccepted func(id uint64)
 	onRefused  func(id uint64, err error)
 	ended      atomic.Bool
-
-	mu  sync.Mutex
-	buf []byte
 }
 
 // dial says hello and waits for the snapshot.
@@ -185,13 +183,16 @@ func (p *Parley) dial(user int) (*parleyConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket, err := wsDial(p.Addr, "/v1/ws", "parley.v1.proto")
+	ctx, cancel := context.WithTimeout(context.Background(), parleyDial)
+	defer cancel()
+	// Nothing stands between generator and gateway, so messages need no masking, which would cost the generator time.
+	conn, err := frames.Dial(ctx, "ws://"+p.Addr, frames.Options{ZeroMask: true})
 	if err != nil {
 		return nil, err
 	}
-	c := &parleyConn{peer: p, user: user, socket: socket, base: snapshotFrame, onEvent: func(*pb.Event) {}, onAccepted: func(uint64) {}, onRefused: func(uint64, error) {}}
+	c := &parleyConn{peer: p, user: user, frames: conn, base: snapshotFrame, onEvent: func(*pb.Event) {}, onAccepted: func(uint64) {}, onRefused: func(uint64, error) {}}
 	err = errors.Join(
-		c.say(&pb.ClientFrame{Id: anyFrame, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: token, DeviceId: parleyDevice}}}),
+		c.frames.Write(&pb.ClientFrame{Id: anyFrame, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: token, DeviceId: parleyDevice}}}),
 		c.askSnapshot())
 	if err == nil {
 		err = c.awaitSnapshot()
@@ -204,15 +205,15 @@ func (p *Parley) dial(user int) (*parleyConn, error) {
 }
 
 func (c *parleyConn) askSnapshot() error {
-	return c.say(&pb.ClientFrame{Id: snapshotFrame, Word: &pb.ClientFrame_Snapshot{Snapshot: &pb.GetSnapshot{}}})
+	return c.frames.Write(&pb.ClientFrame{Id: snapshotFrame, Word: &pb.ClientFrame_Snapshot{Snapshot: &pb.GetSnapshot{}}})
 }
 
 // awaitSnapshot asks again, as every client does, while the views are too busy to answer.
 func (c *parleyConn) awaitSnapshot() error {
-	stop := time.AfterFunc(parleyPatience, func() { _ = c.socket.Close() })
+	stop := time.AfterFunc(parleyPatience, func() { _ = c.frames.Close() })
 	defer stop.Stop()
 	for {
-		f, err := c.next()
+		f, err := c.frames.Read()
 		switch {
 		case err != nil:
 			return err
@@ -229,19 +230,10 @@ func (c *parleyConn) awaitSnapshot() error {
 	}
 }
 
-func (c *parleyConn) next() (*pb.ServerFrame, error) {
-	b, err := c.socket.read()
-	if err != nil {
-		return nil, err
-	}
-	f := &pb.ServerFrame{}
-	return f, f.UnmarshalVT(b)
-}
-
 // read says that a message was read.
 func (c *parleyConn) read(e *pb.Event) {
 	marks := &pb.Marks{Delivered: e.Number, Read: e.Number}
-	if err := c.say(&pb.ClientFrame{Id: anyFrame, Word: &pb.ClientFrame_Seen{Seen: &pb.SeenMark{Conversation: e.Conversation, Marks: marks}}}); err != nil {
+	if err := c.frames.Write(&pb.ClientFrame{Id: anyFrame, Word: &pb.ClientFrame_Seen{Seen: &pb.SeenMark{Conversation: e.Conversation, Marks: marks}}}); err != nil {
 		c.onRefused(c.base, fmt.Errorf("a mark could not be said: %w", err))
 	}
 }
@@ -249,7 +241,7 @@ func (c *parleyConn) read(e *pb.Event) {
 // hear hands on what is heard until the socket ends.
 func (c *parleyConn) hear() {
 	for {
-		f, err := c.next()
+		f, err := c.frames.Read()
 		if err != nil {
 			if !c.ended.Load() {
 				c.onRefused(c.base, fmt.Errorf("the connection ended: %w", err))
@@ -281,27 +273,13 @@ func (c *parleyConn) Send(to Dest, text []byte, tag uint64) error {
 	} else {
 		conversation = name.Direct(c.peer.user(c.user), c.peer.user(to.User))
 	}
-	return c.say(&pb.ClientFrame{Id: c.base + tag, Word: &pb.ClientFrame_Send{Send: &pb.Send{
-		ClientSeq: c.seqBefore + tag, Conversation: conversation, Word: &pb.Send_Text{Text: &pb.SendText{Text: string(text)}},
-	}}})
-}
-
-func (c *parleyConn) say(f *pb.ClientFrame) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	size := f.SizeVT()
-	if cap(c.buf) < size {
-		c.buf = make([]byte, size)
-	}
-	c.buf = c.buf[:size]
-	if _, err := f.MarshalToSizedBufferVT(c.buf); err != nil {
-		return err
-	}
-	return c.socket.write(opBinary, c.buf)
+	send := parley.Text(conversation, string(text))
+	send.ClientSeq = c.seqBefore + tag
+	return c.frames.Write(&pb.ClientFrame{Id: c.base + tag, Word: &pb.ClientFrame_Send{Send: send}})
 }
 
 // Close ends the connection.
 func (c *parleyConn) Close() error {
 	c.ended.Store(true)
-	return c.socket.Close()
+	return c.frames.Close()
 }
