@@ -153,6 +153,18 @@ func TestRefusals(t *testing.T) {
 	require.Equal(t, []string{"1 one", "1 one", "1 one", "2 no", "2 ?", "3 two"}, s.commands, "a refusal leaves no hole in the numbers")
 }
 
+func TestARefusalThatTakesNoNumber(t *testing.T) {
+	s := start(t)
+	ann := online(t, s, "ann", "a", nil)
+	s.change(func() { s.crowded = 1 })
+	_, err := ann.Send(context.Background(), parley.Text("ann/bob", "one"))
+	var rejected *parley.Rejected
+	require.ErrorAs(t, err, &rejected)
+	require.Equal(t, pb.Reason_REASON_TOO_MANY_DEVICES, rejected.Reason)
+	ann.say("two")
+	require.Equal(t, []string{"1 one", "1 two"}, s.commands)
+}
+
 func TestItSendsFromTheNumberThatIsExpected(t *testing.T) {
 	s := start(t)
 	ann := online(t, s, "ann", "a", func(c *parley.Config) { c.State.ClientSeq = 57 }) // of a deployment that is gone

@@ -34,7 +34,7 @@ func refusedBy(r *pb.Refused) *Refused {
 	return &Refused{Code: r.GetCode(), Detail: r.GetDetail(), Field: r.GetField(), RetryAfter: time.Duration(r.GetRetryAfterMs()) * time.Millisecond}
 }
 
-// Rejected is a command that was accepted and then refused by the log. It has used its number.
+// Rejected is a command that was accepted and then refused by the log.
 type Rejected struct {
 	Reason pb.Reason
 	Event  *pb.Event

@@ -5,6 +5,7 @@ package parley
 import (
 	"slices"
 
+	"github.com/parley-im/parley/schemas/effect"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
@@ -102,6 +103,9 @@ func (o *outbox) outcome(e *pb.Event) {
 		}
 	case refused != nil:
 		o.remove(p)
+		if !effect.TakesNumber(refused.GetReason()) {
+			o.renumber(p.send.ClientSeq)
+		}
 		p.done(e, &Rejected{Reason: refused.GetReason(), Event: e})
 	default:
 		o.remove(p)

@@ -32,6 +32,7 @@ type stub struct {
 	mute     int           // so many pushes are lost
 	deaf     int           // so many accepted commands are answered by an end of the connection
 	busy     int           // so many commands are refused for now
+	crowded  int           // so many commands are one device too many
 	invalid  string        // a text that is refused for good
 	goodbye  *pb.Goodbye   // answers the next ping
 	commands []string      // client_seq and text of every send that came
@@ -211,6 +212,12 @@ func (s *stub) decide(user, device string, send *pb.Send) *pb.Event {
 	case send.ClientSeq > expected:
 		e := event()
 		e.Word = &pb.Event_Refused{Refused: &pb.EventRefused{Reason: pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ, ExpectedClientSeq: expected}}
+		return s.push(user, e)
+	}
+	if s.crowded > 0 {
+		s.crowded--
+		e := event()
+		e.Word = &pb.Event_Refused{Refused: &pb.EventRefused{Reason: pb.Reason_REASON_TOO_MANY_DEVICES}}
 		return s.push(user, e)
 	}
 	s.next[key]++
