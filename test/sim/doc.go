@@ -1,15 +1,16 @@
-// Package sim runs the whole house on a simulated log, in one goroutine, from one seed: the real machines and the real
-// projections, with the wire's rules modelled step by step, while processes die, freeze, wake up as stale owners and write
-// late, changelogs are compacted as hard as can be, stores are lost, clocks jump and devices come back.
+// Package sim runs the whole system on a simulated log, in one goroutine, from one seed: the real machines, the real
+// projections and the real rules of the log (topology/wire/law), while processes die, freeze, wake up as stale owners and
+// write late, changelogs are compacted as hard as can be, stores are lost, clocks jump and devices come back.
 //
 //	result := sim.Run(sim.Config{Seed: 7, Commands: 400})
 //
-// The same seed gives the same run, to the byte. What comes out is judged three times: by test/check, from what the devices
-// saw; by a naive model, which reads the log and says what conversations, accounts, presences, inboxes and dead letters
-// should be (naive.go, naive_talk.go, naive_presence.go); and by the production fold of the log (proof.go). The model shares
-// no code with the fold: it knows the schema, how names are written and where a cause stands, and a test (naive_test.go)
-// looks at that. Each rule can be switched off or broken (mutant.go), some in the whole house alike, so that
-// the fold itself is wrong and the model alone can tell (mutant_rule.go); each must be found.
+// The same seed gives the same run, to the byte. What comes out is checked in three ways: by test/check, from what the
+// devices saw; by a naive model, which reads the log and derives what conversations, accounts, presences, inboxes and dead
+// letters should be (naive.go, naive_talk.go, naive_presence.go); and by the production fold of the log (proof.go). The
+// model shares no code with the fold: it knows the schema, how names are written and where a cause stands, and a test
+// (naive_test.go) checks that. Each rule can be switched off or broken (mutant.go), some in the whole system alike, so that
+// the fold itself is wrong and only the model notices (mutant_rule.go); each must be found. Rules of the log are broken by
+// switches in law itself (law.Broken).
 //
 // What goes wrong (fault.go), in the classes of the promise:
 //
@@ -25,19 +26,19 @@
 //
 // Hot standbys keep copies of the tables of others.
 //
-// Where the rules stand in the house, and here:
+// What of the wire runs here as it is, and what stands around it here instead of Kafka, goka and Pebble:
 //
-//	topology/wire/lane.go, producer.go          outputs before state, the prefix law            lane.go
-//	topology/wire/partition_store.go, store.go  state before disk, takeovers, suspects          store.go
-//	topology/wire/commits.go                    disk before commit, contiguous commits          commits.go
-//	topology/wire/session.go                    set up, drain, rejoin                           session.go, group.go
-//	topology/wire/takeover.go, settle.go        takeover record, tail, rewind, fence, settle    takeover.go
-//	topology/wire/mark.go                       whose takeover counts, a panic on record        rank.go, skip.go
-//	topology/wire/fold.go                       rules, fold, causes, outputs, row               process.go
-//	topology/wire/detect.go                     alarms; a store ahead of the log                takeover.go
-//	views/projector.go, redis/batch.lua         checkpoints, positions, rewinds of views        view.go
-//	gateways/session/feed.go, dispatch          contiguous feed, hints, differences, epochs     device.go
+//	law/track.go, counter.go              outputs before state, what may be committed    produce.go (producers), process.go (runs)
+//	law/view.go, ack.go, rank.go, skip.go  the fold of a changelog, acks, taint, skips    store.go (disks), skip.go (panics)
+//	law/takeover.go, finding.go, note.go   where an owner begins, alarms, settling        takeover.go (steps), commits.go
+//	law/record.go                         keys and headers of changelog records          log.go
+//	wire's session, fold                  set up, drain, rejoin; the order of a fold     session.go, group.go, process.go
+//	views' positions and rewinds                                                         view.go
+//	gateways' feed, hints, differences, epochs                                           device.go
 //
-// Modelled, not run: what is below the rules (sockets, librdkafka, Pebble) and goka. One step of a partition is atomic here
-// as it is there: the wire folds, sets and hands over on one goroutine.
+// Modelled, not run: what is below the rules (sockets, Kafka's clients, Pebble) and goka. One step of a partition is atomic
+// here as it is there: the wire folds, sets and hands over on one goroutine.
+//
+// It has more than twenty files because it is one world: every step draws from the one source of randomness of World, and
+// faults, proofs and the naive model read the state of all its parts. Packages of its own would export all of that state.
 package sim
