@@ -3,6 +3,8 @@
 package topology
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,8 +68,13 @@ func TestTable(t *testing.T) {
 }
 
 func TestInheritedHeaders(t *testing.T) {
-	in := &Record{Headers: []Header{{HeaderTrace, []byte("t")}, {HeaderCause, []byte("c")}, {"other", nil}, {HeaderCorrelation, []byte("id")}}}
-	require.Equal(t, []Header{{HeaderCorrelation, []byte("id")}, {HeaderTrace, []byte("t")}}, in.Inherited())
+	in := &Record{Headers: []Header{
+		{HeaderTrace, []byte("t")}, {HeaderCause, []byte("c")}, {"other", nil}, {HeaderLane, []byte("l")}, {HeaderCorrelation, []byte("id")},
+	}}
+	headers := in.Inherited()
+	require.Equal(t, []Header{{HeaderCorrelation, []byte("id")}, {HeaderLane, []byte("l")}, {HeaderTrace, []byte("t")}}, headers)
+	cause := Header{Key: HeaderCause} // stands before them
+	require.True(t, slices.IsSortedFunc(append([]Header{cause}, headers...), func(a, b Header) int { return strings.Compare(a.Key, b.Key) }))
 }
 
 func TestCauseOfAnOutput(t *testing.T) {

@@ -32,7 +32,7 @@ var rooms = []room{
 
 	{"topology", []string{"schemas..."}, "the plan is data: what is derived from the plan imports it, not the other way round"},
 	{"topology/wire/wiretest", []string{"topology", "schemas..."}, "the tests of every room of the wire use it, so it uses none of them"},
-	{"topology/wire/law", []string{"topology", "schemas..."}, "the rules of the log know records alone, so that production and the simulator can both run them"},
+	{"topology/wire/law", []string{"topology"}, "the rules of the log know records alone, so that production and the simulator can both run them"},
 	{"topology/wire/ticker", nil, "a function at intervals needs nothing"},
 	{"topology/wire/failpoint", nil, "a failpoint must be reachable from every room of the wire"},
 	{"topology/wire/metric", nil, "registering a collector needs nothing"},
@@ -43,6 +43,9 @@ var rooms = []room{
 	{"topology/wire/read", []string{"topology", "topology/wire/cluster", "topology/wire/fetch"}, "a reader joins no group and keeps nothing"},
 	{"topology/wire/follow", []string{"topology", "topology/wire/cluster", "topology/wire/fetch", "topology/wire/metric"}, "a follower has no table, and writes nothing to Kafka but commits"},
 	{"topology/wire/logtest", []string{"topology", "topology/wire/cluster", "topology/wire/produce", "topology/wire/read", "topology/wire/wiretest"}, "tests write the log with the emitter and read it with the reader"},
+	{"topology/wire/track", []string{"topology", "topology/wire/law", "topology/wire/store", "topology/wire/produce", "topology/wire/cluster", "topology/wire/failpoint", "topology/wire/ticker"},
+		"a track orders what a group sends, and knows nothing of sessions and owners"},
+	{"topology/wire/group", []string{"topology", "topology/wire/*"}, "a group knows the plan, and receives its machine as a value"},
 	{"topology/wire", []string{"topology", "topology/wire/*", "schemas..."}, "the wire knows the plan, and receives machines as values"},
 	{"topology/draw", []string{"topology", "schemas..."}, "drawings show the plan and nothing else"},
 	{"deploy", []string{"topology", "schemas..."}, "what is deployed is derived from the plan alone"},

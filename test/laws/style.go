@@ -128,7 +128,7 @@ var foreign = []struct {
 }{
 	{regexp.MustCompile(`(^|[^\w.$}])/` + `(work|root|tmp|home)` + `/`), nil, "a path of somebody's machine; use a path in the repository, t.TempDir() or a setting"},
 	{regexp.MustCompile(`(?i)\b(registry\.npmjs|proxy\.golang|sum\.golang|repo1?\.maven|files\.pythonhosted)` + `\.`), nil, "a registry's host; each machine is configured with its own"},
-	{regexp.MustCompile(`(?i)\bthis ` + `session\b`), []string{"gateways...", "topology/wire", "views...", "clients..."}, "describe what is there, not when it was written"},
+	{regexp.MustCompile(`(?i)\bthis ` + `session\b`), []string{"gateways...", "topology/wire...", "views...", "clients..."}, "describe what is there, not when it was written"},
 	{regexp.MustCompile(`(?i)\b(language ` + `model|as an ` + `ai|sub-?` + `agent)\b`), nil, "describe what the system does, not who wrote it"},
 }
 

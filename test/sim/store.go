@@ -5,6 +5,7 @@ package sim
 import (
 	"maps"
 
+	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/law"
 )
 
@@ -159,14 +160,14 @@ func (s *store) close() {
 
 // through is the position of a row that a machine wrote.
 func through(row []byte) int64 {
-	known, err := law.Through(row)
+	known, err := topology.Through(row)
 	must(err)
 	return known
 }
 
 // withThrough is the row with another through.
 func withThrough(row []byte, value int64) []byte {
-	next, err := law.WithThrough(row, value)
+	next, err := topology.WithThrough(row, value)
 	must(err)
 	return next
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
 	"github.com/parley-im/parley/topology/wire/follow"
+	"github.com/parley-im/parley/topology/wire/group"
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/produce"
 	"github.com/parley-im/parley/topology/wire/read"
 )
@@ -74,3 +76,15 @@ var ErrStalled = follow.ErrStalled
 
 // Follow handles records until the context ends (nil), or until it would have to skip some (ErrAlarm).
 func Follow(ctx context.Context, cfg FollowerConfig) error { return follow.Run(ctx, cfg) }
+
+// Settings say how a group runs.
+type Settings = group.Settings
+
+// GroupConfig is what RunGroup needs.
+type GroupConfig = group.Config
+
+// RunGroup runs one group until the context ends (nil) or it must not go on. Several may run in one process.
+func RunGroup(ctx context.Context, cfg GroupConfig) error { return group.Run(ctx, cfg) }
+
+// IsTakeover reports whether a record of a changelog is a takeover, a skip, or the tombstone of one: it is no row.
+func IsTakeover(r *topology.Record) bool { return law.IsMark(r) }

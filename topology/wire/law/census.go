@@ -3,7 +3,11 @@
 
 package law
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/parley-im/parley/topology"
+)
 
 // Census is what an owner knows of the rows of a partition.
 type Census struct {
@@ -28,7 +32,7 @@ func UnpackCensus(b []byte) (Census, bool) {
 
 // Take counts a row; fresh = its key had none.
 func (c *Census) Take(row []byte, fresh bool) error {
-	known, err := Through(row)
+	known, err := topology.Through(row)
 	if err != nil {
 		return err
 	}

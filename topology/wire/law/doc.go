@@ -5,7 +5,6 @@
 //	track.go, counter.go   outputs before state: a row's changelog record waits for the acks of the outputs before it; and
 //	                       what may be committed: an input, when everything before it is acked
 //	record.go, skip.go     what a changelog record says in its key and headers
-//	through.go             the position that a row includes
 //	rank.go                which takeovers count, and so which rows are tainted
 //	census.go              how many rows there are, and how far they go
 //	view.go, ack.go        what an owner knows of a changelog: the fold of its records, and the acks of the owner's own

@@ -11,6 +11,8 @@ package law
 import (
 	"maps"
 	"slices"
+
+	"github.com/parley-im/parley/topology"
 )
 
 // Bounds are the first offset of a topic's partition and the one after its last.
@@ -50,7 +52,7 @@ func (t *Takeover) Choose(v *View, committed int64, input Bounds) (Finding, erro
 		if err != nil {
 			return Sound, err
 		}
-		known, err := Through(row)
+		known, err := topology.Through(row)
 		if err != nil {
 			return Sound, err
 		}
@@ -106,11 +108,11 @@ func (t *Takeover) Settle() (suspects, retire []string) {
 
 // Rewritten is a suspect's row as it is written again: every input below verified has been folded again.
 func Rewritten(row []byte, verified int64) ([]byte, error) {
-	known, err := Through(row)
+	known, err := topology.Through(row)
 	if err != nil || known >= verified {
 		return row, err
 	}
-	return WithThrough(row, verified)
+	return topology.WithThrough(row, verified)
 }
 
 // retire are the keys of the marks that an owner retires when it has settled, in order: what is void goes before the

@@ -5,6 +5,8 @@ package law
 import (
 	"fmt"
 	"slices"
+
+	"github.com/parley-im/parley/topology"
 )
 
 // Entry is a kind of entry in a local store. The letters are a part of the keys of stores that exist.
@@ -127,11 +129,11 @@ func (v *View) behind(r *Record, current []byte) (bool, error) {
 	if current == nil || r.Value == nil {
 		return false, nil
 	}
-	have, err := Through(current)
+	have, err := topology.Through(current)
 	if err != nil {
 		return false, err
 	}
-	offered, err := Through(r.Value)
+	offered, err := topology.Through(r.Value)
 	if err != nil {
 		return false, fmt.Errorf("the changelog record at offset %d is no row: %w", r.Offset, err)
 	}

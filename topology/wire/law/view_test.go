@@ -48,7 +48,7 @@ func (d *memory) open() *View {
 }
 
 func row(t *testing.T, through int64) []byte {
-	b, err := WithThrough(nil, through)
+	b, err := topology.WithThrough(nil, through)
 	require.NoError(t, err)
 	return b
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/law"
 )
 
@@ -85,7 +86,7 @@ func (t *fixture) suspects(s *Partition) map[string]int64 {
 	for key := range list {
 		row, err := s.Get(key)
 		require.NoError(t, err)
-		list[key], err = law.Through(row)
+		list[key], err = topology.Through(row)
 		require.NoError(t, err)
 	}
 	var taken law.Takeover

@@ -1,6 +1,6 @@
 // What a hop costs: commands through a group, on an in-process Kafka.
 
-package wire
+package group
 
 import (
 	"context"

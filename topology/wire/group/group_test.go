@@ -1,6 +1,6 @@
 // A group on an in-process Kafka, with a counter for a machine.
 
-package wire
+package group
 
 import (
 	"context"
@@ -50,7 +50,7 @@ func (r *runner) partitions() []int32 {
 	return r.owned
 }
 
-func start(t testing.TB, cfg GroupConfig) *runner {
+func start(t testing.TB, cfg Config) *runner {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &runner{cancel: cancel, ended: make(chan error, 1), exits: make(chan error, 1), ready: make(chan []int32, 100)}
@@ -66,7 +66,7 @@ func start(t testing.TB, cfg GroupConfig) *runner {
 	if cfg.Log == nil {
 		cfg.Log = testLog(t)
 	}
-	go func() { r.ended <- RunGroup(ctx, cfg) }()
+	go func() { r.ended <- Run(ctx, cfg) }()
 	t.Cleanup(func() { r.stop(t) })
 	return r
 }
@@ -127,8 +127,8 @@ func joinHouse(t testing.TB, plan topology.Plan, brokers []string) *house {
 	return h
 }
 
-func (h *house) config(dir string) GroupConfig {
-	return GroupConfig{Plan: h.plan, Machine: wiretest.Counter(), Settings: Settings{
+func (h *house) config(dir string) Config {
+	return Config{Plan: h.plan, Machine: wiretest.Counter(), Settings: Settings{
 		Cluster: h.cluster, Dir: dir, SessionTimeout: 2 * time.Second, DrainLimit: 2 * time.Second,
 	}}
 }
@@ -272,7 +272,7 @@ func (h *house) tableIsWhole() {
 	}
 	require.ElementsMatch(h.t, slices.Collect(maps.Keys(last)), slices.Collect(maps.Keys(rows)))
 	for key, r := range rows {
-		n, err := law.Through(r.Value)
+		n, err := topology.Through(r.Value)
 		require.NoError(h.t, err)
 		require.Equal(h.t, last[key].Offset+1, n)
 		require.Equal(h.t, last[key].Partition, r.Partition)
@@ -283,7 +283,7 @@ func (h *house) tableIsWhole() {
 func (h *house) rows() map[string]topology.Record {
 	rows := map[string]topology.Record{}
 	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
-		if !IsTakeover(&r) {
+		if !law.IsMark(&r) {
 			rows[r.Key] = r
 			require.Len(h.t, r.Get(topology.HeaderGeneration), 8)
 		}
@@ -294,7 +294,7 @@ func (h *house) rows() map[string]topology.Record {
 // behind tells whether some row does not contain the last command of its key yet.
 func behind(rows, last map[string]topology.Record) bool {
 	for key, r := range last {
-		if n, err := law.Through(rows[key].Value); err != nil || n <= r.Offset {
+		if n, err := topology.Through(rows[key].Value); err != nil || n <= r.Offset {
 			return true
 		}
 	}
@@ -325,12 +325,12 @@ func TestMissingTopicNamesTheCommand(t *testing.T) {
 	h := newHouse(t, 4)
 	cfg := h.config(t.TempDir())
 	cfg.Machine.Group.Output = []string{"nowhere.events"}
-	err := RunGroup(t.Context(), cfg)
+	err := Run(t.Context(), cfg)
 	require.ErrorIs(t, err, cluster.ErrTopicMissing)
 	require.ErrorContains(t, err, "parley topology apply")
 	cfg = h.config(t.TempDir())
 	cfg.Plan.Partitions = 8
-	require.ErrorIs(t, RunGroup(t.Context(), cfg), cluster.ErrTopicMissing)
+	require.ErrorIs(t, Run(t.Context(), cfg), cluster.ErrTopicMissing)
 }
 
 func TestDeadLetterOfNoValueHasARow(t *testing.T) {
@@ -342,7 +342,7 @@ func TestDeadLetterOfNoValueHasARow(t *testing.T) {
 	require.Eventually(t, func() bool {
 		rows := 0
 		for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
-			if !IsTakeover(&r) {
+			if !law.IsMark(&r) {
 				rows++
 			}
 		}

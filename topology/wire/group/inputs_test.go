@@ -1,6 +1,6 @@
 // Runs of inputs: what goka is given, and a session whose inputs cannot be fetched.
 
-package wire
+package group
 
 import (
 	"testing"

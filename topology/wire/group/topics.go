@@ -2,7 +2,7 @@
 //
 // It creates none. Topics are the deploy package's; goka's own topic manager would create them with settings of its own.
 
-package wire
+package group
 
 import (
 	"encoding/hex"

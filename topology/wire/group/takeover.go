@@ -1,10 +1,10 @@
-// This file is how a new owner takes a partition over, after goka has recovered its table and before it consumes.
+// How a new owner takes a partition over, after goka has recovered its table and before it consumes.
 //
 // It writes a takeover record to the changelog and reads on until it has seen the end; law.Takeover says what that is good
 // for, and where the owner begins. The owner commits that through the group (a stale owner's commit is refused, and it never
 // writes a row), and folds. See settle.go for the end.
 
-package wire
+package group
 
 import (
 	"context"
@@ -22,14 +22,10 @@ import (
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/failpoint"
 	"github.com/parley-im/parley/topology/wire/law"
-	"github.com/parley-im/parley/topology/wire/produce"
 	"github.com/parley-im/parley/topology/wire/store"
 )
 
 const tailSilence = 5 * time.Second // without a record, until the tail reader asks again where the end is
-
-// IsTakeover reports whether a record of a changelog is a takeover, a skip, or the tombstone of one: it is no row.
-func IsTakeover(r *topology.Record) bool { return law.IsMark(r) }
 
 // claim is what an owner knows of a partition it took over.
 type claim struct {
@@ -139,37 +135,20 @@ func (g *group) takePartition(ctx context.Context, c *claim, before *sarama.Offs
 	if c.rules, err = c.store.Get(topology.RulesKey); err != nil {
 		return err
 	}
-	g.producer.take(c.partition, c.Generation)
+	g.producer.Take(c.partition, c.Generation)
 	return nil
 }
 
 // writeTakeover returns the offset of the record: the generation of this owner.
 func (g *group) writeTakeover(ctx context.Context, c *claim) (int64, error) {
-	type answer struct {
-		offset int64
-		err    error
-	}
-	acked := make(chan answer, 1)
-	finish := promiseTo(func(m *sarama.ProducerMessage, err error) {
-		if err != nil {
-			acked <- answer{err: err}
-			return
-		}
-		acked <- answer{offset: m.Offset}
-	})
 	c.store.Announce(&c.Takeover, c.member)
-	g.producer.put(c.partition, &shipment{
-		Record: produce.Record{
-			Topic: g.table, Partition: c.partition, Key: law.TakeoverKey(c.nonce), Value: g.markValue(c), Headers: law.TakeoverHeaders(c.Rank),
-		},
-		Slot: law.Slot[*shipment]{Kind: law.Mark}, store: c.store, finish: finish,
-	})
+	written := g.producer.Mark(c.partition, c.store, law.TakeoverKey(c.nonce), g.markValue(c), law.TakeoverHeaders(c.Rank))
 	select {
-	case a := <-acked:
-		if a.err != nil {
-			return 0, fmt.Errorf("write the takeover record: %w", a.err)
+	case a := <-written:
+		if a.Err != nil {
+			return 0, fmt.Errorf("write the takeover record: %w", a.Err)
 		}
-		return a.offset, nil
+		return a.Offset, nil
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}

@@ -1,7 +1,7 @@
 // This file ends a takeover: past the old commit every key is whole again, so suspects are rewritten and older takeovers
 // retired, in that order.
 
-package wire
+package group
 
 import (
 	"fmt"
@@ -28,7 +28,7 @@ func (g *group) settle(c *claim, verified int64) error {
 		}
 	}
 	for _, key := range retire {
-		g.producer.change(law.Mark, c.partition, c.store, key, nil)
+		g.producer.Retire(c.partition, c.store, key)
 		failpoint.Reach(failpoint.TakeoverRetired)
 		g.metrics.retired.Inc()
 	}
@@ -49,7 +49,7 @@ func (g *group) rewrite(c *claim, key string, verified int64) error {
 	if err := c.store.Set(key, row); err != nil {
 		return err
 	}
-	g.producer.change(law.Row, c.partition, c.store, key, row)
+	g.producer.Row(c.partition, c.store, key, row)
 	failpoint.Reach(failpoint.TakeoverRewritten)
 	g.metrics.rewritten.Inc()
 	return nil

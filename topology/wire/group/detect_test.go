@@ -1,6 +1,6 @@
 // What must be noticed: topics created again, logs that shrank, stores that are ahead, broken or old.
 
-package wire
+package group
 
 import (
 	"encoding/binary"
@@ -118,7 +118,7 @@ var alarms = map[string]struct {
 	"a row holds inputs that the log does not have": {
 		harm: func(_ *testing.T, h *house, _ *kadm.Client) {
 			last, generation := h.lastRow("user3/x")
-			ahead, err := law.WithThrough(last.Value, 1_000_000)
+			ahead, err := topology.WithThrough(last.Value, 1_000_000)
 			require.NoError(h.t, err)
 			h.writeLate("user3/x", ahead, generation)
 		},
@@ -307,10 +307,10 @@ func TestTakeoverRecordsAreNoRows(t *testing.T) {
 	h, _, _ := seasoned(t)
 	takeovers := 0
 	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
-		if IsTakeover(&r) {
+		if law.IsMark(&r) {
 			takeovers++
 		}
 	}
 	require.Equal(t, 2, takeovers)
-	require.False(t, IsTakeover(&topology.Record{Key: law.TakeoverKey("x")}), "a key alone is no takeover: anybody may send one")
+	require.False(t, law.IsMark(&topology.Record{Key: law.TakeoverKey("x")}), "a key alone is no takeover: anybody may send one")
 }

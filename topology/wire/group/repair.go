@@ -1,6 +1,6 @@
 // This file says what an operator has to do when something is not as it was.
 
-package wire
+package group
 
 import "fmt"
 

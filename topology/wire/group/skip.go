@@ -1,14 +1,11 @@
-// This file puts on record that an input is skipped, because the machine panicked at it.
+// It is recorded that an input is skipped, because the machine panicked at it.
 
-package wire
+package group
 
 import (
 	"fmt"
 
-	"github.com/IBM/sarama"
-
 	"github.com/parley-im/parley/topology/wire/law"
-	"github.com/parley-im/parley/topology/wire/produce"
 )
 
 // maxSkips bounds the skips of a partition whose inputs are still in the log; they are kept in memory.
@@ -22,16 +19,8 @@ func (g *group) skipInput(c *claim, offset int64, detail string) error {
 		return g.alarm(alarmPanics, "the machine panicked at %d inputs of %s/%d, last at %d (%s): deploy a binary that does not",
 			maxSkips, g.input, c.partition, offset, detail)
 	}
-	acked := make(chan error, 1)
-	g.producer.put(c.partition, &shipment{
-		Record: produce.Record{
-			Topic: g.table, Partition: c.partition, Key: law.SkipKey(offset, c.nonce), Value: g.markValue(c),
-			Headers: law.SkipHeaders(c.Generation, offset, detail),
-		},
-		Slot: law.Slot[*shipment]{Kind: law.Mark}, store: c.store,
-		finish: promiseTo(func(_ *sarama.ProducerMessage, err error) { acked <- err }),
-	})
-	if err := <-acked; err != nil {
+	answer := <-g.producer.Mark(c.partition, c.store, law.SkipKey(offset, c.nonce), g.markValue(c), law.SkipHeaders(c.Generation, offset, detail))
+	if err := answer.Err; err != nil {
 		return fmt.Errorf("record that %s/%d skips %d: %w", g.input, c.partition, offset, err)
 	}
 	if c.store.SkippedAt(offset) == "" {

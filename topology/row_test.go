@@ -1,6 +1,6 @@
 // The position of a row is read and written as the schema encodes it.
 
-package law
+package topology
 
 import (
 	"testing"

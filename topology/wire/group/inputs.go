@@ -4,7 +4,7 @@
 // two goroutines and three channels. What goka takes for a message only says that there is something: the fold takes all
 // that is there as one run, and goka's bookkeeping is paid once for it.
 
-package wire
+package group
 
 import (
 	"context"
@@ -95,7 +95,7 @@ func (h *handler) foldAll(ctx context.Context) error {
 	h.s.over()
 	all.client.Close()
 	wait.Wait()
-	h.g.producer.unfolded.Store(0) // what is left in queues is folded by whoever owns them next
+	h.g.producer.Forget() // what is left in queues is folded by whoever owns them next
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (all *inputs) poll(ctx context.Context) error {
 		fetches.EachPartition(func(fetched kgo.FetchTopicPartition) {
 			if in := all.of[fetched.Partition]; in != nil && len(fetched.Records) > 0 {
 				in.end.Store(fetched.HighWatermark)
-				all.g.producer.fetched(len(fetched.Records))
+				all.g.producer.Fetched(len(fetched.Records))
 				in.Push(fetched.Records)
 				in.ring()
 			}

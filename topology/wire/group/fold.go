@@ -1,6 +1,6 @@
-// This file is what happens to a run of inputs, one after another: find the rules, fold, say the outputs, then write the row.
+// What happens to a run of inputs, one after another: find the rules, fold, emit the outputs, then write the row.
 
-package wire
+package group
 
 import (
 	"fmt"
@@ -11,12 +11,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/failpoint"
-	"github.com/parley-im/parley/topology/wire/law"
 )
-
-// inherited are the headers that an output has from its input, sorted by name; its cause stands before them. They are passed
-// as bytes and never made anew: two owners, one of them stale, must say the same bytes.
-var inherited = [...]string{topology.HeaderCorrelation, topology.HeaderLane, topology.HeaderTrace}
 
 // bytesCodec gives goka bytes for bytes, nil included: a fold decodes for itself.
 type bytesCodec struct{}
@@ -69,10 +64,10 @@ func (g *group) callback(ctx goka.Context, _ any) {
 	if len(run) == 0 {
 		return
 	}
-	g.producer.folded(len(run))
-	// The run is finished when everything that it said is acked, and everything before it.
+	g.producer.Folded(len(run))
+	// The run is finished when everything that it emitted is acked, and everything before it.
 	below, done := run[len(run)-1].Offset+1, ctx.DeferCommit()
-	g.producer.tracks[c.partition].barrier(func(err error) {
+	g.producer.Barrier(c.partition, func(err error) {
 		if err == nil {
 			c.finish(below)
 		}
@@ -109,42 +104,18 @@ func (g *group) foldOne(c *claim, in *topology.Record) error {
 		return err
 	}
 	if len(out) > 0 {
-		g.emit(in, out)
+		g.producer.Outputs(g.plan.Cause(g.machine.Group, in, 0), in.Inherited(), out)
+		g.metrics.outputs.Add(float64(len(out)))
 	}
 	if err := c.store.Set(in.Key, next); err != nil {
 		return err
 	}
-	g.producer.change(law.Row, c.partition, c.store, in.Key, next)
+	g.producer.Row(c.partition, c.store, in.Key, next)
 	if in.Key == topology.RulesKey {
 		c.rules = next
 	}
 	g.metrics.folded.Inc()
 	return g.after(c, in.Offset, in.Key, true)
-}
-
-// emit says the outputs, in order, each with its cause. They lie in one piece of memory, and so do their causes.
-func (g *group) emit(in *topology.Record, out []topology.Output) {
-	cause := topology.Cause{Epoch: g.plan.Epoch, Group: g.machine.Group.Number, Partition: in.Partition, Offset: in.Offset}
-	shipments, causes, headers := make([]shipment, len(out)), make([]byte, 0, len(out)*topology.CauseSize), inherit(in)
-	for i, o := range out {
-		cause.Index = uint32(i)
-		from := len(causes)
-		causes = cause.Append(causes)
-		s := &shipments[i]
-		s.Cause, s.Headers = causes[from:len(causes):len(causes)], headers
-		g.producer.emit(in.Partition, s, o)
-	}
-	g.metrics.outputs.Add(float64(len(out)))
-}
-
-func inherit(in *topology.Record) []topology.Header {
-	headers := make([]topology.Header, 0, len(inherited))
-	for _, name := range inherited {
-		if v := in.Get(name); v != nil {
-			headers = append(headers, topology.Header{Key: name, Value: v})
-		}
-	}
-	return headers
 }
 
 // check is asked before the first output is sent: half of an input's outputs must never be all of them.

@@ -1,6 +1,6 @@
 // This file holds every setting of sarama, goka, franz-go and librdkafka that differs from their default, each with its reason.
 
-package wire
+package group
 
 import (
 	"log/slog"
@@ -21,14 +21,12 @@ const (
 	defaultMaxInFlight   = 20_000           // records handed to the producer and not acked, all partitions together
 	defaultInFlightBytes = 64 << 20         // bytes of the same
 
-	rowPace            = 100 * time.Millisecond // for which a row waits for a newer one of its key
-	commitInterval     = 250 * time.Millisecond // between commits; what is folded again after a crash, at most
-	joinBackoffFirst   = cluster.FirstBackoff
-	joinBackoffMost    = 5 * time.Second
-	joinPatience       = 2 * time.Minute // of failed attempts in a row, until the process ends and its supervisor decides
-	recoveryWait       = 20 * time.Millisecond
-	maxRecordBytes     = 960 << 10 // key and value of an output; leaves room for headers in maxMessageBytes
-	closeFlushInterval = 10 * time.Millisecond
+	commitInterval   = 250 * time.Millisecond // between commits; what is folded again after a crash, at most
+	joinBackoffFirst = cluster.FirstBackoff
+	joinBackoffMost  = 5 * time.Second
+	joinPatience     = 2 * time.Minute // of failed attempts in a row, until the process ends and its supervisor decides
+	recoveryWait     = 20 * time.Millisecond
+	maxRecordBytes   = 960 << 10 // key and value of an output; leaves room for headers in maxMessageBytes
 )
 
 // saramaConfig is the common ground of consumers and admin requests.

@@ -1,40 +1,44 @@
 // A record of a group on its way to Kafka, with what must happen when it is there.
 
-package wire
+package track
 
 import (
-	"github.com/IBM/sarama"
-	"github.com/lovoo/goka"
-
 	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/produce"
 	"github.com/parley-im/parley/topology/wire/store"
 )
 
-// shipment is a record on its way to Kafka, with what must happen when it is there.
-type shipment struct {
+// Shipment is a record on its way to Kafka, with what must happen when it is there.
+type Shipment struct {
 	produce.Record
 	bytes int64 // of the producer's budget
 
-	law.Slot[*shipment]
+	law.Slot[*Shipment]
 	track  *track
 	store  *store.Partition
-	finish goka.PromiseFinisher // nil = nothing waits
+	answer chan<- Answer // holds one; nil = nothing waits
 
 	receipt store.Receipt // of a row
 }
 
-// tell finishes a shipment, and those that it stands for.
-func (s *shipment) tell(m *sarama.ProducerMessage, err error) {
+// Answer is the outcome of a record that somebody waits for.
+type Answer struct {
+	Offset int64
+	Err    error
+}
+
+// finish answers whoever waits for a shipment, or for those that it supersedes. The first answer counts.
+func (s *Shipment) finish(a Answer) {
 	for ; s != nil; s = s.Older {
-		if s.finish != nil {
-			s.finish(m, err)
+		select {
+		case s.answer <- a:
+		default:
 		}
 	}
 }
 
 // ackStore lets the local store take the ack.
-func (s *shipment) ackStore(offset int64) error {
+func (s *Shipment) ackStore(offset int64) error {
 	if s.Kind == law.Mark {
 		return s.store.AckMark(s.Key, s.Value, s.Headers, offset)
 	}

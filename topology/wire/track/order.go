@@ -1,6 +1,6 @@
-// This file locks a partition's track: folds hand records in on one goroutine, and acks come on another.
+// The lock around a partition's track: folds hand records in on one goroutine, and acks come on another.
 
-package wire
+package track
 
 import (
 	"sync"
@@ -12,15 +12,15 @@ import (
 // track is a law.Track under a lock. Barriers run outside of it.
 type track struct {
 	mu  sync.Mutex
-	law *law.Track[*shipment]
+	law *law.Track[*Shipment]
 }
 
-func newTrack(send func(*shipment) error) *track {
+func newTrack(send func(*Shipment) error) *track {
 	return &track{law: law.NewTrack(send, law.Broken{})}
 }
 
 // put hands a shipment in: it is sent now, or held. An error is final, and the shipment will not be finished by the track.
-func (t *track) put(s *shipment) error {
+func (t *track) put(s *Shipment) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s.track = t
@@ -35,7 +35,7 @@ func (t *track) pace() error {
 }
 
 // acked notes an ack, sends what waited for it, and runs the barriers that it opened.
-func (t *track) acked(s *shipment) error {
+func (t *track) acked(s *Shipment) error {
 	t.mu.Lock()
 	if t.law.Ack(s) && s.Kind == law.Output {
 		failpoint.ReachOutputAcked(t.law.OutputsAcked())
@@ -59,7 +59,7 @@ func (t *track) barrier(run func(error)) {
 }
 
 // fail ends the track: what is held is never sent, and whoever waits gets the error. It returns what was held.
-func (t *track) fail(err error) []*shipment {
+func (t *track) fail(err error) []*Shipment {
 	t.mu.Lock()
 	held, barriers := t.law.Fail(err)
 	t.mu.Unlock()

@@ -1,12 +1,13 @@
 // This file is a group's settings and its life.
 
-package wire
+package group
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
 	"github.com/parley-im/parley/topology/wire/store"
+	"github.com/parley-im/parley/topology/wire/track"
 )
 
 // Settings say how a group runs. Zero means the default.
@@ -51,8 +53,8 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// GroupConfig is what RunGroup needs.
-type GroupConfig struct {
+// Config is what Run needs.
+type Config struct {
 	Plan     topology.Plan
 	Machine  topology.Machine
 	Settings Settings
@@ -64,7 +66,7 @@ type GroupConfig struct {
 	Owned func(partitions []int32)
 
 	// Exit is called at most once, when the process must end because of the prefix law or an alarm (errors.Is cluster.ErrAlarm).
-	// The default logs and exits with ExitCode. When it returns, RunGroup returns the error too.
+	// The default logs and exits with ExitCode. When it returns, Run returns the error too.
 	Exit func(error)
 }
 
@@ -86,7 +88,7 @@ type group struct {
 	reader   sarama.Consumer // of changelog tails
 	admin    sarama.ClusterAdmin
 	stores   *store.Store
-	producer *producer
+	producer *track.Producer
 	metrics  *metrics
 	claims   []atomic.Pointer[claim]
 
@@ -94,8 +96,8 @@ type group struct {
 	end    atomic.Pointer[error]
 }
 
-// RunGroup runs one group until the context ends (nil) or a law is broken. Several may run in one process.
-func RunGroup(ctx context.Context, cfg GroupConfig) error {
+// Run runs one group until the context ends (nil) or a law is broken. Several may run in one process.
+func Run(ctx context.Context, cfg Config) error {
 	g, err := newGroup(cfg)
 	if err != nil {
 		return err
@@ -112,7 +114,7 @@ func RunGroup(ctx context.Context, cfg GroupConfig) error {
 	return errors.Join(err, g.disconnect())
 }
 
-func newGroup(cfg GroupConfig) (*group, error) {
+func newGroup(cfg Config) (*group, error) {
 	if err := cfg.Settings.Cluster.Check(); err != nil {
 		return nil, err
 	}
@@ -133,9 +135,8 @@ func newGroup(cfg GroupConfig) (*group, error) {
 	if g.exit == nil {
 		g.exit = g.exitProcess
 	}
-	b := newBudget(g.settings.MaxInFlight, g.settings.MaxInFlightBytes)
-	g.metrics = newMetrics(cfg.Metrics, cfg.Machine.Group.Name, func() float64 { return float64(b.out()) })
-	g.producer = newProducer(g.plan.Partitions, g.table, b, g.die)
+	g.producer = track.New(g.plan.Partitions, g.table, track.Limits{Records: g.settings.MaxInFlight, Bytes: g.settings.MaxInFlightBytes}, g.die)
+	g.metrics = newMetrics(cfg.Metrics, cfg.Machine.Group.Name, func() float64 { return float64(g.producer.Unacked()) })
 	return g, nil
 }
 
@@ -201,6 +202,14 @@ func (g *group) run(ctx context.Context) error {
 	return nil
 }
 
+// buildProducer is goka's hook for the producer.
+func (g *group) buildProducer([]string, string, func() hash.Hash32) (goka.Producer, error) {
+	if err := g.producer.Connect(g.settings.Cluster, g.name, g.log); err != nil {
+		return nil, err
+	}
+	return g.producer, nil
+}
+
 // buildReader is goka's hook for reading changelogs.
 func (g *group) buildReader([]string, string) (sarama.Consumer, error) {
 	return sarama.NewConsumerFromClient(g.client)
@@ -211,7 +220,7 @@ func (g *group) die(err error) {
 	if !g.end.CompareAndSwap(nil, &err) {
 		return
 	}
-	g.producer.stop(err)
+	g.producer.Stop(err)
 	g.cancel(err)
 	g.exit(err)
 }

@@ -1,6 +1,6 @@
 // Inputs at which one owner's machine panics: the skip stands in the changelog before its dead letter.
 
-package wire
+package group
 
 import (
 	"encoding/binary"
@@ -93,7 +93,7 @@ func TestPanicIsOnRecordBeforeItsLetter(t *testing.T) {
 	require.NoError(t, r.stop(t))
 	for _, r := range h.read(plan.Table(wiretest.GroupOf)) {
 		if strings.Contains(r.Key, "skip/") {
-			require.True(t, IsTakeover(&r), "it is no row")
+			require.True(t, law.IsMark(&r), "it is no row")
 		}
 	}
 }
@@ -124,7 +124,7 @@ func (h *house) succeed(said law.Rank) {
 	h.t.Helper()
 	var first *topology.Record
 	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
-		if first == nil && IsTakeover(&r) && r.Value != nil {
+		if first == nil && law.IsMark(&r) && r.Value != nil {
 			first = &r
 		}
 	}

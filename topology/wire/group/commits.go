@@ -4,7 +4,7 @@
 // outputs, and 5 is committed. So the end of a run waits in its track for everything before it, and the session given to
 // goka is a wrapper, which takes no notice of marks.
 
-package wire
+package group
 
 import (
 	"context"

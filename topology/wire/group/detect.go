@@ -3,7 +3,7 @@
 // The ids of a group's two topics are pinned in three places, so that one of them is left whatever was deleted: in the
 // local store (both), in takeover records of the changelog (the input's), and in the metadata of commits (the changelog's).
 
-package wire
+package group
 
 import (
 	"context"

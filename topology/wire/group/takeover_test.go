@@ -1,6 +1,6 @@
 // Takeovers: a late row of a stale owner, a takeover that is refused, and who keeps which record.
 
-package wire
+package group
 
 import (
 	"encoding/binary"
@@ -36,7 +36,7 @@ func (h *house) writeLate(key string, value []byte, generation int64) {
 func (h *house) lastRow(key string) (topology.Record, int64) {
 	var last topology.Record
 	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
-		if r.Key == key && !IsTakeover(&r) {
+		if r.Key == key && !law.IsMark(&r) {
 			last = r
 		}
 	}
@@ -46,7 +46,7 @@ func (h *house) lastRow(key string) (topology.Record, int64) {
 func (h *house) livingTakeovers() (offsets []int64) {
 	living := map[string]topology.Record{}
 	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
-		if !IsTakeover(&r) {
+		if !law.IsMark(&r) {
 			continue
 		}
 		delete(living, r.Key)
@@ -91,7 +91,7 @@ func TestLateRowOfAStaleOwnerIsRepaired(t *testing.T) {
 			require.EqualValues(t, 6, rewound, "user3's last of 200 inputs is the 194th")
 			last, generation := h.lastRow("user3/x")
 			require.Greater(t, generation, young)
-			n, err := law.Through(last.Value)
+			n, err := topology.Through(last.Value)
 			require.NoError(t, err)
 			require.EqualValues(t, 200, n, "it is verified up to the old commit")
 			require.Len(t, h.livingTakeovers(), 1)
@@ -155,7 +155,7 @@ func TestRowBetweenRecoveryAndTakeoverIsSeen(t *testing.T) {
 		require.NoError(t, r.stop(t))
 	}
 	last, young := h.lastRow("user3/x")
-	stale, err := law.WithThrough(last.Value, 1)
+	stale, err := topology.WithThrough(last.Value, 1)
 	require.NoError(t, err)
 	var once atomic.Bool
 	k.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
@@ -176,7 +176,7 @@ func TestRowBetweenRecoveryAndTakeoverIsSeen(t *testing.T) {
 		_, generation := h.lastRow("user3/x")
 		return generation > young
 	})
-	h.await("the table", func() bool { last, _ := h.lastRow("user3/x"); n, _ := law.Through(last.Value); return n == 294 })
+	h.await("the table", func() bool { last, _ := h.lastRow("user3/x"); n, _ := topology.Through(last.Value); return n == 294 })
 	h.tableIsWhole()
 }
 

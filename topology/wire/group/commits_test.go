@@ -1,6 +1,6 @@
 // What may be committed: runs whose outputs and rows are acked, and all before them.
 
-package wire
+package group
 
 import (
 	"testing"

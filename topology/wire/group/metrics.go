@@ -1,6 +1,6 @@
 // This file names what can be measured.
 
-package wire
+package group
 
 import (
 	"github.com/prometheus/client_golang/prometheus"

@@ -1,6 +1,6 @@
 // The prefix law: what ends the process, and that nothing follows.
 
-package wire
+package group
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/parley-im/parley/topology"
+	"github.com/parley-im/parley/topology/wire/law"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -92,7 +93,7 @@ func TestNoRowBeforeItsOutputsAreInTheLog(t *testing.T) {
 	h := joinHouse(t, plan, k.ListenAddrs())
 	rows := func() (n int) {
 		for _, r := range h.read(plan.Table(wiretest.GroupOf)) {
-			if !IsTakeover(&r) {
+			if !law.IsMark(&r) {
 				n++
 			}
 		}
@@ -213,7 +214,7 @@ func TestManyGroupsInOneProcess(t *testing.T) {
 
 func TestHotStandbyTakesOver(t *testing.T) {
 	h := newHouse(t, 4)
-	config := func() GroupConfig {
+	config := func() Config {
 		cfg := h.config(t.TempDir())
 		cfg.Settings.HotStandby = true
 		return cfg
@@ -237,5 +238,5 @@ func TestStopBeforeReady(t *testing.T) {
 	h := newHouse(t, 2)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.NoError(t, RunGroup(ctx, h.config(t.TempDir())))
+	require.NoError(t, Run(ctx, h.config(t.TempDir())))
 }

@@ -1,6 +1,6 @@
 // This file is a member's life in the consumer group: it joins, sets a session up, folds, drains, and joins again at once.
 
-package wire
+package group
 
 import (
 	"context"
@@ -122,7 +122,7 @@ func (h *handler) Cleanup(sarama.ConsumerGroupSession) error {
 	failpoint.Reach(failpoint.Revoke)
 	err := h.goka.Cleanup(h.s)
 	if err == nil {
-		err = h.g.producer.budget.drained(h.g.settings.DrainLimit)
+		err = h.g.producer.Drained(h.g.settings.DrainLimit)
 	}
 	if err == nil {
 		failpoint.Reach(failpoint.RevokeDrained)
@@ -151,7 +151,7 @@ func (h *handler) watch(ctx context.Context) {
 		return
 	case <-limit.C:
 	}
-	if n := h.g.producer.budget.out(); n > 0 {
+	if n := h.g.producer.Unacked(); n > 0 {
 		h.g.die(fmt.Errorf("the session is over and %d records are unacked after %v", n, h.g.settings.DrainLimit))
 	}
 }
