@@ -1,7 +1,7 @@
-// Package name holds the grammar of ids: what a user, a device and a conversation may be called, and what a name says.
+// Package name holds the grammar of ids: valid names of users, devices and conversations, and how names are composed.
 //
 // A key is user[/rest]; the part before the first '/' is the user who owns the key and decides its partition.
-// A group is minted a user of its own ("g-..."), which is its conversation's home: "g-.../main".
+// A group has a user of its own ("g-..."), which is its conversation's home: "g-.../main".
 // A direct conversation is named by its two people, home first: Direct("ann", "bob").
 package name
 
@@ -18,8 +18,8 @@ const MaxID = 64
 // groupPrefix marks the users that are groups; no person's id may start with it.
 const groupPrefix = "g-"
 
-// ValidID reports whether s may name a user or a device: ^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$, read byte by byte, because every
-// record of the house is asked this several times.
+// ValidID reports whether s may name a user or a device: ^[a-zA-Z0-9][a-zA-Z0-9._-]{0,63}$, read byte by byte, because this
+// is asked several times for every record.
 func ValidID(s string) bool {
 	if s == "" || len(s) > MaxID {
 		return false
@@ -51,17 +51,11 @@ func ValidConversation(s string) bool {
 	return ValidPerson(rest) && home != rest && first == home
 }
 
-// Owner is the user who owns a key: the part before the first '/'.
-func Owner(key string) string {
-	owner, _, _ := strings.Cut(key, "/")
-	return owner
-}
-
 // Group is the conversation of the group whose unique part is u (lower case).
 func Group(u string) string { return groupPrefix + u + "/main" }
 
-// GroupMadeBy is the group that a person's command makes. The command names it, so that a command which is sent again,
-// through whichever gateway, names the same group.
+// GroupMadeBy is the group that a person's command creates. It is named after the command, so that a command which is sent
+// again, through any gateway, names the same group.
 func GroupMadeBy(user, device string, clientSeq uint64) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d", user, device, clientSeq))
 	return Group(hex.EncodeToString(sum[:16]))
@@ -76,8 +70,8 @@ func Direct(a, b string) string {
 	return home + "/" + other
 }
 
-// homeFirst is two people with the home of their conversation first. It is chosen by hash (FNV-1a of both names, which
-// costs every record less by hand), so that nobody becomes a hot spot by having the first name in the alphabet.
+// homeFirst is two people with the home of their conversation first. It is chosen by hash, so that nobody
+// becomes a hot spot by having the first name in the alphabet. FNV-1a is written out because every record needs it.
 func homeFirst(a, b string) (home, other string) {
 	if a > b {
 		a, b = b, a
