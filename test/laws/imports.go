@@ -41,7 +41,7 @@ var rooms = []room{
 	{"topology/wire/produce", []string{"topology", "topology/wire/cluster", "topology/wire/failpoint", "topology/wire/metric", "topology/wire/ticker"}, "a producer knows records, and not what follows from their acks"},
 	{"topology/wire/store", []string{"topology", "topology/wire/law", "topology/wire/cluster", "topology/wire/failpoint", "topology/wire/ticker"}, "a local store knows neither Kafka nor who owns it"},
 	{"topology/wire/read", []string{"topology", "topology/wire/cluster", "topology/wire/fetch"}, "a reader joins no group and keeps nothing"},
-	{"topology/wire/follow", []string{"topology", "topology/wire/cluster", "topology/wire/fetch", "topology/wire/metric"}, "a follower has no table, and writes nothing to Kafka but commits"},
+	{"topology/wire/follow", []string{"topology", "topology/wire/law", "topology/wire/cluster", "topology/wire/fetch", "topology/wire/metric"}, "a follower has no table, and writes nothing to Kafka but commits"},
 	{"topology/wire/logtest", []string{"topology", "topology/wire/cluster", "topology/wire/produce", "topology/wire/read", "topology/wire/wiretest"}, "tests write the log with the emitter and read it with the reader"},
 	{"topology/wire/track", []string{"topology", "topology/wire/law", "topology/wire/store", "topology/wire/produce", "topology/wire/cluster", "topology/wire/failpoint", "topology/wire/ticker"},
 		"a track orders what a group sends, and knows nothing of sessions and owners"},

@@ -15,8 +15,5 @@ var (
 	ErrAlarm = errors.New("stopped so that nothing is lost silently")
 )
 
-// AlarmInput is the kind of alarm about a position outside of an input's log.
-const AlarmInput = "input_shrunk"
-
 // ExitCode is the exit code of a process that ends because it must not go on: its supervisor starts it again.
 const ExitCode = 3

@@ -14,6 +14,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
 const (
@@ -127,7 +128,7 @@ func (f *follower) fatal(ctx context.Context, e kgo.FetchError) error {
 	case errors.Is(e.Err, kgo.ErrClientClosed):
 		return fmt.Errorf("follow: %w", e.Err)
 	case !f.cfg.Newest && (errors.Is(e.Err, kerr.OffsetOutOfRange) || errors.As(e.Err, &lost)):
-		return fmt.Errorf("%w: %s: the position of %s in %s/%d is outside its log: %v", cluster.ErrAlarm, cluster.AlarmInput, f.cfg.Name, e.Topic, e.Partition, e.Err)
+		return fmt.Errorf("%w: %s: the position of %s in %s/%d is outside its log: %v", cluster.ErrAlarm, law.AlarmInput, f.cfg.Name, e.Topic, e.Partition, e.Err)
 	}
 	f.cfg.Log.Warn("a fetch failed, retrying", "topic", e.Topic, "partition", e.Partition, "error", e.Err)
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
+	"github.com/parley-im/parley/topology/wire/law"
 )
 
 const startTimeout = 30 * time.Second // for Start to know where partitions begin, retries included
@@ -44,7 +45,7 @@ func (f *follower) positions(ctx context.Context, commits map[string]map[int32]k
 			at = first
 		case at < first || at > end:
 			return nil, nil, fmt.Errorf("%w: %s: %s committed %s/%d at %d, but it holds %d to %d: rebuild the view, then commit by hand",
-				cluster.ErrAlarm, cluster.AlarmInput, f.cfg.Name, name.Topic, name.Partition, at, first, end)
+				cluster.ErrAlarm, law.AlarmInput, f.cfg.Name, name.Topic, name.Partition, at, first, end)
 		}
 		starts[name] = at
 	}
@@ -65,7 +66,7 @@ func (f *follower) stored(ctx context.Context, names []topology.TopicPartition, 
 		}
 		if at > newest[name] {
 			return nil, fmt.Errorf("%w: %s: %s stands at %d of %s/%d, which ends at %d: was the topic made anew? rebuild what %[3]s writes to",
-				cluster.ErrAlarm, cluster.AlarmInput, f.cfg.Name, at, name.Topic, name.Partition, newest[name])
+				cluster.ErrAlarm, law.AlarmInput, f.cfg.Name, at, name.Topic, name.Partition, newest[name])
 		}
 		if at < oldest[name] {
 			f.cfg.Log.Warn("the log begins later than wanted", "topic", name.Topic, "partition", name.Partition, "wanted", at, "oldest", oldest[name])

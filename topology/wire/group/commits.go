@@ -1,4 +1,4 @@
-// This file keeps commits contiguous: what is committed is the prefix of inputs whose records are all acked.
+// Contiguous commits: what is committed is the prefix of inputs whose records are all acked.
 //
 // goka marks each message when its own records are done, and sarama keeps the highest mark: input 3 unacked, input 4 without
 // outputs, and 5 is committed. So the end of a run waits in its track for everything before it, and the session given to
@@ -106,7 +106,7 @@ func (s *session) commit() {
 	}
 }
 
-// measureLag compares the commit with the end that the last fetch told.
+// measureLag compares the commit with the end of the log at the last fetch.
 func (g *group) measureLag(c *claim, next int64) {
 	if in := c.input.Load(); in != nil && next != law.NoCommit {
 		g.metrics.lag.WithLabelValues(strconv.Itoa(int(c.partition))).Set(float64(max(in.end.Load()-next, 0)))

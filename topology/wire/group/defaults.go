@@ -1,4 +1,4 @@
-// This file holds every setting of sarama, goka, franz-go and librdkafka that differs from their default, each with its reason.
+// Every setting of sarama and goka that differs from its default, each with its reason.
 
 package group
 
@@ -33,7 +33,7 @@ const (
 func saramaConfig(c cluster.Config, clientID string) (*sarama.Config, error) {
 	conf := sarama.NewConfig()
 	conf.ClientID = clientID
-	// goka says 2.0: no static membership, no topic ids, no zstd. 2.8 is the first that tells a topic's id.
+	// goka sets 2.0: no static membership, no topic ids, no zstd. 2.8 is the first with topic ids.
 	conf.Version = sarama.V2_8_0_0
 	conf.Net.DialTimeout = cluster.NetworkTimeout
 	conf.Net.ReadTimeout = cluster.RebalanceTimeout + cluster.NetworkTimeout // a join is answered when the last member has drained
@@ -42,7 +42,7 @@ func saramaConfig(c cluster.Config, clientID string) (*sarama.Config, error) {
 	conf.Metadata.Retry.Backoff = joinBackoffFirst
 	conf.Metadata.Retry.Max = 5
 	conf.Consumer.Return.Errors = true // else they are logged nowhere
-	// goka says newest: a partition without a commit would lose what stands in it.
+	// goka sets newest: a partition without a commit would lose its records.
 	conf.Consumer.Offsets.Initial = sarama.OffsetOldest
 	conf.Consumer.Fetch.Default = fetch.PartitionBytes // sarama's 1 MiB, times 64 partitions, is memory; it grows for larger records
 	conf.Consumer.MaxWaitTime = fetch.Wait             // closing a partition waits for its last fetch
@@ -92,7 +92,7 @@ func memberConfig(s Settings, clientID string) (*sarama.Config, error) {
 	group.Rebalance.Strategy = goka.CopartitioningStrategy //nolint:staticcheck // see above
 	// Without static membership a member killed every few seconds stalls the whole group.
 	group.InstanceId = s.InstanceID
-	// sarama would jump to the oldest or newest record when the commit is out of range: law 7 says stop.
+	// sarama would jump to the oldest or newest record when the commit is out of range; law 7 demands a stop.
 	group.ResetInvalidOffsets = false
 	// Commits are ours: contiguous, after the store, with metadata. See commits.go.
 	conf.Consumer.Offsets.AutoCommit.Enable = false

@@ -1,4 +1,4 @@
-// This file finds what must never be reset silently: topics created again, logs that shrank, a store ahead of its log.
+// What must never be reset silently: topics created again, logs that shrank, a store ahead of its log.
 //
 // The ids of a group's two topics are pinned in three places, so that one of them is left whatever was deleted: in the
 // local store (both), in takeover records of the changelog (the input's), and in the metadata of commits (the changelog's).
@@ -31,7 +31,7 @@ const (
 // topicCheckInterval is how often a running group asks whether its topics are still the same.
 const topicCheckInterval = 10 * time.Second
 
-// alarm ends the process. It returns the error for whoever has to stop on the spot.
+// alarm ends the process. It returns the error for a caller that must stop at once.
 func (g *group) alarm(kind, format string, a ...any) error {
 	err := fmt.Errorf("%w: %s: %s", cluster.ErrAlarm, kind, fmt.Sprintf(format, a...))
 	g.metrics.alarms.WithLabelValues(kind).Inc()

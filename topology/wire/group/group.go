@@ -1,4 +1,4 @@
-// This file is a group's settings and its life.
+// A group's settings and its life.
 
 package group
 

@@ -1,7 +1,7 @@
-// This file brings a session's inputs: franz-go fetches them, and goka is given runs of them.
+// A session's inputs: franz-go fetches them, and goka gets runs of them.
 //
 // sarama keeps the membership and fetches nothing: it names every partition in every fetch, and each partition costs it
-// two goroutines and three channels. What goka takes for a message only says that there is something: the fold takes all
+// two goroutines and three channels. What goka takes for a message only signals that there is something: the fold takes all
 // that is there as one run, and goka's bookkeeping is paid once for it.
 
 package group
@@ -27,7 +27,7 @@ const (
 	queuedInputs = 4 * runRecords // fetched ahead, and one fetch, before the partition pauses
 )
 
-// errSessionOver ends a session whose inputs cannot be fetched from where they were. The next one looks at the log again.
+// errSessionOver ends a session whose inputs cannot be fetched from where they were. The next one asks for the log again.
 var errSessionOver = errors.New("an input cannot be fetched any more")
 
 // inputs are the partitions of a session that is being folded.
@@ -41,7 +41,7 @@ type inputs struct {
 type input struct {
 	*fetch.Queue
 	from     int64        // where the session begins
-	end      atomic.Int64 // of the log, as the last fetch told it
+	end      atomic.Int64 // of the log, at the last fetch
 	messages chan *sarama.ConsumerMessage
 }
 
@@ -127,7 +127,7 @@ func (all *inputs) poll(ctx context.Context) error {
 	}
 }
 
-// ring tells goka that there is something, unless it was told and has not looked yet.
+// ring signals goka that there is something, unless a signal waits already.
 func (in *input) ring() {
 	select {
 	case in.messages <- &sarama.ConsumerMessage{Topic: in.Queue.Topic, Partition: in.Queue.Partition}:
@@ -135,7 +135,7 @@ func (in *input) ring() {
 	}
 }
 
-// run is whatever is there when goka looks; empty when it looked before.
+// run is whatever is there when goka takes a signal; empty when a run before took it.
 func (in *input) run() []topology.Record {
 	run := in.Cut(runRecords)
 	if left, _ := in.State(); left > 0 {
@@ -155,8 +155,8 @@ func (in *input) Partition() int32 { return in.Queue.Partition }
 // InitialOffset is where the session began.
 func (in *input) InitialOffset() int64 { return in.from }
 
-// HighWaterMarkOffset is the end of the log, as the last fetch told it.
+// HighWaterMarkOffset is the end of the log at the last fetch.
 func (in *input) HighWaterMarkOffset() int64 { return in.end.Load() }
 
-// Messages say that there is a run.
+// Messages signal that there is a run.
 func (in *input) Messages() <-chan *sarama.ConsumerMessage { return in.messages }

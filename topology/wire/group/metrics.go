@@ -1,4 +1,4 @@
-// This file names what can be measured.
+// A group's metrics.
 
 package group
 
@@ -32,11 +32,11 @@ func newMetrics(r prometheus.Registerer, group string, unacked func() float64) *
 	m := &metrics{
 		folded:  counter("folded_total", "Inputs that were taken."),
 		dropped: counter("dropped_total", "Inputs that were dropped: folded already, or repeats."),
-		outputs: counter("outputs_total", "Records said, state apart."),
+		outputs: counter("outputs_total", "Outputs handed over."),
 		store: store.Metrics{
 			Refused: counter("stale_rows_total", "Changelog records that lost to a row with a higher through."),
 			Tainted: counter("tainted_rows_total", "Changelog records written by a stale owner after a takeover."),
-			Foreign: counter("foreign_records_total", "Sessions in which somebody else wrote to a changelog partition of ours."),
+			Foreign: counter("foreign_records_total", "Sessions in which another process wrote to a changelog partition of this owner."),
 		},
 		wiped:     counter("stores_wiped_total", "Partitions of the local store that were ahead of their log."),
 		removed:   counter("stores_removed_total", "Local stores that were broken, and are read again from the changelog."),
@@ -46,7 +46,7 @@ func newMetrics(r prometheus.Registerer, group string, unacked func() float64) *
 		suspects:  counter("suspect_keys_total", "Keys found suspect at a takeover."),
 		rewritten: counter("rewritten_rows_total", "Suspect rows rewritten past the old commit."),
 		retired:   counter("retired_takeovers_total", "Older takeover records tombstoned."),
-		fenced:    counter("fenced_total", "Takeovers refused because another owner was told before."),
+		fenced:    counter("fenced_total", "Takeovers refused because a later owner was assigned."),
 	}
 	m.alarms = metric.Register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "parley_group_alarms_total", Help: "Stops so that nothing is lost silently.", ConstLabels: labels}, []string{"kind"}))

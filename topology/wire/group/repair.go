@@ -1,4 +1,4 @@
-// This file says what an operator has to do when something is not as it was.
+// What an operator has to do when something is not as it was.
 
 package group
 

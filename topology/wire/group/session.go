@@ -1,4 +1,4 @@
-// This file is a member's life in the consumer group: it joins, sets a session up, folds, drains, and joins again at once.
+// A member's life in the consumer group: it joins, sets a session up, folds, drains, and joins again at once.
 
 package group
 
@@ -92,13 +92,13 @@ func (h *handler) Setup(s sarama.ConsumerGroupSession) error {
 		err = h.g.takeOver(h.s)
 	}
 	if s.Context().Err() != nil {
-		// goka's recovery says nil when it was cancelled, and our own steps fail: both are no news. sarama starts no claim
+		// goka's recovery returns nil when it was cancelled, and our own steps fail: neither is worth a report. sarama starts no claim
 		// of a session that is over, and joins again.
 		h.g.log.Info("the session ended while it was set up", "error", err)
 		return nil
 	}
 	if err != nil {
-		h.failure = h.g.ending() // nil: a broker's trouble, which is worth another attempt
+		h.failure = h.g.ending() // nil: a broker failed, which is worth another attempt
 		return err
 	}
 	h.ready.Store(true)

@@ -1,4 +1,4 @@
-// This file ends a takeover: past the old commit every key is whole again, so suspects are rewritten and older takeovers
+// The end of a takeover: past the old commit every key is whole again, so suspects are rewritten and older takeovers
 // retired, in that order.
 
 package group

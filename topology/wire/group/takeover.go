@@ -1,7 +1,7 @@
 // How a new owner takes a partition over, after goka has recovered its table and before it consumes.
 //
-// It writes a takeover record to the changelog and reads on until it has seen the end; law.Takeover says what that is good
-// for, and where the owner begins. The owner commits that through the group (a stale owner's commit is refused, and it never
+// It writes a takeover record to the changelog and reads on until it has seen the end; law.Takeover has the
+// reason, and where the owner begins. The owner commits that through the group (a stale owner's commit is refused, and it never
 // writes a row), and folds. See settle.go for the end.
 
 package group
@@ -160,7 +160,7 @@ func (g *group) markValue(c *claim) []byte {
 }
 
 // readTail folds the changelog until one fetch answer reaches its own high watermark: at that moment the last record of
-// every key was seen, whatever compaction did meanwhile. (To ask for the end after each round never ends while somebody
+// every key was seen, whatever compaction did meanwhile. (To ask for the end after each round never ends while another process
 // writes.)
 func (g *group) readTail(ctx context.Context, c *claim) error {
 	for {

@@ -1,4 +1,4 @@
-// This file looks at topics: whether they are there, of which size, and which incarnation of a name they are.
+// Questions to the brokers about topics: whether they exist, of which size, and which incarnation of a name they are.
 //
 // It creates none. Topics are the deploy package's; goka's own topic manager would create them with settings of its own.
 
@@ -19,7 +19,7 @@ import (
 	"github.com/parley-im/parley/topology/wire/store"
 )
 
-// unknownID is what brokers answer that tell no ids.
+// unknownID is what brokers answer that have no ids.
 const unknownID = "00000000000000000000000000000000"
 
 // describeTopics asks for topics by name and checks that they exist with the plan's partitions.
@@ -53,7 +53,7 @@ func (g *group) describeTopics(names []string) (map[string]*sarama.TopicMetadata
 }
 
 // ask asks a broker something, and once more over a new connection when the one it had is broken: sarama keeps a broken
-// connection until somebody closes it, and would answer "broken pipe" for ever after the broker was killed.
+// connection until it is closed, and would answer "broken pipe" from then on.
 func (g *group) ask(broker, refreshed func() (*sarama.Broker, error), question func() error) error {
 	err := question()
 	var answer sarama.KError
@@ -88,7 +88,7 @@ func (g *group) findTopics() error {
 	}
 	g.ids = store.IDs{Input: topicID(found[g.input]), Table: topicID(found[g.table])}
 	if g.ids.Input == unknownID || g.ids.Table == unknownID {
-		g.log.Warn("the brokers tell no topic ids: a topic that is created again will not be noticed")
+		g.log.Warn("the brokers have no topic ids: a topic that is created again will not be noticed")
 	}
 	return nil
 }

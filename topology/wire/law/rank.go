@@ -13,7 +13,7 @@ import (
 	"slices"
 )
 
-// Rank says which of two owners came later. The zero rank, of older binaries, counts always.
+// Rank orders owners: the later one has the higher rank. The zero rank, of older binaries, counts always.
 type Rank struct{ Era, Generation uint32 }
 
 const rankBytes = 8

@@ -37,7 +37,7 @@ const (
 	openFiles      = 200                    // files
 	flushInterval  = 250 * time.Millisecond // acked rows wait in memory for at most this long; a commit writes them too
 	flushRows      = 1000                   // or until there are so many
-	bloomBits      = 10                     // bits a key; most look-ups of new keys never touch a block
+	bloomBits      = 10                     // bits a key; most reads of new keys never touch a block
 	keyPrefix      = 3                      // bytes: partition and kind
 	distrustedFile = "DISTRUSTED"           // a file of this name makes the next start remove the store
 	compactions    = 1                      // at a time: a cache is not worth the second core
@@ -118,7 +118,7 @@ func (t *Store) openPebble(log *slog.Logger) (*pebble.DB, error) {
 		FormatMajorVersion:         pebble.FormatNewest,
 		CompactionConcurrencyRange: func() (int, int) { return compactions, compactions },
 		Logger:                     pebbleLog{log},
-		EventListener:              t.troubles(),
+		EventListener:              t.failures(),
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)
@@ -126,9 +126,9 @@ func (t *Store) openPebble(log *slog.Logger) (*pebble.DB, error) {
 	return pebble.Open(t.dir, options)
 }
 
-// troubles ends the process when Pebble meets one in the background. By itself Pebble would end it at the first flipped bit,
-// at every start anew, and try for ever to write to a full disk while folds wait.
-func (t *Store) troubles() *pebble.EventListener {
+// failures ends the process when Pebble fails in the background. By itself Pebble would end it at the first flipped bit,
+// at every start anew, and try without end to write to a full disk while folds wait.
+func (t *Store) failures() *pebble.EventListener {
 	return &pebble.EventListener{
 		DataCorruption:  func(i pebble.DataCorruptionInfo) { t.distrust(i.Details) },
 		BackgroundError: func(err error) { go t.Fail(err) }, // it is called under Pebble's lock

@@ -231,7 +231,7 @@ func (p *Producer) failed(s *Shipment, err error) {
 	s.finish(Answer{Err: err})
 }
 
-// Stop gives up everything that is not acked, for ever. The tracks are ended before the purge: a record sent after it
+// Stop gives up everything that is not acked, for good. The tracks are ended before the purge: a record sent after it
 // would leave a hole.
 func (p *Producer) Stop(err error) {
 	p.budget.close(err)

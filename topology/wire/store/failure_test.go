@@ -1,4 +1,4 @@
-// A store in trouble: what Pebble meets in the background ends the process, and what is corrupt is not trusted again.
+// A store that fails: what Pebble meets in the background ends the process, and what is corrupt is not trusted again.
 
 package store
 
@@ -31,7 +31,7 @@ func TestStoreThatCannotBeWrittenInTheBackgroundEndsTheProcess(t *testing.T) {
 		}
 		return nil
 	}))
-	db, err := pebble.Open("", &pebble.Options{EventListener: s.troubles(), FS: disk, Logger: pebbleLog{testLog(t)}})
+	db, err := pebble.Open("", &pebble.Options{EventListener: s.failures(), FS: disk, Logger: pebbleLog{testLog(t)}})
 	require.NoError(t, err)
 	require.NoError(t, db.Set([]byte("key"), []byte("value"), pebble.NoSync))
 	_, err = db.AsyncFlush()
@@ -40,7 +40,7 @@ func TestStoreThatCannotBeWrittenInTheBackgroundEndsTheProcess(t *testing.T) {
 	case err := <-broken:
 		require.ErrorContains(t, err, "make room")
 	case <-time.After(10 * time.Second):
-		t.Error("the store limps")
+		t.Error("the store goes on")
 	}
 	full.Store(false)
 	require.NoError(t, db.Close())
