@@ -1,4 +1,4 @@
-// A group's metrics.
+// The metrics of a group, each with its help text.
 
 package group
 
