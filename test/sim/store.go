@@ -68,12 +68,9 @@ type written struct {
 
 func openStore(w *World, d *disk) *store {
 	s := &store{w: w, disk: d, memory: map[string]written{}, suspects: map[string]bool{}}
-	s.view = law.NewView(s, d.next, d.census, w.cfg.Mutant.broken())
-	for _, of := range [...]law.Entry{law.TakeoverEntry, law.SkipEntry, law.SuspectEntry} {
-		for key, value := range d.entries[of] {
-			s.view.Restore(of, key, value)
-		}
-	}
+	var err error
+	s.view, err = law.OpenView(s, d.next, d.census, w.cfg.Mutant.broken())
+	must(err)
 	for key := range d.entries[law.SuspectEntry] {
 		s.suspects[key] = true
 	}
@@ -89,6 +86,14 @@ func (s *store) get(key string) []byte {
 
 // Row is a part of law.Disk.
 func (s *store) Row(key string) ([]byte, error) { return s.get(key), nil }
+
+// Each is a part of law.Disk.
+func (s *store) Each(of law.Entry, fn func(key string, value []byte)) error {
+	for key, value := range s.disk.entries[of] {
+		fn(key, value)
+	}
+	return nil
+}
 
 // Write is a part of law.Disk.
 func (s *store) Write(of law.Entry, key string, value []byte) {

@@ -128,7 +128,9 @@ func (s *session) announced() bool {
 func (s *session) tail() bool {
 	for _, c := range s.claims {
 		end := s.p.w.log[s.p.group.table][c.partition].end
-		if c.read < end && !s.p.w.broken(NoTailRead) && !(s.p.w.broken(StandbyTrusted) && s.p.slot.standby) {
+		if s.trustsRecovery() {
+			s.skipTail(c)
+		} else if c.read < end {
 			s.read(c, end)
 			return true
 		}
@@ -163,6 +165,21 @@ func (s *session) tail() bool {
 		}
 	}
 	return true
+}
+
+// trustsRecovery is what two mutants break: nothing is read behind what goka has recovered, but the own takeover.
+func (s *session) trustsRecovery() bool {
+	return s.p.w.broken(NoTailRead) || s.p.w.broken(StandbyTrusted) && s.p.slot.standby
+}
+
+func (s *session) skipTail(c *claim) {
+	if c.read > c.Generation {
+		return
+	}
+	c.read = c.Generation + 1
+	if own := s.p.w.log[s.p.group.table][c.partition].from(c.Generation); len(own) > 0 && own[0].Offset == c.Generation {
+		c.store.fold(own[0])
+	}
 }
 
 // choose decides where this owner begins.

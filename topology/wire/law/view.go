@@ -3,6 +3,7 @@
 package law
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,8 @@ const (
 type Disk interface {
 	// Row is the newest row of a key, or nil.
 	Row(key string) ([]byte, error)
+	// Each calls fn with every entry of a kind as it was written; key and value are valid during the call.
+	Each(of Entry, fn func(key string, value []byte)) error
 	// Write queues an entry, which reaches the disk together with Saved and Census; nil = delete. A row is visible at once.
 	Write(of Entry, key string, value []byte)
 }
@@ -44,25 +47,19 @@ type View struct {
 	suspects  map[string]struct{} // keys whose last record in the log is tainted, or behind the row that is kept
 }
 
-// NewView is a view of a changelog up to an offset. Restore follows for each entry that the disk has, rows excepted.
-func NewView(disk Disk, next int64, census Census, broken Broken) *View {
-	return &View{
+// OpenView is the view of a changelog up to an offset, as the disk has it.
+func OpenView(disk Disk, next int64, census Census, broken Broken) (*View, error) {
+	v := &View{
 		disk: disk, broken: broken, next: next, saved: next, census: census,
 		takeovers: map[string]Standing{}, skips: map[string]Skip{}, skipped: map[int64]string{}, suspects: map[string]struct{}{},
 	}
-}
-
-// Restore takes an entry from the disk.
-func (v *View) Restore(of Entry, key string, value []byte) {
-	switch of {
-	case TakeoverEntry:
-		v.takeovers[key] = unpackStanding(value)
-		v.walls = Walls(v.takeovers, v.broken)
-	case SkipEntry:
-		v.setSkip(key, unpackSkip(value))
-	case SuspectEntry:
-		v.suspects[key] = struct{}{}
-	}
+	err := errors.Join(
+		disk.Each(TakeoverEntry, func(key string, value []byte) { v.takeovers[key] = unpackStanding(value) }),
+		disk.Each(SkipEntry, func(key string, value []byte) { v.setSkip(key, unpackSkip(value)) }),
+		disk.Each(SuspectEntry, func(key string, _ []byte) { v.suspects[key] = struct{}{} }),
+	)
+	v.walls = Walls(v.takeovers, v.broken)
+	return v, err
 }
 
 // Next is the changelog offset after the last record read or acked.

@@ -23,6 +23,13 @@ func newMemory() *memory {
 
 func (d *memory) Row(key string) ([]byte, error) { return d.entries[RowEntry][key], nil }
 
+func (d *memory) Each(of Entry, fn func(key string, value []byte)) error {
+	for key, value := range d.entries[of] {
+		fn(key, value)
+	}
+	return nil
+}
+
 func (d *memory) Write(of Entry, key string, value []byte) {
 	if value == nil {
 		delete(d.entries[of], key)
@@ -38,12 +45,7 @@ func (d *memory) open() *View {
 	if d.v != nil {
 		next, census = d.v.Saved(), d.v.Census()
 	}
-	d.v = NewView(d, next, census, Broken{})
-	for _, of := range []Entry{TakeoverEntry, SkipEntry, SuspectEntry} {
-		for key, value := range d.entries[of] {
-			d.v.Restore(of, key, value)
-		}
-	}
+	d.v, _ = OpenView(d, next, census, Broken{})
 	return d.v
 }
 

@@ -71,11 +71,8 @@ func (t *Store) OpenPartition(partition int32, m Metrics) (*Partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.view = law.NewView(s, next, census, law.Broken{})
-	for _, kind := range []law.Entry{law.TakeoverEntry, law.SkipEntry, law.SuspectEntry} {
-		if err := t.each(partition, kind, func(key string, value []byte) { s.view.Restore(kind, key, value) }); err != nil {
-			return nil, err
-		}
+	if s.view, err = law.OpenView(s, next, census, law.Broken{}); err != nil {
+		return nil, err
 	}
 	s.skipping.Store(s.view.SkipCount() > 0)
 	t.mu.Lock()
@@ -230,6 +227,11 @@ func (s *Partition) Row(key string) ([]byte, error) {
 		s.cache.put(key, row)
 	}
 	return row, err
+}
+
+// Each is a part of law.Disk.
+func (s *Partition) Each(kind law.Entry, fn func(key string, value []byte)) error {
+	return s.table.each(s.partition, kind, fn)
 }
 
 // Write is a part of law.Disk, under the lock: it queues an entry for the next flush. Rows are visible at once.
