@@ -1,4 +1,4 @@
-// People and their devices: they ask, lose their connections, ask again, and show what they are told.
+// People and their devices: they ask, lose their connections, ask again, and show what is delivered.
 
 package sim
 
@@ -52,7 +52,7 @@ type talk struct {
 	member      bool
 }
 
-// connection carries what a device says, in order, to a gateway, and pushes back.
+// connection carries the commands of a device, in order, to a gateway, and pushes back.
 type connection struct {
 	gateway  int
 	expected uint64 // number that the outbox asked for on this connection
@@ -116,11 +116,11 @@ func (d *device) run() bool {
 	return ran || d.seq != before
 }
 
-// connect opens a connection and says again what has no outcome, in order.
+// connect opens a connection and sends again what has no outcome, in order.
 func (d *device) connect() {
 	d.line = &connection{gateway: d.w.random.IntN(gateways)}
 	for _, c := range d.waiting {
-		d.say("outbox.commands", d.user, c.value)
+		d.send("outbox.commands", d.user, c.value)
 	}
 }
 
@@ -144,8 +144,8 @@ func (d *device) drop() bool {
 	return true
 }
 
-// say hands a record to the gateway.
-func (d *device) say(topic, key string, value []byte) {
+// send hands a record to the gateway.
+func (d *device) send(topic, key string, value []byte) {
 	e := entry{}
 	e.Topic, e.Key, e.Value, e.Partition = topic, key, value, topology.PartitionOf(key, partitions)
 	if d.w.broken(TwoPartitioners) && d.line.gateway == 1 {
@@ -154,7 +154,7 @@ func (d *device) say(topic, key string, value []byte) {
 	d.line.out = append(d.line.out, e)
 }
 
-// carry lets some of what was said reach the log.
+// carry lets some of what was sent reach the log.
 func (d *device) carry(n int) bool {
 	some := len(d.line.out) > 0
 	for ; n > 0 && len(d.line.out) > 0; n-- {
@@ -263,16 +263,16 @@ func (d *device) anyTalk() string {
 	return name.Direct(d.user, others[d.w.random.IntN(len(others))])
 }
 
-// present says that the person is there, or has gone, by the clock of the gateway.
+// present reports that the person is there, or has gone, by the clock of the gateway.
 func (d *device) present() {
 	word := &pb.SetPresence{SessionId: fmt.Sprintf("%s.%d", d.id, d.line.gateway)}
 	if d.w.random.IntN(4) > 0 {
 		word.UntilMs = d.w.gatewayMs(d.line.gateway) + d.w.random.Int64N(3*hourMs)
 	}
-	d.say("account.commands", d.user, marshal(&pb.AccountCommand{Word: &pb.AccountCommand_SetPresence{SetPresence: word}}))
+	d.send("account.commands", d.user, marshal(&pb.AccountCommand{Word: &pb.AccountCommand_SetPresence{SetPresence: word}}))
 }
 
-// seen says how far the person has read, sometimes less than said before.
+// seen reports how far the person has read, sometimes less than before.
 func (d *device) seen() {
 	conversation := d.anyTalk()
 	t := d.talks[conversation]
@@ -280,7 +280,7 @@ func (d *device) seen() {
 		return
 	}
 	read := 1 + uint64(d.w.random.Int64N(int64(t.number)))
-	d.say("bookmark.commands", name.Bookmark(d.user, conversation), marshal(&pb.BookmarkCommand{
+	d.send("bookmark.commands", name.Bookmark(d.user, conversation), marshal(&pb.BookmarkCommand{
 		Word: &pb.BookmarkCommand_Seen{Seen: &pb.Seen{Marks: &pb.Marks{Delivered: t.number, Read: read}}},
 	}))
 }

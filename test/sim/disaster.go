@@ -1,4 +1,4 @@
-// Disasters: what the house does not promise to survive, but to notice. A topic is made anew, a log loses its end, inputs
+// Disasters: what the system does not promise to survive, but to notice. A topic is made anew, a log loses its end, inputs
 // are deleted before everybody had them, commits vanish. Then a process must stop with an alarm: nothing is skipped silently.
 
 package sim

@@ -25,7 +25,7 @@ var faultNames = [...]string{"kill", "freeze", "thaw", "evict", "compact", "wipe
 // The weights of faults when they are switched on.
 var faultMost = [len(faultNames)]int{6, 5, 6, 4, 6, 2, 2, 1, 10, 2, 2, 4, 8, 1, 4, 2, 10, 2, 2, 2, 6, 2, 1, 2, 3, 3}
 
-// drawSwarm draws a seed's faults. Thaws and ghosts are always there, lest what is frozen stays so.
+// drawSwarm draws a seed's faults. Thaws and ghosts are always there, or what is frozen would stay so.
 func (w *World) drawSwarm() swarm {
 	s := swarm{processes: 2 + w.random.IntN(mostProcesses-1), pushLoss: w.random.IntN(60), strife: w.random.IntN(3) == 0}
 	for i, most := range faultMost {
@@ -127,8 +127,8 @@ func (w *World) strike(name string) bool {
 		w.flaw()
 	case "stack":
 		return w.stack(g)
-	default: // a look at what must hold at any moment
-		if !w.alarmed && w.random.IntN(lookEvery) == 0 {
+	default: // a check of what must hold at any moment
+		if !w.alarmed && w.random.IntN(sampleEvery) == 0 {
 			w.invariant("underway")
 		}
 		return false
@@ -138,7 +138,7 @@ func (w *World) strike(name string) bool {
 
 const (
 	lostMachine = 6 // of the kills, one after which a disk is gone
-	lookEvery   = 8
+	sampleEvery = 8
 	forgetEvery = 3       // of the commits that are to be lost; an input is then folded again from its start
 	flushEvery  = 3       // of the flushes that are drawn; each makes a view fold everything again
 	slowMost    = 400     // ticks that a view stands still
@@ -146,7 +146,7 @@ const (
 )
 
 // stack freezes the owner of a partition and gives it up, whoever that is by now: often enough, stale owners wait upon each
-// other. Half of them have just said that they take over, and nobody has read it.
+// other. Half of them have just announced their takeover, and nobody has read it.
 func (w *World) stack(g *group) bool {
 	just := w.random.IntN(2) == 0
 	for _, s := range g.slots {
@@ -207,7 +207,7 @@ func (w *World) strikeProcess(name string, s *slot) bool {
 	return true
 }
 
-// strikeDisk meets disks of places where no process runs.
+// strikeDisk changes disks of slots where no process runs.
 func (w *World) strikeDisk(name string, s *slot, n int) bool {
 	switch name {
 	case "wipe":
@@ -217,7 +217,7 @@ func (w *World) strikeDisk(name string, s *slot, n int) bool {
 			return false
 		}
 		s.disks[n] = s.backups[n].clone()
-	case "ahead": // of another house, or of a log that lost its end
+	case "ahead": // of another deployment, or of a log that lost its end
 		d := s.disks[n]
 		for key, row := range d.rows() {
 			d.rows()[key] = withThrough(row, through(row)+1000)
@@ -228,8 +228,8 @@ func (w *World) strikeDisk(name string, s *slot, n int) bool {
 	return true
 }
 
-// repeat writes a word of a device once more, late, as a gateway does that heard no answer, or lets a device be told again
-// what it was told long ago.
+// repeat writes a command of a device once more, late, as a gateway does that got no answer, or delivers an event to a device
+// again, long after.
 func (w *World) repeat() bool {
 	topics := [...]string{"outbox.commands", "outbox.commands", "bookmark.commands", "account.commands", "inbox.events"}
 	topic := topics[w.random.IntN(len(topics))]
@@ -247,7 +247,7 @@ func (w *World) repeat() bool {
 		return true
 	}
 	if old.Get(topology.HeaderCause) != nil || old.Key == topology.RulesKey || w.poisoned[inputAt{topic, old.Partition, old.Offset}] != 0 {
-		return false // the house's own words are repeated by its processes
+		return false // what processes emit is repeated by processes
 	}
 	e := entry{}
 	e.Key, e.Value = old.Key, old.Value
@@ -255,7 +255,7 @@ func (w *World) repeat() bool {
 	return true
 }
 
-// ban lets a moderator take a person's word away, or give it back, while the person speaks.
+// ban lets a moderator suspend a person, or end that, while the person sends.
 func (w *World) ban() (topic string, n int32, offset int64) {
 	e := entry{}
 	e.Key = persons[w.random.IntN(len(persons))]

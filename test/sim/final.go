@@ -51,7 +51,7 @@ func (w *World) unanswered(d *device) {
 	}
 }
 
-// finalLines holds what the list says is unread against what the fresh device was shown.
+// finalLines holds what the list counts as unread against what the fresh device showed.
 func (w *World) finalLines(d *device, kept *keptInbox) {
 	for _, conversation := range slices.Sorted(maps.Keys(kept.lines)) {
 		line := kept.lines[conversation]

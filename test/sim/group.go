@@ -1,4 +1,4 @@
-// A consumer group and its coordinator: who owns which partition, told to each member at another time.
+// A consumer group and its coordinator: who owns which partition, delivered to each member at another time.
 
 package sim
 
@@ -104,7 +104,7 @@ type group struct {
 	w           *World
 	name        string
 	table       string
-	real        *machine // what the plan says
+	real        *machine // as the plan has it
 	coordinator *coordinator
 	slots       []*slot
 }

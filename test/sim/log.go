@@ -14,7 +14,7 @@ import (
 type entry struct {
 	topology.Record
 	table   *law.Record    // a changelog record, as its headers say
-	told    *pb.InboxEvent // what an inbox event says, once somebody asked
+	inbox   *pb.InboxEvent // an inbox event, decoded at the first use
 	account *pb.AccountEvent
 }
 
@@ -22,7 +22,7 @@ type entry struct {
 type partition struct {
 	entries []*entry // by rising offset; compaction leaves holes
 	end     int64
-	start   int64 // what is below was deleted; entries keep it, for those who judge
+	start   int64 // what is below was deleted; entries keep it, for the proofs
 	leader  int   // broker
 	id      int   // incarnation
 }
@@ -110,7 +110,7 @@ func readTable(r *topology.Record) *law.Record {
 	return &t
 }
 
-// noteRecord tells of a record as it is written.
+// noteRecord traces a record as it is written.
 func (w *World) noteRecord(e *entry) {
 	switch packed := e.Get(topology.HeaderCause); {
 	case packed != nil:

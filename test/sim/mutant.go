@@ -1,4 +1,4 @@
-// Mutants: rules that are switched off or broken. Each must be found by the same checks that find nothing in the house.
+// Mutants: rules that are switched off or broken. Each must be found by the same checks that find nothing without them.
 
 package sim
 
@@ -54,7 +54,7 @@ const (
 	ClockBelieved
 	RefusalForgotten
 	LetterBeforeRecord
-	StaleSkipSaid
+	StaleSkipEmitted
 	StaleSkipBelieved
 	LateTakeoverBelieved
 	EraForgotten
@@ -76,16 +76,16 @@ var mutantNames = [mutants]string{
 	"an owner that forgets which rules hold", "a hot standby that does not read what it missed",
 	"a block that is not held against who sends", "a member who is removed and stays", "a broker's clock believed",
 	"a refusal that its row forgets",
-	"a panic's letter before the panic is on record", "a panic's letter by an owner that may be stale", "a stale owner's word that it skipped an input believed",
+	"a panic's letter before the panic is on record", "a panic's letter by an owner that may be stale", "a stale owner's skip of an input believed",
 	"a stale owner's late takeover believed", "an owner folds though its takeover does not count",
 	"alarms are switched off",
 }
 
 func (m Mutant) String() string { return mutantNames[m] }
 
-// IsOfTakeovers says that stale owners alone can show it, and few of them do.
+// IsOfTakeovers reports whether only stale owners show it, and few of them do.
 func (m Mutant) IsOfTakeovers() bool {
-	return m == NoFence || m == NoTailRead || m == StaleRowWins || m == BetterRowTrusted || m >= StaleSkipSaid && m <= EraForgotten
+	return m == NoFence || m == NoTailRead || m == StaleRowWins || m == BetterRowTrusted || m >= StaleSkipEmitted && m <= EraForgotten
 }
 
 // Mutants are all of them.
@@ -102,7 +102,7 @@ func (m Mutant) broken() law.Broken {
 	return law.Broken{
 		ChangelogBeforeOutputs: m == ChangelogBeforeOutputs, CommitBeforeOutputs: m == CommitBeforeOutputs, HoleInCommits: m == HoleInCommits,
 		StaleRowWins: m == StaleRowWins, BetterRowTrusted: m == BetterRowTrusted, LateTakeoverBelieved: m == LateTakeoverBelieved,
-		OutrankedOwnerFolds: m == EraForgotten, StaleSkipEmitted: m == StaleSkipSaid, StaleSkipBelieved: m == StaleSkipBelieved,
+		OutrankedOwnerFolds: m == EraForgotten, StaleSkipEmitted: m == StaleSkipEmitted, StaleSkipBelieved: m == StaleSkipBelieved,
 	}
 }
 
@@ -145,7 +145,7 @@ func (w *World) mutated(real *machine, p *process) *machine {
 	return &m
 }
 
-// recaused is the input with a cause that says less.
+// recaused is the input with a cause that holds less.
 func (w *World) recaused(in *topology.Record, m *machine) *topology.Record {
 	packed := in.Get(topology.HeaderCause)
 	if packed == nil {
@@ -192,7 +192,7 @@ func forgetful(fold topology.Fold, rules uint32, row []byte, in *topology.Record
 	return fold(rules, changed, in)
 }
 
-// impure lets a machine look at what it must not: the process that it runs in.
+// impure lets a machine read what it must not: the process that it runs in.
 func (w *World) impure(fold topology.Fold, p *process, rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
 	changed := *in
 	switch w.cfg.Mutant {
@@ -220,7 +220,7 @@ func (w *World) impure(fold topology.Fold, p *process, rules uint32, row []byte,
 	return next, out
 }
 
-// lowered lets a bookmark forget how far its reader was, so that the last word counts.
+// lowered lets a bookmark forget how far its reader was, so that the last command counts.
 func lowered(row []byte) []byte {
 	var r pb.Row
 	if r.UnmarshalVT(row) != nil || r.GetBookmark().GetMarks() == nil {

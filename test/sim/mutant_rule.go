@@ -1,4 +1,4 @@
-// Mutants of rules: what the machines of a whole house would get wrong alike. The production fold says the same, so
+// Mutants of rules: what the machines of all processes would get wrong alike. The production fold agrees with them, so
 // that only the naive model, and what people see, can find them.
 
 package sim
@@ -10,8 +10,8 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// variant is the machine that counts as right. No machine of the house says two things to one key today, so a check
-// without output index would do no harm: the variant tells every inbox twice.
+// variant is the machine that counts as right. No machine emits two records to one key today, so a check
+// without output index would do no harm: the variant emits to every inbox twice.
 func (w *World) variant(m machine) machine {
 	fold := m.Fold
 	switch {
@@ -47,7 +47,7 @@ func (w *World) variant(m machine) machine {
 	return m
 }
 
-// forgetRefusal lets a row forget that it refused something, so that it is judged once more when it is said again. Refused
+// forgetRefusal lets a row forget that it refused something, so that it is decided once more when it is delivered again. Refused
 // again it is silent: only what the change of the state has made of it shows.
 func (w *World) forgetRefusal(row, next []byte, out []topology.Output, in *topology.Record) ([]byte, []topology.Output) {
 	cause := string(in.Get(topology.HeaderCause))
@@ -80,7 +80,7 @@ func changed(row []byte, change func(*pb.Row)) []byte {
 	return marshal(&r)
 }
 
-// keepMembers lets a removal be said and not be done.
+// keepMembers lets a removal be emitted and not be done.
 func keepMembers(row, next []byte, in *topology.Record) []byte {
 	var before pb.Row
 	var c pb.ConversationCommand

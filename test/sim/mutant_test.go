@@ -35,7 +35,7 @@ var asked = []struct {
 	{"stale owner's changelog record wins at recovery",
 		[]sim.Mutant{sim.StaleRowWins, sim.BetterRowTrusted, sim.NoFence, sim.NoTailRead, sim.StandbyTrusted}, ""},
 	{"(ours) whose takeover counts", []sim.Mutant{sim.LateTakeoverBelieved, sim.EraForgotten}, ""},
-	{"(ours) a panic of one build alone", []sim.Mutant{sim.LetterBeforeRecord, sim.StaleSkipSaid, sim.StaleSkipBelieved}, ""},
+	{"(ours) a panic of one build alone", []sim.Mutant{sim.LetterBeforeRecord, sim.StaleSkipEmitted, sim.StaleSkipBelieved}, ""},
 	{"(ours) a refusal said again when the state has changed", []sim.Mutant{sim.RefusalForgotten}, ""},
 	{"map iteration, wall clock or randomness in a machine", []sim.Mutant{sim.MapIteration, sim.WallClock, sim.Randomness}, "test/laws bans the imports"},
 	{"an undecodable record skipped silently", []sim.Mutant{sim.SilentSkip, sim.AlarmsOff}, ""},

@@ -1,4 +1,4 @@
-// Poison: records that no gateway writes. Each must become one dead letter that says why, and nothing else may.
+// Poison: records that no gateway writes. Each must become one dead letter that has the reason, and nothing else may.
 
 package sim
 

@@ -18,7 +18,7 @@ type process struct {
 	machine *machine // as this process runs it, mutant or not
 	frozen  bool
 	ids     [2][partitions]int // incarnations of the input and of the changelog when it began
-	doomed  bool               // panics at the next input that says something
+	doomed  bool               // panics at the next input that emits something
 	queues  []*queue
 	tracks  []*track
 	unacked int
@@ -87,7 +87,7 @@ func (p *process) step() {
 
 const maxNetStep = 6 // records that move in one step
 
-// some is a queue that fits, beginning to look at a random one.
+// some is a queue that fits, beginning at a random one.
 func (p *process) some(fits func(*queue) bool) *queue {
 	if len(p.queues) == 0 {
 		return nil
@@ -143,7 +143,7 @@ func (p *process) foldOne(c *claim, in *entry) bool {
 	if !known {
 		return false
 	}
-	next, out, waits := p.judge(c, rules, in)
+	next, out, waits := p.decide(c, rules, in)
 	if waits {
 		return true
 	}

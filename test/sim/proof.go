@@ -1,4 +1,4 @@
-// The proof: the log is folded again by the production machines, straight, and everything said and kept must be equal.
+// The proof: the log is folded again by the production machines, straight, and everything emitted and kept must be equal.
 
 package sim
 
@@ -13,15 +13,15 @@ import (
 	"github.com/parley-im/parley/topology/wire/law"
 )
 
-// straight is the fold of one partition of a group: its rows, when each key was last taken, and what was to be said.
+// straight is the fold of one partition of a group: its rows, when each key was last taken, and what was to be emitted.
 type straight struct {
 	rows     map[string][]byte
 	taken    map[string][]int64 // key -> offsets of inputs that wrote its row, rising
 	next     int64
-	expected map[topology.Cause]*said
+	expected map[topology.Cause]*emitted
 }
 
-type said struct {
+type emitted struct {
 	topic, key string
 	value      []byte
 	met        bool
@@ -33,12 +33,12 @@ func (w *World) foldStraight(g *group, n int32) *straight {
 	f := w.straights[at]
 	input := w.log[g.real.Group.Input][n]
 	if f == nil || f.next > input.end { // a mutant cut the log
-		f = &straight{rows: map[string][]byte{}, taken: map[string][]int64{}, expected: map[topology.Cause]*said{}}
+		f = &straight{rows: map[string][]byte{}, taken: map[string][]int64{}, expected: map[topology.Cause]*emitted{}}
 		w.straights[at] = f
 	}
 	for _, in := range input.from(f.next) {
 		f.next = in.Offset + 1
-		next, out, known := w.foldSaid(g, f, in)
+		next, out, known := w.foldKnown(g, f, in)
 		if !known {
 			f.next = in.Offset
 			break // nobody has folded it, and how it ends is not known
@@ -51,7 +51,7 @@ func (w *World) foldStraight(g *group, n int32) *straight {
 		c := topology.Cause{Epoch: w.plan.Epoch, Group: g.real.Group.Number, Partition: n, Offset: in.Offset}
 		for i, o := range out {
 			c.Index = uint32(i)
-			f.expected[c] = &said{topic: o.Topic, key: o.Key, value: o.Value}
+			f.expected[c] = &emitted{topic: o.Topic, key: o.Key, value: o.Value}
 		}
 	}
 	return f
@@ -66,7 +66,7 @@ func (w *World) compare(letter check.Letter, key, got, want string) {
 
 // prove holds the log, the changelogs and the stores of the owners against the fold.
 func (w *World) prove() {
-	expected := map[topology.Cause]*said{}
+	expected := map[topology.Cause]*emitted{}
 	for _, g := range w.groups {
 		for n := range int32(partitions) {
 			f := w.foldStraight(g, n)
@@ -88,10 +88,10 @@ func (w *World) prove() {
 			missing++
 		}
 	}
-	w.damage(check.Lost, "outputs that the fold says and nobody wrote", fmt.Sprint(missing), "0")
+	w.damage(check.Lost, "outputs that the fold emits and nobody wrote", fmt.Sprint(missing), "0")
 }
 
-func (w *World) proveRecord(expected map[topology.Cause]*said, e *entry) {
+func (w *World) proveRecord(expected map[topology.Cause]*emitted, e *entry) {
 	packed := e.Get(topology.HeaderCause)
 	if packed == nil || w.poisoned[inputAt{e.Topic, e.Partition, e.Offset}] != 0 {
 		return
@@ -100,7 +100,7 @@ func (w *World) proveRecord(expected map[topology.Cause]*said, e *entry) {
 	s := expected[c]
 	at := fmt.Sprintf("%s/%d@%d", e.Topic, e.Partition, e.Offset)
 	if err != nil || s == nil || s.topic != e.Topic || s.key != e.Key || !bytes.Equal(s.value, e.Value) {
-		w.damage(check.State, at+fmt.Sprintf(" by %+v", c), "what the fold does not say", "said by the fold")
+		w.damage(check.State, at+fmt.Sprintf(" by %+v", c), "what the fold does not emit", "emitted by the fold")
 		return
 	}
 	if s.met {

@@ -13,10 +13,10 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-const laterRules = 2 // versions of rules that binaries of the simulated house learn behind the house's own
+const laterRules = 2 // versions of rules that binaries of the simulation learn beyond the real ones
 
-// ruled is a machine whose binaries learn new rules. No rules of the house differ yet, so the new ones are made up: under
-// them a machine says what it says in the opposite order, and its row tells the version.
+// ruled is a machine whose binaries learn new rules. No real rules differ yet, so the new ones are made up: under
+// them a machine emits its outputs in the opposite order, and its row has the version.
 func ruled(m machine) machine {
 	fold, known := m.Fold, m.MaxRules
 	m.MaxRules = known + laterRules
@@ -47,7 +47,7 @@ func withRules(row []byte, rules uint32) []byte {
 		}
 		at += n + size
 	}
-	panic("a row says no version of its rules")
+	panic("a row has no version of its rules")
 }
 
 // rollout is how far the newest rules have come.
@@ -61,9 +61,9 @@ type lineAt struct {
 	partition int32
 }
 
-// deploy gives a place another binary: mostly the next newer one, sometimes the one before.
+// deploy gives a slot another binary: mostly the next newer one, sometimes the one before.
 func (w *World) deploy(s *slot) bool {
-	oldest, newest := w.house, w.house+laterRules
+	oldest, newest := w.known, w.known+laterRules
 	next := min(s.binary+1, newest)
 	if w.random.IntN(3) == 0 {
 		next = max(s.binary-1, oldest)
@@ -80,14 +80,14 @@ func (w *World) deploy(s *slot) bool {
 }
 
 // activate writes the activation into the next partition that waits for it. New rules are begun when every binary knows
-// them, as operators are told; sometimes they are not told.
+// them, as operators should do; sometimes they do not.
 func (w *World) activate() bool {
 	r := &w.rollout
 	if len(r.left) == 0 {
 		if r.rules == 0 {
-			r.rules = w.house
+			r.rules = w.known
 		}
-		if r.rules == w.house+laterRules || w.random.IntN(8) > 0 && !w.allKnow(r.rules+1) {
+		if r.rules == w.known+laterRules || w.random.IntN(8) > 0 && !w.allKnow(r.rules+1) {
 			return false
 		}
 		r.rules++
@@ -118,7 +118,7 @@ func (w *World) allKnow(rules uint32) bool {
 	return true
 }
 
-// activation is the word ActivateRules as a topic says it.
+// activation is the command ActivateRules in the envelope of a topic.
 func activation(topic string, rules uint32) []byte {
 	word := &pb.ActivateRules{Rules: rules}
 	switch topic {
@@ -133,7 +133,7 @@ func activation(topic string, rules uint32) []byte {
 	case "account.commands":
 		return marshal(&pb.AccountCommand{Word: &pb.AccountCommand_ActivateRules{ActivateRules: word}})
 	}
-	panic("the simulator does not know how " + topic + " says ActivateRules")
+	panic("the simulator does not know ActivateRules of " + topic)
 }
 
 // rulesFor is the version that a process folds an input by; false: it does not know it, and ends.
@@ -150,7 +150,7 @@ func (p *process) rulesFor(c *claim, offset int64) (uint32, bool) {
 	p.w.faults["unknown rules"]++
 	p.crash(fmt.Sprintf("rules %d hold at offset %d, and this binary knows them up to %d", rules, offset, p.slot.binary))
 	if p.w.healed || p.w.random.IntN(2) == 0 { // somebody reads the alarm
-		p.slot.binary = p.w.house + laterRules
+		p.slot.binary = p.w.known + laterRules
 	}
 	return 0, false
 }

@@ -1,4 +1,4 @@
-// A member's life in its group: it gets partitions, sets up, folds, drains when told or when it notices, and joins again.
+// A member's life in its group: it gets partitions, sets up, folds, drains when it learns that the session is over, and joins again.
 
 package sim
 
@@ -106,7 +106,7 @@ func (s *session) step() bool {
 	return false
 }
 
-const copyEvery = 4 // steps of a hot standby between looks at the changelogs of others
+const copyEvery = 4 // steps of a hot standby between reads of the changelogs of others
 
 // copySome reads some records of another owner's changelog, as goka's hot standby does.
 func (s *session) copySome() bool {

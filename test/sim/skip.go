@@ -1,5 +1,5 @@
 // Panics of one build: a machine panics at an input on those who own it until a better build is deployed, and no owner after
-// them does. What is skipped must be skipped by all: the table says so before the dead letter does.
+// them does. What is skipped must be skipped by all: the table holds it before the dead letter leaves.
 
 package sim
 
@@ -15,7 +15,7 @@ type flaw struct {
 	ends  ending
 }
 
-// ending is how an input came out, by the first who said it.
+// ending is how an input came out, by the first owner who emitted it.
 type ending uint8
 
 const (
@@ -41,8 +41,8 @@ func (f *flaw) panics(s *session) bool {
 	return s.deal <= f.until
 }
 
-// said notes how the input came out. Whoever says otherwise later is found by the proof.
-func (f *flaw) said(w *World, at inputAt, how ending) {
+// came notes how the input came out. The proof finds an owner that emits otherwise later.
+func (f *flaw) came(w *World, at inputAt, how ending) {
 	if f.ends != open {
 		return
 	}
@@ -51,8 +51,8 @@ func (f *flaw) said(w *World, at inputAt, how ending) {
 	}
 }
 
-// judge folds one input, or puts on record that its machine panics, and waits.
-func (p *process) judge(c *claim, rules uint32, in *entry) (next []byte, out []topology.Output, waits bool) {
+// decide folds one input, or records that its machine panics, and waits.
+func (p *process) decide(c *claim, rules uint32, in *entry) (next []byte, out []topology.Output, waits bool) {
 	row, record := c.store.get(in.Key), in.Record
 	record.Panic = c.store.view.SkippedAt(in.Offset)
 	next, out = p.machine.Fold(rules, row, &record)
@@ -73,7 +73,7 @@ func (p *process) judge(c *claim, rules uint32, in *entry) (next []byte, out []t
 	if record.Panic != "" {
 		how = skipped
 	}
-	f.said(p.w, at, how)
+	f.came(p.w, at, how)
 	return next, out, false
 }
 
@@ -86,8 +86,8 @@ func (p *process) skip(c *claim, input int64) {
 	})
 }
 
-// foldSaid is the straight fold of one input; false = nobody has said yet how it ends.
-func (w *World) foldSaid(g *group, f *straight, in *entry) (next []byte, out []topology.Output, said bool) {
+// foldKnown is the straight fold of one input; false = it is not known yet how it ends.
+func (w *World) foldKnown(g *group, f *straight, in *entry) (next []byte, out []topology.Output, known bool) {
 	rules, record := g.real.RulesAt(f.rows[topology.RulesKey], in.Offset), in.Record
 	next, out = g.real.Fold(rules, f.rows[in.Key], &record)
 	flaw := w.flaws[inputAt{in.Topic, in.Partition, in.Offset}]

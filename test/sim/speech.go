@@ -1,4 +1,4 @@
-// What devices ask, and what they make of what they are told.
+// What devices ask, and what they do with what is delivered.
 
 package sim
 
@@ -53,7 +53,7 @@ func (d *device) ask() {
 	}
 	d.w.add(e)
 	d.waiting = append(d.waiting, command{d.asked, where, marshal(c)})
-	d.say("outbox.commands", d.user, d.waiting[len(d.waiting)-1].value)
+	d.send("outbox.commands", d.user, d.waiting[len(d.waiting)-1].value)
 }
 
 // strife is what people ask who race against each other: to block and unblock, to add, invite, accept, remove and leave, and
@@ -183,7 +183,7 @@ func (d *device) answered(origin *pb.Origin, outcome check.Outcome, e *check.Eve
 	}
 }
 
-// resend says everything again that has no outcome: the outbox expects another number. Once for each number and
+// resend sends everything again that has no outcome: the outbox expects another number. Once for each number and
 // connection, or every refusal of what was sent too early would send it all again.
 func (d *device) resend(origin *pb.Origin, expected uint64) {
 	if origin.GetDeviceId() != d.id || d.line == nil || d.line.expected == expected {
@@ -191,7 +191,7 @@ func (d *device) resend(origin *pb.Origin, expected uint64) {
 	}
 	d.line.expected = expected
 	for _, c := range d.waiting {
-		d.say("outbox.commands", d.user, c.value)
+		d.send("outbox.commands", d.user, c.value)
 	}
 }
 

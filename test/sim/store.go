@@ -1,4 +1,4 @@
-// State before disk: a local store whose disk is in memory. What stands in it is for topology/wire/law to say.
+// State before disk: a local store whose disk is in memory. topology/wire/law decides what stands in it.
 
 package sim
 

@@ -1,4 +1,4 @@
-// Views: the real projections on simulated stores that keep places and positions as Redis and MongoDB do. Two workers fold
+// Views: the real projections on simulated stores that keep checkpoints as Redis and MongoDB do. Two workers fold
 // each partition, because a follower that lost it may not know.
 
 package sim
@@ -24,13 +24,13 @@ const (
 
 // view folds one topic into one store.
 type view struct {
-	w       *World
-	topic   string
-	places  []int64
-	workers []*worker
-	prepare func(entries []*entry) (write func()) // reads the store and folds; write puts
-	wipe    func()
-	dump    func() map[string]string
+	w           *World
+	topic       string
+	checkpoints []int64
+	workers     []*worker
+	prepare     func(entries []*entry) (write func()) // reads the store and folds; write puts
+	wipe        func()
+	dump        func() map[string]string
 
 	asleepUntil int // tick
 }
@@ -44,7 +44,7 @@ type worker struct {
 }
 
 func newView(w *World, topic string) *view {
-	v := &view{w: w, topic: topic, places: make([]int64, partitions)}
+	v := &view{w: w, topic: topic, checkpoints: make([]int64, partitions)}
 	for p := range int32(partitions) {
 		for range viewWorkers {
 			v.workers = append(v.workers, &worker{partition: p})
@@ -72,25 +72,25 @@ func (v *view) run() bool {
 }
 
 func (v *view) work(k *worker, most int) bool {
-	place := v.places[k.partition]
+	checkpoint := v.checkpoints[k.partition]
 	if k.write != nil {
 		write := k.write
 		k.write = nil
 		if v.w.broken(NoViewPosition) {
 			write()
-			v.places[k.partition] = k.to
+			v.checkpoints[k.partition] = k.to
 			return true
 		}
-		if place < k.from { // something before this batch is not there: the worker goes back
-			k.next = place
+		if checkpoint < k.from { // something before this batch is not there: the worker goes back
+			k.next = checkpoint
 			return true
 		}
 		write()
-		v.places[k.partition] = max(place, k.to)
+		v.checkpoints[k.partition] = max(checkpoint, k.to)
 		return true
 	}
-	if place < k.next && !v.w.broken(NoViewPosition) {
-		k.next = place
+	if checkpoint < k.next && !v.w.broken(NoViewPosition) {
+		k.next = checkpoint
 	}
 	entries := v.w.log[v.topic][k.partition].from(k.next)
 	if len(entries) == 0 {
@@ -105,25 +105,25 @@ func (v *view) work(k *worker, most int) bool {
 // restart lets the workers begin where the store stands. A batch that was on its way still comes.
 func (v *view) restart() {
 	for _, k := range v.workers {
-		k.next = v.places[k.partition]
+		k.next = v.checkpoints[k.partition]
 	}
 }
 
-// flush loses the store, its places with it.
+// flush loses the store, its checkpoints with it.
 func (v *view) flush() {
 	v.wipe()
-	clear(v.places)
+	clear(v.checkpoints)
 }
 
-// told is what an entry of inbox.events says, opened once.
+// inboxEvent is an entry of inbox.events, decoded once.
 func (e *entry) inboxEvent() *pb.InboxEvent {
-	if e.told == nil {
-		e.told = &pb.InboxEvent{}
-		if err := e.told.UnmarshalVT(e.Value); err != nil {
+	if e.inbox == nil {
+		e.inbox = &pb.InboxEvent{}
+		if err := e.inbox.UnmarshalVT(e.Value); err != nil {
 			panic(err)
 		}
 	}
-	return e.told
+	return e.inbox
 }
 
 // inboxView is what Redis holds of inboxes.
@@ -338,7 +338,7 @@ func markOf(r *entry) versioned {
 	return versioned{}
 }
 
-// accountEvent is what an entry of account.events says, opened once.
+// accountEvent is an entry of account.events, decoded once.
 func (e *entry) accountEvent() *pb.AccountEvent {
 	if e.account == nil {
 		e.account = &pb.AccountEvent{}

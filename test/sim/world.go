@@ -13,7 +13,7 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// Sizes of the simulated house.
+// Sizes of the simulated system.
 const (
 	partitions    = 2 // few, so that people share them
 	fanOut        = 4
@@ -27,10 +27,10 @@ const (
 type Config struct {
 	Seed     uint64
 	Commands int          // asked by devices
-	Mutant   Mutant       // 0 = the house as it is
+	Mutant   Mutant       // 0 = nothing is broken
 	Stale    bool         // only the faults that make stale owners
 	Disaster Disaster     // 0 = none; otherwise one that must end in an alarm
-	Trace    func(string) // is told what happens; nil = nobody
+	Trace    func(string) // gets a line for each thing that happens; nil = nobody
 }
 
 // Result is what a run came to.
@@ -40,7 +40,7 @@ type Result struct {
 	Alarm    string // the kind of the one that ended the run
 	Faults   map[string]int
 	Records  int
-	Repeats  int // records that were said again and dropped
+	Repeats  int // records that were emitted again and dropped
 	Ticks    int
 	Takeover struct{ Count, Rewound, Suspects int }
 }
@@ -70,7 +70,7 @@ type World struct {
 	marks     *newestView
 	views     []*view
 	pushers   []*pusher
-	judge     *check.Checker
+	checker   *check.Checker
 	shown     []check.Event // by devices; memory that worlds hand on to each other
 	alarmed   bool
 	befell    bool // the disaster
@@ -78,14 +78,14 @@ type World struct {
 	straights map[lineKey]*straight
 	poisoned  map[inputAt]pb.Failing
 	flaws     map[inputAt]*flaw
-	house     uint32 // newest rules of the house as it is
+	known     uint32 // newest rules of the machines as they are
 	rollout   rollout
-	counters  map[string]uint64 // outside of the log: only mutants look at them
+	counters  map[string]uint64 // outside of the log: only mutants use them
 	refused   map[string]int64  // likewise: cause -> the first input that was refused because of it
 	result    Result
 }
 
-// plan is the house with few partitions.
+// planOf is the plan with few partitions.
 func planOf() topology.Plan {
 	plan := topology.House()
 	plan.Partitions, plan.FanOut, plan.Epoch = partitions, fanOut, logEpoch
@@ -95,7 +95,7 @@ func planOf() topology.Plan {
 func newWorld(cfg Config) *World {
 	w := &World{
 		cfg: cfg, plan: planOf(), random: rand.New(rand.NewPCG(cfg.Seed, 0x9a41)), trueMs: begin,
-		judge: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, refused: map[string]int64{}, straights: map[lineKey]*straight{},
+		checker: check.New(check.Limits{}), faults: map[string]int{}, counters: map[string]uint64{}, refused: map[string]int64{}, straights: map[lineKey]*straight{},
 		poisoned: map[inputAt]pb.Failing{}, flaws: map[inputAt]*flaw{},
 	}
 	w.log, w.tables = newLog(w.plan), map[string]bool{}
@@ -107,7 +107,7 @@ func newWorld(cfg Config) *World {
 	}
 	w.swarm = w.drawSwarm()
 	for _, m := range processors.Machines(w.plan) {
-		w.house = m.MaxRules
+		w.known = m.MaxRules
 		real := w.variant(ruled(m))
 		g := &group{w: w, name: m.Group.Name, table: w.plan.Table(m.Group.Name), real: &real}
 		g.coordinator = &coordinator{w: w, group: g}
@@ -115,7 +115,7 @@ func newWorld(cfg Config) *World {
 			g.coordinator.commits = append(g.coordinator.commits, noCommit)
 		}
 		for i := range w.swarm.processes {
-			s := &slot{group: g, number: i, binary: w.house, standby: w.random.IntN(3) == 0}
+			s := &slot{group: g, number: i, binary: w.known, standby: w.random.IntN(3) == 0}
 			for range w.plan.Partitions {
 				s.disks, s.backups = append(s.disks, newDisk()), append(s.backups, newDisk())
 			}
@@ -171,7 +171,7 @@ func (w *World) end() Result {
 			r.Records += len(p.entries)
 		}
 	}
-	report, err := w.judge.Close()
+	report, err := w.checker.Close()
 	if err != nil {
 		panic(err)
 	}
@@ -225,7 +225,7 @@ func (w *World) heal() {
 	}
 	for _, g := range w.groups {
 		for _, s := range g.slots {
-			s.binary = w.house + laterRules
+			s.binary = w.known + laterRules
 			if s.process == nil {
 				s.start()
 			}
@@ -301,12 +301,12 @@ func (w *World) add(e check.Event) {
 	if e.AtMs == 0 {
 		e.AtMs = int64(w.ticks)
 	}
-	if err := w.judge.Add(e); err != nil {
+	if err := w.checker.Add(e); err != nil {
 		panic(err)
 	}
 }
 
-// damage tells the checker of something that is not as it must be.
+// damage reports to the checker something that is not as it must be.
 func (w *World) damage(letter check.Letter, key, got, want string) {
 	if got != want {
 		w.note("%s: %s is %s and must be %s", letter, key, got, want)
