@@ -234,3 +234,28 @@ func TestWordsBroken(t *testing.T) {
 		{"who built it", map[string]string{"a.md": "as a language" + " model"}, []string{"a.md:1: not who wrote it"}},
 	}, Words)
 }
+
+func TestDocumentsBroken(t *testing.T) {
+	documents := func(tree *Tree) []Violation {
+		return Documents(tree, func(path string) bool { return path == "docs/there.md" })
+	}
+	hold(t, []sample{
+		{"a link to nothing", map[string]string{"docs/a.md": "one\n[x](gone.md)"}, []string{"docs/a.md:2: the link to gone.md leads to nothing"}},
+		{"a link from another folder", map[string]string{"README.md": "[x](there.md)"}, []string{"README.md:1: the link to there.md leads to nothing"}},
+		{"links that lead somewhere", map[string]string{"docs/a.md": "[x](there.md#part) [y](../docs/there.md) [z](#part) [w](https://example.org/x)"}, nil},
+		{"a long README", map[string]string{"README.md": strings.Repeat("line\n", maxReadmeLines+1)}, []string{"README.md:120: the README has 121 lines"}},
+		{"another long page", map[string]string{"docs/a.md": strings.Repeat("line\n", maxReadmeLines+1)}, nil},
+	}, documents)
+}
+
+func TestGlossaryBroken(t *testing.T) {
+	glossary := func(tree *Tree) []Violation { return Glossary(tree, []string{"inbox"}) }
+	page := func(rows string) map[string]string {
+		return map[string]string{"ARCHITECTURE.md": "| inbox | elsewhere |\n\n## Glossary\n\n" + rows}
+	}
+	hold(t, []sample{
+		{"a word that is missing", page("| head | newest number |\n"), []string{`ARCHITECTURE.md:1: the glossary lacks "inbox"`}},
+		{"a word twice", page("| inbox / head | a stream |\n| head | newest |\n"), []string{`ARCHITECTURE.md:1: the glossary explains "head" twice`}},
+		{"all once", page("| inbox / head | a stream |\n"), nil},
+	}, glossary)
+}

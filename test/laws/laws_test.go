@@ -3,6 +3,8 @@
 package laws
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -38,6 +40,12 @@ func TestRepository(t *testing.T) {
 	t.Run("first comments", func(t *testing.T) { none(t, FirstComments(tree)) })
 	t.Run("names", func(t *testing.T) { none(t, Names(tree)) })
 	t.Run("words", func(t *testing.T) { none(t, Words(tree)) })
+	t.Run("documents", func(t *testing.T) {
+		none(t, Documents(tree, func(path string) bool { _, err := os.Stat(filepath.Join(root, path)); return err == nil }))
+	})
+	t.Run("glossary", func(t *testing.T) {
+		none(t, Glossary(tree, planned(topology.House())))
+	})
 	t.Run("purity", func(t *testing.T) {
 		folders := []string{"processors", "schemas/effect", "schemas/canonical", "gateways/translate", wireLaw}
 		exports, err := Compile(root, "./processors/...", "./schemas/effect", "./schemas/canonical", "./gateways/translate", "./"+wireLaw, "maps", "slices", "time")
@@ -48,6 +56,20 @@ func TestRepository(t *testing.T) {
 			none(t, found)
 		}
 	})
+}
+
+// planned are the names that the plan gives to parts of the deployment.
+func planned(p topology.Plan) (words []string) {
+	for _, g := range p.Groups {
+		words = append(words, g.Name)
+	}
+	for _, v := range p.Views {
+		words = append(words, v.Name)
+	}
+	for _, g := range p.Gateways {
+		words = append(words, g.Name)
+	}
+	return words
 }
 
 // The plan's own laws, such as: one group alone writes each event topic.
