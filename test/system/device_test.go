@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/parley-im/parley/clients/go/frames"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
@@ -58,7 +59,7 @@ type device struct {
 	w         *world
 	user, id  string
 	token     string
-	json      bool
+	speaks    frames.Encoding
 	pages     bool         // its final read is pages of histories: what is pushed to it meanwhile stands in them too
 	stopReads atomic.Int64 // Unix nanoseconds until which it does not read: a slow reader
 
@@ -83,7 +84,11 @@ type device struct {
 }
 
 func (w *world) newDevice(user, id string) *device {
-	return &device{w: w, user: user, id: id, token: w.token(user), json: len(user)%2 == 0, inbox: map[uint64]uint64{},
+	speaks := frames.Protobuf
+	if len(user)%2 == 0 {
+		speaks = frames.JSON
+	}
+	return &device{w: w, user: user, id: id, token: w.token(user), speaks: speaks, inbox: map[uint64]uint64{},
 		talks: map[string]uint64{}, numbers: map[string]uint64{}, since: map[string]uint64{}, door: rand.IntN(len(w.doors)), wake: make(chan struct{}, 1), news: make(chan struct{})}
 }
 

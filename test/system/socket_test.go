@@ -4,16 +4,14 @@ package system
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"sync"
 	"time"
 
-	"github.com/gorilla/websocket"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/parley-im/parley/clients/go/frames"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
@@ -33,7 +31,7 @@ type socket struct {
 	d        *device
 	name     string // of the stretch without resync, for the checker
 	stretch  int
-	c        *websocket.Conn
+	c        *frames.Conn
 	door     string
 	twin     bool // a second connection of the device, which sends again what was sent
 	cursor   *pb.Cursor
@@ -47,7 +45,6 @@ type socket struct {
 	flights  map[uint64]flight
 	pages    map[uint64]chan *pb.ServerFrame
 	retry    time.Duration
-	writing  sync.Mutex
 }
 
 // flight is an attempt of a command.
@@ -56,20 +53,15 @@ type flight struct {
 	attempt int
 }
 
-func (d *device) dial(ctx context.Context, from net.IP) (*websocket.Conn, string, error) {
+func (d *device) dial(ctx context.Context, from net.IP) (*frames.Conn, string, error) {
 	door := d.w.doors[d.door%len(d.w.doors)]
-	sub := "parley.v1.proto"
-	if d.json {
-		sub = "parley.v1.json"
-	}
-	near := net.Dialer{Timeout: dialWithin}
+	local := net.Dialer{Timeout: dialWithin}
 	if from != nil {
-		near.LocalAddr = &net.TCPAddr{IP: from}
+		local.LocalAddr = &net.TCPAddr{IP: from}
 	}
-	w := websocket.Dialer{Subprotocols: []string{sub}, HandshakeTimeout: dialWithin, NetDialContext: near.DialContext}
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
-	c, _, err := w.DialContext(ctx, "ws://"+door+"/v1/ws", http.Header{})
+	c, err := frames.Dial(ctx, "ws://"+door, frames.Options{Encoding: d.speaks, Strict: true, NetDial: local.DialContext})
 	return c, door, err
 }
 
@@ -229,21 +221,12 @@ func (s *socket) say(f *pb.ClientFrame) bool {
 }
 
 func (s *socket) write(f *pb.ClientFrame) bool {
-	kind, b, err := websocket.BinaryMessage, []byte(nil), error(nil)
-	if s.d.json {
-		kind = websocket.TextMessage
-		b, err = protojson.Marshal(f)
-	} else {
-		b, err = proto.Marshal(f)
-	}
-	if err != nil {
-		s.d.w.find("client", "a frame of %s cannot be encoded: %v", s.d.user, err)
-		return false
-	}
-	s.writing.Lock()
-	defer s.writing.Unlock()
 	_ = s.c.SetWriteDeadline(time.Now().Add(answerWithin))
-	return s.c.WriteMessage(kind, b) == nil
+	err := s.c.Write(f)
+	if errors.Is(err, frames.ErrMalformed) {
+		s.d.w.find("client", "a frame of %s cannot be encoded: %v", s.d.user, err)
+	}
+	return err == nil
 }
 
 // read takes frames until the connection ends.
@@ -252,18 +235,11 @@ func (s *socket) read() {
 		if until := s.d.stopReads.Load(); until > time.Now().UnixNano() && !s.twin {
 			time.Sleep(time.Until(time.Unix(0, until)))
 		}
-		kind, b, err := s.c.ReadMessage()
-		if err != nil {
-			return
-		}
-		f := &pb.ServerFrame{}
-		if kind == websocket.TextMessage {
-			err = protojson.Unmarshal(b, f)
-		} else {
-			err = proto.Unmarshal(b, f)
-		}
-		if err != nil {
+		f, err := s.c.Read()
+		if errors.Is(err, frames.ErrMalformed) {
 			s.d.w.find("client", "a frame for %s is not what the protocol says: %v", s.d.user, err)
+		}
+		if err != nil {
 			return
 		}
 		s.d.mu.Lock()

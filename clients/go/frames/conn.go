@@ -75,8 +75,9 @@ type Conn struct {
 	in       *bufio.Reader
 	message  []byte // the message that is read now
 
-	mu  sync.Mutex
-	out []byte // the message that is written now
+	mu     sync.Mutex
+	out    []byte // the message that is written now
+	broken error  // of the first write that failed: a part of its message may have been sent
 }
 
 // Dial connects to a gateway. The address is that of the gateway (http, https, ws or wss), with or without the path /v1/ws.
@@ -133,7 +134,7 @@ func (c *Conn) Write(f *pb.ClientFrame) error {
 	defer c.mu.Unlock()
 	b, err := c.encoding.Append(c.begin(), f)
 	if err != nil {
-		return fmt.Errorf("frames: %w", err)
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	op := ws.OpBinary
 	if c.encoding == JSON {
@@ -161,6 +162,9 @@ func (c *Conn) begin() []byte { return slices.Grow(c.out[:0], maxHeader)[:maxHea
 // needs c.mu.
 func (c *Conn) send(op ws.OpCode, b []byte) error {
 	c.out = b
+	if c.broken != nil {
+		return c.broken
+	}
 	payload := b[maxHeader:]
 	var mask [4]byte
 	if !c.zeroMask {
@@ -180,8 +184,8 @@ func (c *Conn) send(op ws.OpCode, b []byte) error {
 	h = append(h, mask[:]...)
 	begin := maxHeader - len(h)
 	copy(b[begin:], h)
-	_, err := c.socket.Write(b[begin:])
-	return err
+	_, c.broken = c.socket.Write(b[begin:])
+	return c.broken
 }
 
 // Read waits for the next frame. It answers pings of the WebSocket itself; the error is a *CloseError when the gateway

@@ -101,7 +101,7 @@ func TestEncodingsAgree(t *testing.T) {
 		_, err = encoding.Decode(b, true)
 		require.Equal(t, encoding == JSON, err != nil, "JSON shows unknown fields: %v", err)
 		_, err = encoding.Decode(bytes.Repeat([]byte{'{'}, 9), false)
-		require.Error(t, err)
+		require.ErrorIs(t, err, ErrMalformed)
 	}
 }
 

@@ -4,6 +4,7 @@
 package frames
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,6 +12,10 @@ import (
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
+
+// ErrMalformed is what an error of Conn.Read and Conn.Write wraps when a frame cannot be decoded or encoded; every other error is
+// one of the connection.
+var ErrMalformed = errors.New("frames: malformed")
 
 // Encoding is how frames are written. The zero value is Protobuf.
 type Encoding uint8
@@ -53,7 +58,7 @@ func (e Encoding) Decode(b []byte, strict bool) (*pb.ServerFrame, error) {
 		err = f.UnmarshalVT(b)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("frames: not a frame of the protocol: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return f, nil
 }
