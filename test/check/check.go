@@ -1,4 +1,4 @@
-// The checker: it keeps events, in memory or spread over files, and collects what the judges find.
+// The checker: it keeps events, in memory or spread over files, and collects what the checks find.
 
 package check
 
@@ -16,7 +16,7 @@ type Limits struct {
 	Dir        string // folder for what does not fit into memory; empty = the system's
 	Held       int    // events kept in memory before files are used; 262,144
 	Buckets    int    // files a kind of key; 64
-	BucketMost int    // events in one file, which is judged in memory; 2,097,152
+	MaxBucket  int    // events in one file, which is checked in memory; 2,097,152
 	Observers  int    // devices with a final read; 1,048,576
 	First      int    // findings kept with their words; 20
 	DeadlineMs int64  // from the heal until everything accepted must be shown; 60,000
@@ -30,7 +30,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	or(&l.Held, 1<<18)
 	or(&l.Buckets, 64)
-	or(&l.BucketMost, 1<<21)
+	or(&l.MaxBucket, 1<<21)
 	or(&l.Observers, 1<<20)
 	or(&l.First, 20)
 	if l.DeadlineMs == 0 {
@@ -77,7 +77,7 @@ func (r *Report) String() string {
 	return b.String()
 }
 
-// Checker judges one history. Any number of goroutines may add to it; those who add events of one session keep their order.
+// Checker checks one history. Any number of goroutines may add to it; those who add events of one session keep their order.
 type Checker struct {
 	mu        sync.Mutex
 	limits    Limits
@@ -86,7 +86,7 @@ type Checker struct {
 	spill     *spill
 	observers map[string][]observer // user -> devices with a final read
 	observed  int
-	whole     map[string]struct{} // people whose final reads are judged
+	whole     map[string]struct{} // people whose final reads are checked
 	healMs    int64
 	done      bool
 }
@@ -104,7 +104,7 @@ func New(limits Limits) *Checker {
 	}
 }
 
-// buffers are memory for held events, given from one checker to the next: a simulator judges thousands of short histories.
+// buffers are memory for held events, given from one checker to the next: a simulator checks thousands of short histories.
 var buffers sync.Pool
 
 // Add takes an event.
@@ -178,7 +178,7 @@ func (c *Checker) release() {
 	buffers.Put(&b)
 }
 
-// Close judges everything and removes its files.
+// Close checks everything and removes its files.
 func (c *Checker) Close() (*Report, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -140,8 +140,8 @@ var small = []struct {
 		[]Event{{Kind: Compare, What: State, Key: "inbox/0 bob", Got: "1", Want: "2"}}},
 }
 
-// judged are histories judged in memory, and once more from files.
-func judged(t *testing.T, events []Event) *Report {
+// checked are histories checked in memory, and once more from files.
+func checked(t *testing.T, events []Event) *Report {
 	reports := []*Report{}
 	for _, held := range []int{0, 1} {
 		c := New(Limits{Dir: t.TempDir(), Held: held, Buckets: 3})
@@ -152,7 +152,7 @@ func judged(t *testing.T, events []Event) *Report {
 		require.NoError(t, err)
 		reports = append(reports, r)
 	}
-	require.Equal(t, reports[0].Count, reports[1].Count, "files and memory judge differently")
+	require.Equal(t, reports[0].Count, reports[1].Count, "files and memory check differently")
 	return reports[0]
 }
 
@@ -160,9 +160,9 @@ func TestSmallestHistories(t *testing.T) {
 	seen := map[Letter]bool{}
 	for _, h := range small {
 		t.Run(strings.ReplaceAll(h.name, ":", ""), func(t *testing.T) {
-			clean := judged(t, h.clean)
+			clean := checked(t, h.clean)
 			require.True(t, clean.Clean(), clean)
-			bad := judged(t, h.bad)
+			bad := checked(t, h.bad)
 			require.Positive(t, bad.Count[h.want], bad)
 			require.NotEmpty(t, bad.First)
 		})
@@ -191,10 +191,10 @@ func TestText(t *testing.T) {
 
 // Limits are errors, never silence.
 func TestLimits(t *testing.T) {
-	c := New(Limits{Dir: t.TempDir(), Held: 1, Buckets: 1, BucketMost: 2})
+	c := New(Limits{Dir: t.TempDir(), Held: 1, Buckets: 1, MaxBucket: 2})
 	require.NoError(t, c.Add(asked))
 	require.NoError(t, c.Add(asked))
-	require.ErrorContains(t, c.Add(asked), "BucketMost")
+	require.ErrorContains(t, c.Add(asked), "MaxBucket")
 	c = New(Limits{Observers: 1})
 	require.NoError(t, c.Add(Event{Kind: FinalEnd, User: "ann", Device: "a1"}))
 	require.ErrorContains(t, c.Add(Event{Kind: FinalEnd, User: "ann", Device: "a2"}), "Observers")

@@ -1,4 +1,4 @@
-// What is judged within one conversation: nothing is lost, late, twice, out of order, invented, before its cause, or
+// What is checked within one conversation: nothing is lost, late, twice, out of order, invented, before its cause, or
 // shown to somebody who may not hear it.
 
 package check
@@ -17,7 +17,7 @@ func conversationKey(e *Event) string {
 	return ""
 }
 
-// conversation is what is known of one while its events are judged.
+// conversation is what is known of one while its events are checked.
 type conversation struct {
 	c    *Checker
 	name string
@@ -52,7 +52,7 @@ type deviceSeq struct {
 	seq    uint64
 }
 
-// conversations judges every conversation among the events.
+// conversations checks every conversation among the events.
 func (c *Checker) conversations(events []Event) {
 	keys, groups := grouped(events, conversationKey)
 	for _, key := range keys {
@@ -66,7 +66,7 @@ func (c *Checker) conversations(events []Event) {
 		}
 		for _, i := range groups[key] {
 			if e := &events[i]; e.Kind == Show || e.Kind == Final {
-				v.judge(e)
+				v.check(e)
 			}
 		}
 		v.lost()
@@ -146,8 +146,8 @@ func (v *conversation) place(op string, seq uint64) {
 	o.seq = seq
 }
 
-// judge takes what a device shows, in its order.
-func (v *conversation) judge(e *Event) {
+// check takes what a device shows, in its order.
+func (v *conversation) check(e *Event) {
 	op := v.ops[e.Op]
 	switch {
 	case e.Op == "" || e.Op == Unknown:
@@ -181,7 +181,7 @@ func (v *conversation) judge(e *Event) {
 	v.reply(e)
 }
 
-// reply is judged by device: what an earlier session showed is known.
+// reply is checked by device: what an earlier session showed is known.
 func (v *conversation) reply(e *Event) {
 	if e.Number > 0 {
 		v.seen[e.Device+"\x01"+digits(e.Number)] = struct{}{}

@@ -1,4 +1,4 @@
-// A crowd's history: how many events a second are judged, in how much memory, with how much in files.
+// A crowd's history: how many events a second are checked, in how much memory, with how much in files.
 
 package check_test
 
@@ -20,17 +20,17 @@ var crowdSize = flag.Int("events", 600_000, "events of TestMemory")
 // What a checker with the default limits may have on the heap, in bytes: what it holds before it uses files, and what
 // one bucket of a long history takes. Held alone, the events would take 240 bytes each, and more for judging.
 const (
-	heapHeld     = 80 << 20
-	heapAnEvent  = 16
-	judgedInFile = 8 // a short history is held to an eighth, so that files are used
+	heapHeld      = 80 << 20
+	heapAnEvent   = 16
+	checkedInFile = 8 // a short history is held to an eighth, so that files are used
 )
 
-// Memory is bounded: files take what does not fit, and are judged bucket by bucket. One seq of the crowd is missing
+// Memory is bounded: files take what does not fit, and are checked bucket by bucket. One seq of the crowd is missing
 // from one final read, and is found.
 func TestMemory(t *testing.T) {
 	began := time.Now()
 	most, stop := watchHeap()
-	c := New(Limits{Dir: t.TempDir(), Held: min(1<<18, *crowdSize/judgedInFile)})
+	c := New(Limits{Dir: t.TempDir(), Held: min(1<<18, *crowdSize/checkedInFile)})
 	crowd(*crowdSize, true, func(e Event) {
 		if err := c.Add(e); err != nil {
 			t.Fatal(err)
@@ -44,7 +44,7 @@ func TestMemory(t *testing.T) {
 	var usage syscall.Rusage
 	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	all := time.Since(began)
-	t.Logf("%d events in %v (taken in %v, judged in %v), %.0f events/s; most on the heap %d MiB, resident %d MiB, files %d MiB", r.Events,
+	t.Logf("%d events in %v (taken in %v, checked in %v), %.0f events/s; most on the heap %d MiB, resident %d MiB, files %d MiB", r.Events,
 		all.Round(time.Millisecond), taken.Round(time.Millisecond), (all - taken).Round(time.Millisecond),
 		float64(r.Events)/all.Seconds(), heap>>20, usage.Maxrss>>10, r.FileBytes>>20)
 	require.Equal(t, map[Letter]int64{Lost: 1, Gap: 1}, r.Count, r)

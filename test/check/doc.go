@@ -1,4 +1,4 @@
-// Package check judges histories: what clients asked, were told and were shown goes in, anomalies come out. It does not
+// Package check checks histories: what clients asked, were told and were shown goes in, anomalies come out. It does not
 // care how a history was got: the simulator, a campaign on real servers and a live system use the same checker.
 //
 //	c := check.New(check.Limits{Dir: dir})
@@ -20,21 +20,21 @@
 //	K leak        a session is shown what it may not hear, or a body that was sealed for another conversation
 //	S state       a table rebuilt, a local store and the fold of the input differ; also detected damage of the log itself
 //
-// It is an independent judge: it neither folds nor imports what production code decides with (machines, schemas/effect), so that
+// It is independent: it neither folds nor imports what production code decides with (machines, schemas/effect), so that
 // a mistake there cannot excuse itself here.
 //
-// X (resurrection) is not judged: nobody can edit or recall yet, so no history can have it, and no mutant shows it. K counts
+// X (resurrection) is not checked: nobody can edit or recall yet, so no history can have it, and no mutant shows it. K counts
 // canaries too: whoever feeds a history puts the name of the conversation into every body and gives back what it finds there,
 // also in what should have been nobody's (pushes, answers, logs). Causality holds within a conversation:
 // two conversations have no common order, and none is promised.
 //
 // Any number of goroutines may add. Events of one session must come in the order in which they happened to it; all else in any order. Events are kept in
-// memory up to a limit and then spread over files by conversation and by person, so a history of any length is judged
+// memory up to a limit and then spread over files by conversation and by person, so a history of any length is checked
 // bucket by bucket in bounded memory; a bucket that is too large is an error, never a silent loss.
 //
 //	event.go         an event; text.go reads and writes them as lines of JSON
 //	check.go         the checker: keeps events, spreads them, collects what is found
-//	conversation.go  what is judged within a conversation: L T D O P C K
-//	person.go        what is judged within a person: G U R
+//	conversation.go  what is checked within a conversation: L T D O P C K
+//	person.go        what is checked within a person: G U R
 //	spill.go         events in files
 package check

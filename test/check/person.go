@@ -1,4 +1,4 @@
-// What is judged within one person: the inbox has no gaps, marks do not fall, unread is what it says.
+// What is checked within one person: the inbox has no gaps, marks do not fall, unread is what it says.
 
 package check
 
@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// personKey is whose event it is, for what is judged within a person.
+// personKey is whose event it is, for what is checked within a person.
 func personKey(e *Event) string {
 	switch e.Kind {
 	case Show, Resync, Final, Mark, MarkShow, MarkFinal, Unread:
 		return e.User
 	case Invoke, Return:
-		if e.Conversation == "" { // of the account: no conversation judges it
+		if e.Conversation == "" { // of the account: no conversation checks it
 			return e.User
 		}
 	}
 	return ""
 }
 
-// person is what is known of one while its events are judged.
+// person is what is known of one while its events are checked.
 type person struct {
 	c    *Checker
 	name string
@@ -33,7 +33,7 @@ type person struct {
 	answers  map[string]Outcome
 }
 
-// people judges every person among the events.
+// people checks every person among the events.
 func (c *Checker) people(events []Event) {
 	keys, groups := grouped(events, personKey)
 	for _, key := range keys {
@@ -42,7 +42,7 @@ func (c *Checker) people(events []Event) {
 			marks: map[[2]string]uint64{}, others: map[[2]string][]uint64{}, answers: map[string]Outcome{},
 		}
 		for _, i := range groups[key] {
-			p.judge(&events[i])
+			p.check(&events[i])
 		}
 		for _, i := range groups[key] {
 			p.end(&events[i])
@@ -52,7 +52,7 @@ func (c *Checker) people(events []Event) {
 	}
 }
 
-// strangers judges final reads of people of whom there is nothing else.
+// strangers checks final reads of people of whom there is nothing else.
 func (c *Checker) strangers() {
 	for _, user := range slices.Sorted(maps.Keys(c.observers)) {
 		if _, done := c.whole[user]; !done {
@@ -61,8 +61,8 @@ func (c *Checker) strangers() {
 	}
 }
 
-// judge takes events in their order.
-func (p *person) judge(e *Event) {
+// check takes events in their order.
+func (p *person) check(e *Event) {
 	switch e.Kind {
 	case Show:
 		if e.InboxSeq == 0 {
@@ -97,7 +97,7 @@ func (p *person) judge(e *Event) {
 	}
 }
 
-// end judges what needs everything else to be known.
+// end checks what needs everything else to be known.
 func (p *person) end(e *Event) {
 	switch e.Kind {
 	case MarkFinal:

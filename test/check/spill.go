@@ -1,4 +1,4 @@
-// Events in files: spread by conversation and by person, so that whatever is judged together lies together.
+// Events in files: spread by conversation and by person, so that whatever is checked together lies together.
 
 package check
 
@@ -64,8 +64,8 @@ func (s *spill) add(e *Event) error {
 			continue
 		}
 		b := s.files[family][maphash.String(s.seed, key)%uint64(len(s.files[family]))]
-		if b.events++; b.events > s.limits.BucketMost {
-			return fmt.Errorf("more than %d events fall into one bucket (the last key is %q): raise Limits.Buckets or BucketMost", s.limits.BucketMost, key)
+		if b.events++; b.events > s.limits.MaxBucket {
+			return fmt.Errorf("more than %d events fall into one bucket (the last key is %q): raise Limits.Buckets or MaxBucket", s.limits.MaxBucket, key)
 		}
 		if _, err := b.to.Write(s.line); err != nil {
 			return fmt.Errorf("write the history: %w", err)
@@ -76,14 +76,14 @@ func (s *spill) add(e *Event) error {
 }
 
 // each reads bucket after bucket.
-func (s *spill) each(judge func(family int, events []Event)) error {
+func (s *spill) each(check func(family int, events []Event)) error {
 	for family := range s.files {
 		for _, b := range s.files[family] {
 			events, err := b.read()
 			if err != nil {
 				return fmt.Errorf("read the history: %w", err)
 			}
-			judge(family, events)
+			check(family, events)
 		}
 	}
 	return nil

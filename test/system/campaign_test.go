@@ -1,4 +1,4 @@
-// The campaign itself: load, faults in waves, heal, judge, report.
+// The campaign itself: load, faults in waves, heal, check, report.
 
 package system
 
@@ -127,8 +127,8 @@ func TestCampaign(t *testing.T) {
 	r.after = w.rate(s.calm)
 	hush()
 	talk.Wait()
-	w.judge(r)
-	t.Logf("%v: judged", w.age())
+	w.finalCheck(r)
+	t.Logf("%v: checked", w.age())
 	if s.beyond && !t.Failed() {
 		r.injuries = append(r.injuries, w.outOfModel()...)
 	}

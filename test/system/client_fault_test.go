@@ -90,7 +90,7 @@ func slowReaders(w *world) time.Time {
 	}
 	speaker := hall[len(hall)-1]
 	for end := time.Now().Add(slowFor); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if speaker.backlog() < backlogMost {
+		if speaker.backlog() < maxBacklog {
 			speaker.ask(&pb.Send{Conversation: w.crowd.hall, Word: &pb.Send_Text{Text: &pb.SendText{}}})
 		}
 	}
@@ -116,7 +116,7 @@ func storm(w *world) time.Time {
 		wg.Go(func() { d.linger(ctx, w.from(i/stormAddress), &there, drop) })
 	}
 	come := func(what string) {
-		for end := time.Now().Add(recoveryPatience); there.Load() < int64(len(idle)); time.Sleep(lookEvery) {
+		for end := time.Now().Add(recoveryPatience); there.Load() < int64(len(idle)); time.Sleep(pollEvery) {
 			if time.Now().After(end) {
 				w.find("S", "%d of %d sockets are there after %s", there.Load(), len(idle), what)
 				return
@@ -143,7 +143,7 @@ func (d *device) linger(ctx context.Context, from net.IP, there *atomic.Int64, d
 		drop = again
 		select {
 		case <-ctx.Done():
-		case <-time.After(backoffFirst):
+		case <-time.After(minBackoff):
 		}
 	}
 }

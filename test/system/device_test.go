@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	window       = 32                     // commands without outcome that a device has in flight
-	backoffFirst = 100 * time.Millisecond // before a device comes back; doubled each time
-	backoffMost  = 2 * time.Second
-	patientFor   = 3 * time.Second // after which a command that was accepted is sent again when its number is asked for
-	answersOf    = 5               // one of so many texts answers the last that was heard
+	window     = 32                     // commands without outcome that a device has in flight
+	minBackoff = 100 * time.Millisecond // before a device comes back; doubled each time
+	maxBackoff = 2 * time.Second
+	patientFor = 3 * time.Second // after which a command that was accepted is sent again when its number is asked for
+	answersOf  = 5               // one of so many texts answers the last that was heard
 )
 
 // state is how far a command has come.
@@ -94,19 +94,19 @@ func (w *world) newDevice(user, id string) *device {
 
 // live connects again and again until the context ends.
 func (d *device) live(ctx context.Context) {
-	wait := backoffFirst
+	wait := minBackoff
 	for ctx.Err() == nil {
 		began := time.Now()
 		retry := d.connect(ctx, false)
-		if time.Since(began) > backoffMost {
-			wait = backoffFirst
+		if time.Since(began) > maxBackoff {
+			wait = minBackoff
 		}
 		d.door++ // the other gateway
 		select {
 		case <-ctx.Done():
 		case <-time.After(max(retry, wait/2+rand.N(wait))):
 		}
-		wait = min(2*wait, backoffMost)
+		wait = min(2*wait, maxBackoff)
 	}
 }
 
@@ -290,7 +290,7 @@ func (d *device) again(refused *command, expected uint64) {
 }
 
 // unsure gives up waiting for outcomes that stood in a part of the inbox that is not kept any more. What became of these
-// commands is in the histories and in the log, where the judge looks; again takes up those that the log does not have. One
+// commands is in the histories and in the log, where the final check looks; again takes up those that the log does not have. One
 // that may have been taken without our being told is sent again, and given up when it is accepted: the log says nothing of a
 // repeat. It holds d.mu.
 func (d *device) unsure() {

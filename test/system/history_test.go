@@ -38,7 +38,7 @@ func (h *history) add(e check.Event) {
 
 func (h *history) now() int64 { return time.Since(h.began).Milliseconds() }
 
-// close judges everything.
+// close checks everything.
 func (h *history) close() (*check.Report, error) {
 	report, err := h.checker.Close()
 	h.mu.Lock()
@@ -130,7 +130,7 @@ func (d *device) jumps(session string, behind uint64) {
 func (w *world) verdict() *check.Report {
 	report, err := w.history.close()
 	if err != nil {
-		w.find("S", "the checker cannot judge: %v", err)
+		w.find("S", "the checker cannot check: %v", err)
 	}
 	for _, f := range report.First {
 		w.find(string(f.Letter), "%s", f.Words)

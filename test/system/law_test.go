@@ -1,4 +1,4 @@
-// The judge of the campaign must bite on real servers too: a house whose producers break a law goes through the same faults,
+// The final check of the campaign must bite on real servers too: a house whose producers break a law goes through the same faults,
 // and the campaign must fail, for the reason that something was lost.
 
 package system
@@ -34,7 +34,7 @@ func TestBrokenLawsAreCaught(t *testing.T) {
 		// messages have one number.
 		{failpoint.BreachCommits, "failpoints of inputs,network: 100 ms away,processors killed", `\.go:\d+: [LODGSV]: `},
 		// A leader that is cut from the other brokers goes on acknowledging, and forgets it all when the cut is healed. The house
-		// notices before the judge: its changelogs end before what their owner knew, and it does not start any more.
+		// notices before the final check: its changelogs end before what their owner knew, and it does not start any more.
 		{failpoint.BreachAcks, "network: broker alone", "acknowledged records are gone"},
 	} {
 		t.Run(c.breach, func(t *testing.T) {

@@ -22,7 +22,7 @@ const (
 	hallShare    = 5   // one of so many commands of its members is said there
 	squareSize   = 64  // the largest group that there can be
 	seenEvery    = 4   // of a person's bursts one ends with a read mark
-	backlogMost  = 300 // commands without outcome at which a person waits with the next
+	maxBacklog   = 300 // commands without outcome at which a person waits with the next
 	floodMost    = 80  // the same of a flood: more than the window lets through
 	floodPace    = 20 * time.Millisecond
 	signupAtOnce = 8
@@ -191,7 +191,7 @@ func (c *crowd) backlog() int {
 	if c.flood.Load() {
 		return floodMost
 	}
-	return backlogMost
+	return maxBacklog
 }
 
 // speak is one command of a person.

@@ -144,7 +144,7 @@ func (w *world) alarms(what string, words ...string) {
 	from := time.Now()
 	backAll(w.processors)
 	said := false
-	for end := time.Now().Add(recoveryPatience); !said && time.Now().Before(end); time.Sleep(lookEvery) {
+	for end := time.Now().Add(recoveryPatience); !said && time.Now().Before(end); time.Sleep(pollEvery) {
 		for _, m := range w.processors {
 			for _, word := range words {
 				said = said || m.logged(word, from)
@@ -205,7 +205,7 @@ func (w *world) dropGroup(g topology.Group) {
 
 // until asks Kafka again and again until something is so.
 func (w *world) until(so func(context.Context, *kadm.Client) (bool, error)) (err error) {
-	for end := time.Now().Add(recoveryPatience); time.Now().Before(end); time.Sleep(lookEvery) {
+	for end := time.Now().Add(recoveryPatience); time.Now().Before(end); time.Sleep(pollEvery) {
 		ok := false
 		err = w.admin(func(ctx context.Context, a *kadm.Client) (err error) {
 			ok, err = so(ctx, a)

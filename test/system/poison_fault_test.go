@@ -22,7 +22,7 @@ const (
 	poisonKeys  = 1000
 )
 
-const forgedMost = 24 // records in topics of groups alone: parley verify must name each of them
+const maxForged = 24 // records in topics of groups alone: parley verify must name each of them
 
 // place is where a record stands.
 type place struct {
@@ -65,7 +65,7 @@ func poisonAll(w *world) time.Time {
 	for _, g := range w.plan().Groups {
 		forged := !w.open(g.Input)
 		for _, v := range venoms {
-			if forged && len(w.forged) >= forgedMost {
+			if forged && len(w.forged) >= maxForged {
 				continue
 			}
 			key := v.key

@@ -21,7 +21,7 @@ const (
 	silentFor     = 25 * time.Second // without any frame of a gateway the connection is given up
 	answerWithin  = 30 * time.Second // for accepted or refused
 	pingEvery     = 5 * time.Second
-	lookEvery     = 200 * time.Millisecond
+	pollEvery     = 200 * time.Millisecond
 	behindFor     = 25 * time.Second // a device that the heartbeats say is behind for so long comes back
 	unhurried     = time.Second      // before a snapshot is asked again
 )
@@ -112,7 +112,7 @@ func (s *socket) begin() {
 // run sends what waits until the connection is over.
 func (s *socket) run(ctx context.Context, ended <-chan struct{}) {
 	began, pinged := time.Now(), time.Now()
-	look := time.NewTicker(lookEvery)
+	look := time.NewTicker(pollEvery)
 	defer look.Stop()
 	if s.twin {
 		s.repeat()
@@ -284,7 +284,7 @@ func (s *socket) take(f *pb.ServerFrame) {
 		if !word.Goodbye.Reconnect {
 			s.d.w.find("client", "%s/%s is told not to come back: %s", s.d.user, s.d.id, word.Goodbye.Detail)
 		}
-		s.retry = min(time.Duration(word.Goodbye.ReconnectAfterMs)*time.Millisecond, backoffMost)
+		s.retry = min(time.Duration(word.Goodbye.ReconnectAfterMs)*time.Millisecond, maxBackoff)
 	}
 }
 
@@ -353,7 +353,7 @@ func (s *socket) fill(a *pb.Difference) {
 	s.d.poke()
 }
 
-// event is shown by this connection; the checker judges whether it follows on what was shown before.
+// event is shown by this connection; the checker checks whether it follows on what was shown before.
 func (s *socket) event(e *pb.Event) {
 	if s.cursor == nil {
 		s.d.w.find("G", "%s is shown inbox_seq %d before any snapshot", s.d.name(), e.InboxSeq)
@@ -415,7 +415,7 @@ func (s *socket) pong(head *pb.Cursor) {
 
 // page asks for something that is answered by one frame; nil = no answer until the end.
 func (d *device) page(end time.Time, f *pb.ClientFrame) *pb.ServerFrame {
-	for ; time.Now().Before(end); time.Sleep(backoffFirst) {
+	for ; time.Now().Before(end); time.Sleep(minBackoff) {
 		d.mu.Lock()
 		s := d.socket
 		if s == nil || !s.welcomed {

@@ -114,7 +114,7 @@ func aheadStore(w *world) time.Time {
 
 // says waits until one of the processes has logged something since a time.
 func (w *world) says(words string, since time.Time, members ...*member) bool {
-	for end := time.Now().Add(recoveryPatience); time.Now().Before(end); time.Sleep(lookEvery) {
+	for end := time.Now().Add(recoveryPatience); time.Now().Before(end); time.Sleep(pollEvery) {
 		for _, m := range members {
 			if m.logged(words, since) {
 				return true

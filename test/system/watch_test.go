@@ -19,7 +19,7 @@ import (
 
 const (
 	lastMinute = time.Minute // before the runner's deadline
-	stacksMost = 16 << 20    // bytes
+	maxStacks  = 16 << 20    // bytes
 	here       = "github.com/parley-im/parley/test/system."
 )
 
@@ -61,7 +61,7 @@ func (w *world) keepLogs() string {
 }
 
 func allStacks() string {
-	b := make([]byte, stacksMost)
+	b := make([]byte, maxStacks)
 	return string(b[:runtime.Stack(b, true)])
 }
 
@@ -117,5 +117,5 @@ func newSleeper(t *testing.T, script string) *member {
 
 func TestHangSaysWhere(t *testing.T) {
 	go (&world{}).rate(time.Hour)
-	require.Eventually(t, func() bool { return slices.Contains(whereabouts(allStacks()), "(*world).rate") }, recoveryPatience, lookEvery)
+	require.Eventually(t, func() bool { return slices.Contains(whereabouts(allStacks()), "(*world).rate") }, recoveryPatience, pollEvery)
 }

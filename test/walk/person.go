@@ -1,4 +1,4 @@
-// People for tests: each device counts its own commands, so that a test says only what is asked.
+// People for tests: each device counts its own commands, so that a test states only the requests.
 
 package walk
 
@@ -61,7 +61,7 @@ func (d *Device) CreateGroup(unique, title string, members ...string) string {
 	return conversation
 }
 
-// SendText says something.
+// SendText sends a message.
 func (d *Device) SendText(conversation, text string) topology.Record {
 	return d.Ask(conversation, &pb.ConversationRequest{Word: &pb.ConversationRequest_SendMessage{
 		SendMessage: &pb.SendMessage{Body: Seal(d.User, text)},
@@ -75,7 +75,7 @@ func (d *Device) Seen(conversation string, delivered, read uint64) topology.Reco
 	})
 }
 
-// Seal is text as a gate seals it, in form only: the text stands open in the ciphertext, before 16 bytes of tag.
+// Seal is text in the form in which a gateway seals it: the text stands unencrypted in the ciphertext, before 16 bytes of tag.
 func Seal(user, text string) *pb.Sealed {
 	return &pb.Sealed{KeyId: "key-" + user, Nonce: make([]byte, 12), Ciphertext: append([]byte(text), make([]byte, 16)...)}
 }

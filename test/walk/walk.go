@@ -1,6 +1,6 @@
-// Package walk is the whole house in memory, for tests: topics with partitions, every group's fold, and nothing else. It
-// adds causes as the wire does and runs until nobody has anything left to say. It draws no random number and reads no
-// clock, so the same sends give the same bytes; views and gateways can be tested on what it says.
+// Package walk runs the whole plan in memory, for tests: topics with partitions, the fold of every group, and nothing else. It
+// adds causes as the wire does and runs until no group has input left. It draws no random number and reads no clock, so the
+// same sends give the same bytes; views and gateways can be tested on its output.
 //
 //	h := walk.New(topology.House())
 //	h.Send("outbox.commands", "ann", &pb.OutboxCommand{...})
@@ -21,11 +21,11 @@ import (
 )
 
 const (
-	sendGap   = 50 * time.Millisecond // between two sends: a person who sends at once after another stays under the rate
-	recordGap = time.Millisecond      // between two records of the house
+	sendGap   = 50 * time.Millisecond // between two sends: a person who sends without a pause stays under the rate limit
+	recordGap = time.Millisecond      // between two records
 )
 
-// Begin is the time of the first record of every house.
+// Begin is the time of the first record.
 var Begin = time.UnixMilli(1_700_000_000_000).UTC()
 
 // House is the plan's topics, groups and tables in memory. It is for one goroutine.
@@ -74,14 +74,14 @@ func (h *House) Send(topic, key string, message proto.Message) topology.Record {
 	return h.SendBytes(topic, key, value)
 }
 
-// SendBytes writes any bytes, also such as no gateway would.
+// SendBytes writes any bytes, including what no gateway would write.
 func (h *House) SendBytes(topic, key string, value []byte, headers ...topology.Header) topology.Record {
 	h.now = h.now.Add(sendGap)
 	return h.write(topic, topology.PartitionOf(key, h.plan.Partitions), key, value, headers)
 }
 
-// Repeat writes a record again, with its headers: what a producer does that did not hear that it was written. No time
-// passes, so that a house with repeats and one without say the same bytes.
+// Repeat writes a record again, with its headers: what a producer does whose acknowledgement was lost. No time
+// passes, so that a run with repeats and one without write the same bytes.
 func (h *House) Repeat(r topology.Record) topology.Record {
 	h.now = h.now.Add(-recordGap)
 	return h.write(r.Topic, r.Partition, r.Key, r.Value, r.Headers)
@@ -111,7 +111,7 @@ func (h *House) Wait(d time.Duration) { h.now = h.now.Add(d) }
 // Now is the time of the newest record.
 func (h *House) Now() time.Time { return h.now }
 
-// Run folds until nobody has anything left to fold: group by group in the order of the plan, partition by partition.
+// Run folds until no group has input left: group by group in the order of the plan, partition by partition.
 func (h *House) Run() {
 	for ran := true; ran; {
 		ran = false
@@ -177,7 +177,7 @@ func (h *House) Log() []topology.Record {
 	return records
 }
 
-// Row is the row of a key in a group's table; nil when the key was never met.
+// Row is the row of a key in a group's table; nil when there is none.
 func (h *House) Row(group, key string) *pb.Row {
 	value := h.group(group).rows.Get(topology.RowKey{Partition: topology.PartitionOf(key, h.plan.Partitions), Key: key})
 	if value == nil {

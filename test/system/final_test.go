@@ -1,4 +1,4 @@
-// The judge: heal everything, be silent, read once more on a fresh device and on a resumed one, hand all of it to the
+// The final check: heal every fault, stop the load, read once more on a fresh device and on a resumed one, hand all of it to the
 // checker, and have the binary verify the log and the views.
 
 package system
@@ -23,8 +23,8 @@ const (
 	lagEvery       = 500 * time.Millisecond
 )
 
-// judge ends the campaign.
-func (w *world) judge(r *tally) {
+// finalCheck ends the campaign.
+func (w *world) finalCheck(r *tally) {
 	w.heal()
 	healed := time.Now()
 	w.history.add(check.Event{Kind: check.Heal, AtMs: w.history.now()})
@@ -98,7 +98,7 @@ func (c *crowd) shownByViews() time.Time {
 
 // listsInTime waits until the person's list and histories are as far as what was heard.
 func (d *device) listsInTime(end time.Time) bool {
-	for ; !d.lists(end, d.w.crowd.talks[d.user]); time.Sleep(lookEvery) {
+	for ; !d.lists(end, d.w.crowd.talks[d.user]); time.Sleep(pollEvery) {
 		if time.Now().After(end) {
 			return false
 		}
