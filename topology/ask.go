@@ -1,4 +1,4 @@
-// What derived things ask of the plan: who reads a topic, what kind it is, how long it keeps.
+// Queries of the plan: who reads a topic, what kind it is, how long it keeps records.
 
 package topology
 
@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// IsCommand reports whether a topic holds what is asked.
+// IsCommand reports whether a topic holds commands.
 func (t Topic) IsCommand() bool { return strings.HasSuffix(t.Name, commandSuffix) }
 
-// IsEvent reports whether a topic holds what was said.
+// IsEvent reports whether a topic holds events.
 func (t Topic) IsEvent() bool { return strings.HasSuffix(t.Name, eventSuffix) }
 
 // Gateway returns the gateway of that name.
@@ -61,7 +61,7 @@ func (p Plan) parts() []string {
 	return names
 }
 
-// InWords is a retention as people say it: "for ever", "7 days", "90m0s".
+// InWords is a retention for people: "for ever", "7 days", "90m0s".
 func InWords(retention time.Duration) string {
 	switch {
 	case retention == forEver:

@@ -1,20 +1,20 @@
-// Package topology is the plan of the house as data: every topic, group, view and gateway, in the order in which a
-// message walks through them. Read this file first. Everything else is derived from it: topic settings, goka graphs,
+// Package topology is the plan as data: every topic, group, view and gateway, in the order in which a message passes
+// them. Read this file first. Everything else is derived from it: topic settings, goka graphs,
 // the partitioner, TOPOLOGY.md, what the tests simulate.
 package topology
 
 import "time"
 
-// Plan is the whole house. It holds no code and no connection.
+// Plan is a whole deployment. It holds no code and no connection.
 type Plan struct {
 	Name        string // prefix of consumer groups and client ids
-	Epoch       uint32 // log epoch: rises when the topics are cut anew (seal, copy, switch)
+	Epoch       uint32 // log epoch: rises when the topics are replaced (seal, copy, switch)
 	Partitions  int32  // of every keyed topic; a power of two, fixed for the life of an epoch
 	Replication int16
 	MinInsync   int16
 	FanOut      int // members up to which every inbox gets every message
 
-	// What one person may ask; fixed for the life of an epoch, because a refusal is folded like everything else.
+	// How many commands one person may send; fixed for the life of an epoch, because a refusal is folded like everything else.
 	CommandRate  int // commands a second, sustained
 	CommandBurst int // commands at once
 
@@ -41,7 +41,7 @@ type Group struct {
 	Key    string // what the key is
 	Input  string
 	Output []string
-	Row    string // what the row holds, for people
+	Row    string // what the row holds, in words
 	State  string // field of the row's state: the protobuf message
 }
 
@@ -53,11 +53,11 @@ type View struct {
 	Keeps string
 }
 
-// Gateway is a door: what it produces, and what it hears.
+// Gateway is an interface to clients: the topics that it produces and follows.
 type Gateway struct {
 	Name  string
-	Says  []string // topics it produces
-	Hears []string // topics it follows
+	Says  []string // topics that it produces
+	Hears []string // topics that it follows
 	Why   string
 }
 
@@ -69,7 +69,7 @@ const (
 	inboxes  = 14 * days
 )
 
-// House is the plan. Its order is the order of a message's walk.
+// House is the plan of a deployment, in the order in which a message passes its parts.
 func House() Plan {
 	return Plan{
 		Name: "parley", Epoch: 1, Partitions: 64, Replication: 3, MinInsync: 2, FanOut: 64, CommandRate: 50, CommandBurst: 200,

@@ -1,4 +1,4 @@
-// The plan as Kafka Streams' Topology.describe() prints one, so that tools which draw that text can draw this house.
+// The plan as Kafka Streams' Topology.describe() prints one, so that tools which draw that text can draw it.
 
 package draw
 
@@ -33,7 +33,7 @@ func Describe(p topology.Plan) string {
 	return b.String()
 }
 
-// describe prints one sub-topology. Names of nodes are unique in the whole text, as Kafka Streams wants it.
+// describe prints one sub-topology. Names of nodes are unique in the whole text, as Kafka Streams requires.
 func describe(b *strings.Builder, number int, name string, inputs []string, store string, outputs []string) {
 	sink := func(topic string) string { return name + "/to/" + topic }
 	sinks := make([]string, len(outputs))

@@ -1,5 +1,5 @@
 // Package draw shows the plan to people: TOPOLOGY.md with a picture and tables, the text that Kafka Streams would print,
-// and the same as text for a terminal or as JSON for tools. It draws what the plan says and knows nothing else.
+// and the same as text for a terminal or as JSON for tools. It draws the plan and nothing else.
 package draw
 
 import (
@@ -20,10 +20,10 @@ func Markdown(p topology.Plan) string {
 	line("")
 	line("%s", summary(p))
 	line("")
-	line("## The walk of a message")
+	line("## The path of a message")
 	line("")
-	line("Round ends are topics, boxes are groups with their tables, cylinders are stores, hexagons are doors. Every group also")
-	line("writes `%s`, left out of the picture. Thick is the walk of a message, dotted who looks on.", topology.DeadLetters)
+	line("Round ends are topics, boxes are groups with their tables, cylinders are stores, hexagons are gateways. Every group also")
+	line("writes `%s`, left out of the picture. Thick lines are the path of a message, dotted ones other readers.", topology.DeadLetters)
 	line("")
 	line("```mermaid")
 	b.WriteString(Mermaid(p))
@@ -118,7 +118,7 @@ func (s section) markdown() string {
 	return b.String()
 }
 
-// columns is the section in aligned columns; the last column may be as long as it likes.
+// columns is the section in aligned columns; the last column is not limited.
 func (s section) columns() string {
 	table := append([][]string{s.head}, s.rows...)
 	width := make([]int, len(s.head))
@@ -147,7 +147,7 @@ func code(names ...string) string {
 	return strings.Join(marked, ", ")
 }
 
-// escape keeps Markdown from reading our words as its own.
+// escape escapes what Markdown would interpret.
 func escape(s string) string {
 	return strings.NewReplacer("|", `\|`, " -> ", " → ", "<", "&lt;", ">", "&gt;").Replace(s)
 }

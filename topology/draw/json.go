@@ -1,4 +1,4 @@
-// The plan as JSON, for tools: the plan's own facts, and the names that are derived from them.
+// The plan as JSON, for tools: the plan and the names that are derived from it.
 
 package draw
 
@@ -26,7 +26,7 @@ type topicJSON struct {
 	Envelope    string   `json:"envelope"`
 	Writers     []string `json:"writers"`
 	Readers     []string `json:"readers"`
-	RetentionMs int64    `json:"retention_ms"` // -1 = for ever, as Kafka says it
+	RetentionMs int64    `json:"retention_ms"` // -1 = for ever, as in Kafka
 	Why         string   `json:"why"`
 }
 
@@ -55,7 +55,7 @@ type gatewayJSON struct {
 	Says     []string `json:"says"`
 	Hears    []string `json:"hears"`
 	Why      string   `json:"why"`
-	Consumer string   `json:"consumer,omitempty"` // only of those that hear something
+	Consumer string   `json:"consumer,omitempty"` // only of those that follow topics
 }
 
 // JSON is the plan for tools, indented, with a last newline.
@@ -85,7 +85,7 @@ func JSON(p topology.Plan) ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// list is never null in JSON: tools loop over it without asking first.
+// list is never null in JSON: tools iterate over it without a check.
 func list(s []string) []string {
 	if s == nil {
 		return []string{}

@@ -14,4 +14,23 @@
 //	follow/     records of topics for a view or the dispatcher, without a table
 //	track/      outputs before state: a group's producer
 //	group/      a group table: membership, takeover, folding, commits, alarms
+//
+// ticker and metric are what several rooms need; wiretest and logtest are for their tests.
+//
+// Where to begin with a fault:
+//
+//	a record is missing, doubled or out of order     produce/sender.go, then track/order.go
+//	a row is in the changelog before its outputs     track/order.go
+//	a commit passes an input that is not folded      group/commits.go, law/ack.go
+//	two owners of a partition, or a stale one        group/takeover.go, law/takeover.go, law/rank.go
+//	a member rejoins again and again                 group/session.go
+//	a group stops with an alarm                      group/detect.go, group/repair.go
+//	the local store is wiped, behind or broken       store/
+//	a view or the dispatcher stands still            follow/stall.go; its offsets follow/start.go, follow/membership.go
+//	a gateway's command is overloaded or unanswered  produce/emitter.go
+//	no connection                                    cluster/handshake.go
+//
+// Invariants that no single line shows: a shipment's handlers run on the sender's one goroutine for answers and must not
+// block; everything before that runs on the goroutine of its partition; a partition's store outlives its session only for
+// shipments in flight, and ignores their acks once it is closed.
 package wire

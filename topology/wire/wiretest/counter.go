@@ -1,4 +1,4 @@
-// Package wiretest is a house of one machine, a counter, for tests of the wire and of whatever runs on it.
+// Package wiretest is a plan of one machine, a counter, for tests of the wire and of whatever runs on it.
 package wiretest
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// Names of the house.
+// Names of the plan.
 const (
 	Commands = "counter.commands"
 	Events   = "counter.events"
@@ -26,7 +26,7 @@ const (
 	newest   = 3 // rules that the counter knows
 )
 
-// Plan is the house: one group between two topics.
+// Plan is one group between two topics.
 func Plan(partitions int32, replication int16) topology.Plan {
 	return topology.Plan{
 		Name: "wiretest", Epoch: 7, Partitions: partitions, Replication: replication, MinInsync: max(replication-1, 1),
@@ -39,7 +39,7 @@ func Plan(partitions int32, replication int16) topology.Plan {
 	}
 }
 
-// Counter counts the commands of each key. For each it says two events, to two partitions: the key's own and that of its
+// Counter counts the commands of each key. For each it emits two events, to two partitions: the key's own and that of its
 // mirror. An event holds the count, the rules, and the command.
 func Counter() topology.Machine {
 	group, _ := Plan(1, 1).Group(GroupOf)
@@ -49,7 +49,7 @@ func Counter() topology.Machine {
 // Mirror is a key of another user.
 func Mirror(key string) string { return "mirror-of-" + key }
 
-// Event is what the counter says.
+// Event is what the counter emits.
 type Event struct {
 	Count, Rules uint64
 	Command      []byte

@@ -1,4 +1,4 @@
-// This file checks what the counter said.
+// A check of what the counter emitted.
 
 package wiretest
 
@@ -15,14 +15,14 @@ type History struct {
 	Commands         map[string]int // command -> outcomes, over both keys: two each
 
 	newest map[int32]topology.Cause // source partition and output partition together
-	said   map[string][]byte        // cause -> the bytes said
+	seen   map[string][]byte        // cause -> the bytes emitted
 	counts map[string]uint64        // key -> last count
 	faults []string
 }
 
 // NewHistory begins an empty one.
 func NewHistory() *History {
-	return &History{Commands: map[string]int{}, newest: map[int32]topology.Cause{}, said: map[string][]byte{}, counts: map[string]uint64{}}
+	return &History{Commands: map[string]int{}, newest: map[int32]topology.Cause{}, seen: map[string][]byte{}, counts: map[string]uint64{}}
 }
 
 // Faults are what was found wrong, at most a few of them.
@@ -52,20 +52,20 @@ func (h *History) Take(r *topology.Record) error {
 	for _, header := range r.Headers {
 		whole = append(append(append(whole, header.Key...), 0), header.Value...)
 	}
-	if before, ok := h.said[string(packed)]; ok {
+	if before, ok := h.seen[string(packed)]; ok {
 		h.Repeats++
 		if !bytes.Equal(before, whole) {
 			h.fault("%s/%d@%d: a repeat of %+v differs", r.Topic, r.Partition, r.Offset, cause)
 		}
 	} else {
-		h.said[string(packed)] = whole
+		h.seen[string(packed)] = whole
 	}
 	// A receiver keeps the newest cause of each source partition, and so does this one for each of its partitions.
-	lane := cause.Partition<<16 | r.Partition
-	if last, ok := h.newest[lane]; ok && !after(cause, last) {
+	pair := cause.Partition<<16 | r.Partition
+	if last, ok := h.newest[pair]; ok && !after(cause, last) {
 		return nil
 	}
-	h.newest[lane] = cause
+	h.newest[pair] = cause
 	h.Commands[string(event.Command)]++
 	if event.Count != h.counts[r.Key]+1 {
 		h.fault("%s/%d@%d: %s counts %d after %d (cause %+v)", r.Topic, r.Partition, r.Offset, r.Key, event.Count, h.counts[r.Key], cause)
