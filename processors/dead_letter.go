@@ -1,4 +1,4 @@
-// Dead letters: an input that cannot be taken is a fact, said with its cause, and the partition moves on.
+// Dead letters: an input that cannot be applied becomes a record of its own, with its cause, and the partition moves on.
 
 package processors
 
@@ -26,8 +26,8 @@ func (b *bound) letter(in *topology.Record, failing pb.Failing, detail string) [
 	})}}
 }
 
-// failed is the dead letter of an input that would make a record too large, or that this build's machine panics at: then
-// it says so.
+// failed is the dead letter of an input that would make a record too large, or at which this build's machine panics; then
+// Output.Panic is set.
 func (b *bound) failed(in *topology.Record, err error) []topology.Output {
 	if _, large := err.(oversized); large {
 		return b.letter(in, pb.Failing_FAILING_OVERSIZED, err.Error())

@@ -16,7 +16,7 @@ import (
 // schemaPackage is the protobuf package of every envelope.
 const schemaPackage protoreflect.FullName = "parley.v1"
 
-// envelopes are the message of each topic and table of the house.
+// envelopes are the message of each topic and table.
 var envelopes = envelopesOf(topology.House())
 
 func envelopesOf(plan topology.Plan) map[string]protoreflect.FullName {

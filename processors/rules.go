@@ -26,19 +26,19 @@ func (b *bound) takeRules(next *pb.Row, in *topology.Record) (*pb.Row, []topolog
 	if len(had) > 0 {
 		newest = had[len(had)-1].Rules
 	}
-	word := cmd.GetActivateRules()
+	activate := cmd.GetActivateRules()
 	switch {
-	case word == nil:
+	case activate == nil:
 		detail = "under the key " + topology.RulesKey + " only ActivateRules may stand"
-	case word.Rules <= newest:
-		detail = fmt.Sprintf("rules %d do not come after rules %d: rules only rise", word.Rules, newest)
+	case activate.Rules <= newest:
+		detail = fmt.Sprintf("rules %d do not come after rules %d: rules only rise", activate.Rules, newest)
 	case len(had) >= maxActivations:
 		detail = fmt.Sprintf("the partition has had %d activations, which is the limit: cut the log anew", maxActivations)
 	}
 	if detail != "" {
 		return next, b.letter(in, pb.Failing_FAILING_MALFORMED_RECORD, detail)
 	}
-	activations := append(had[:len(had):len(had)], &pb.Activation{Offset: in.Offset, Rules: word.Rules})
+	activations := append(had[:len(had):len(had)], &pb.Activation{Offset: in.Offset, Rules: activate.Rules})
 	next.State = &pb.Row_RulesRow{RulesRow: &pb.RulesRow{Activations: activations}}
 	return next, nil
 }

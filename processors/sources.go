@@ -1,5 +1,5 @@
-// Take or drop: a row remembers the newest cause from each source partition and takes only what is newer, so that a
-// record that a restarted group says again changes nothing.
+// Repeats: a row remembers the newest cause from each source partition and takes only what is newer, so that a
+// record that a restarted group emits again changes nothing.
 
 package processors
 
@@ -11,8 +11,8 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// cause reads the header of a record that another group said. A record without one comes from a gateway: there a device's
-// own numbers, or marks that only rise, tell a repeat.
+// cause reads the header of a record that another group emitted. A record without one comes from a gateway: there a device's
+// own numbers, or marks that only rise, show a repeat.
 func (b *bound) cause(in *topology.Record) (cause topology.Cause, caused bool, detail string) {
 	packed := in.Get(topology.HeaderCause)
 	if len(packed) == 0 {

@@ -229,7 +229,7 @@ func (w *auditing) reach(asked time.Time, horizon audit.Horizon, ends map[audit.
 			quiet.Round(time.Second), left, behind.Topic, behind.Partition)
 	}
 	if left == 0 {
-		w.auditor.Judge(horizon)
+		w.auditor.Check(horizon)
 		through := w.auditor.Verified()
 		if !slices.ContainsFunc(w.plan.Topics, func(t topology.Topic) bool { // what was seen before its input is not verified yet
 			for p := range w.plan.Partitions {

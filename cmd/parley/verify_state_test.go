@@ -43,7 +43,7 @@ func TestAuditorsFolderDoesNotGrowWithTheLog(t *testing.T) {
 	for i := range log {
 		require.NoError(t, a.Take(&log[i]))
 		if (i+1)%(len(log)/auditedEvery) == 0 {
-			a.Judge(audit.Horizon{})
+			a.Check(audit.Horizon{})
 			require.NoError(t, a.Flush())
 			require.NoError(t, memory.checkpoint())
 			kept = append(kept, keptBytes(memory))

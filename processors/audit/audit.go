@@ -1,18 +1,18 @@
-// Package audit is the auditor: it is given the records of every topic, folds every input again, and says what does not
-// stand in the log as the fold says. It is pure: what it knows it keeps in a Memory that it is given, and the same records
-// give the same verdict in whatever order the topics are read, each partition in its own order.
+// Package audit is the auditor: it takes the records of every topic, folds every input again, and reports where the log is not
+// what the fold emits. It is pure: it keeps its state in a Memory that it is given, and the same records give the same report
+// in whatever order the topics are read, each partition in its own order.
 //
 //	audit.go      this file: what an auditor is, and the way of a record through it
 //	begin.go      logs whose first records are gone
 //	memory.go     what it keeps, and under which keys
-//	flow.go       outputs: what was said against what should have been said, matched by cause
+//	flow.go       outputs in the log against outputs of the fold, matched by cause
 //	fold.go       inputs: the production fold
 //	number.go     numbers of events: each the one before plus one
 //	outcome.go    each command of a device has one outcome
 //	delivery.go   each event of a conversation reaches each of its people once
 //	runs.go       numbers that wait, as runs
 //	row.go        rows in changelogs against the fold
-//	judge.go      what cannot come any more
+//	missing.go    what cannot come any more
 //	report.go     laws, violations, counts
 package audit
 
@@ -26,19 +26,16 @@ import (
 // Limits of an auditor.
 const (
 	MaxAhead = 1 << 20 // outputs that wait for being seen, and as many that wait for their input; then a side waits
-	maxKept  = 100     // violations that are kept word for word; all are counted
+	maxKept  = 100     // violations that are kept as text; all are counted
 
-	// Inputs within which a repeat of an output is compared; repeats of older ones are told. Each output of them is about 50
+	// Inputs within which a repeat of an output is compared; repeats of older ones are reported. Each output of them is about 50
 	// bytes of memory; all else that is remembered grows with people and conversations, not with the log.
 	repeatWindows   = 1 << 20 // of a group, all partitions together
 	minRepeatWindow = 1 << 15 // of a partition; more than a processor may have in flight
 )
 
 // Place is a partition of a topic.
-type Place struct {
-	Topic     string `json:"topic"`
-	Partition int32  `json:"partition"`
-}
+type Place = topology.TopicPartition
 
 // machine is a group as the auditor needs it.
 type machine struct {
@@ -49,7 +46,7 @@ type machine struct {
 // topic is a topic or a table as the auditor needs it.
 type topic struct {
 	id      byte
-	word    string          // what its values are
+	payload string          // message of its values
 	open    bool            // a gateway writes to it
 	writers map[uint16]bool // numbers of the groups that write to it
 	input   *machine        // the group that folds it; nil = none
@@ -61,7 +58,7 @@ type topic struct {
 type Auditor struct {
 	plan      topology.Plan
 	memory    Memory
-	tell      func(Violation)
+	report    func(Violation)
 	topics    map[string]*topic
 	names     []string // of topics by id
 	groups    map[uint16]*machine
@@ -72,29 +69,29 @@ type Auditor struct {
 	window    int64 // inputs of a partition within which repeats are compared
 
 	beginnings     map[Place]Beginning // of places whose first records are gone
-	inboxes, talks string              // topics of what people are told, and of what conversations said
+	inboxes, talks string              // topics of inbox events and of conversation events
 }
 
 // tableID is added to a group's place in the plan: ids of tables are apart from those of topics.
 const tableID = 128
 
-// Words of topics that the auditor looks into.
+// Messages of topics that the auditor decodes.
 const (
-	outboxWord = "OutboxCommand" // devices number them
-	inboxWord  = "InboxEvent"
-	talkWord   = "ConversationEvent"
+	outboxCommands     = "OutboxCommand" // devices number them
+	inboxEvents        = "InboxEvent"
+	conversationEvents = "ConversationEvent"
 )
 
-// New is an auditor of the plan's topics with what the memory knows. Every violation is told, also those of machines.
-func New(plan topology.Plan, machines []topology.Machine, memory Memory, tell func(Violation)) (*Auditor, error) {
+// New is an auditor of the plan's topics that goes on where the memory ends. Every violation is given to report.
+func New(plan topology.Plan, machines []topology.Machine, memory Memory, report func(Violation)) (*Auditor, error) {
 	a := &Auditor{
-		plan: plan, memory: memory, tell: tell, topics: map[string]*topic{}, groups: map[uint16]*machine{},
+		plan: plan, memory: memory, report: report, topics: map[string]*topic{}, groups: map[uint16]*machine{},
 		positions: map[Place]int64{}, flows: map[route]*flow{}, changed: map[route]bool{},
 		names: make([]string, tableID+len(plan.Groups)), counts: newCounts(), beginnings: map[Place]Beginning{},
 		window: max(repeatWindows/int64(plan.Partitions), minRepeatWindow),
 	}
 	for i, t := range plan.Topics {
-		known := &topic{id: byte(i), word: t.Envelope, writers: map[uint16]bool{}, deaths: t.Name == topology.DeadLetters}
+		known := &topic{id: byte(i), payload: t.Envelope, writers: map[uint16]bool{}, deaths: t.Name == topology.DeadLetters}
 		for _, w := range t.Writers {
 			if g, ok := plan.Group(w); ok {
 				known.writers[g.Number] = true
@@ -104,9 +101,9 @@ func New(plan topology.Plan, machines []topology.Machine, memory Memory, tell fu
 		}
 		a.topics[t.Name], a.names[i] = known, t.Name
 		switch t.Envelope {
-		case inboxWord:
+		case inboxEvents:
 			a.inboxes = t.Name
-		case talkWord:
+		case conversationEvents:
 			a.talks = t.Name
 		}
 	}
@@ -115,7 +112,7 @@ func New(plan topology.Plan, machines []topology.Machine, memory Memory, tell fu
 		if input == nil {
 			return nil, fmt.Errorf("group %s folds %s, which the plan does not have", m.Group.Name, m.Group.Input)
 		}
-		own := &machine{Table: topology.Table{Machine: m, Rows: rows{memory, m.Group.Number}}, commands: input.word == outboxWord}
+		own := &machine{Table: topology.Table{Machine: m, Rows: rows{memory, m.Group.Number}}, commands: input.payload == outboxCommands}
 		input.input, a.groups[m.Group.Number] = own, own
 		table := plan.Table(m.Group.Name)
 		a.topics[table], a.names[tableID+i] = &topic{id: byte(tableID + i), table: own}, table
@@ -141,8 +138,8 @@ func (a *Auditor) Topics() []string {
 func (a *Auditor) Position(at Place) int64 { return a.positions[at] }
 
 // Ahead reports whether a record should wait until other topics have been read further: else more would have to be
-// remembered than the limits say, or a row would be looked at before its input. Taking it in spite of that does no harm
-// but this.
+// remembered than the limits say, or a row would be compared before its input. Taking it anyway does no
+// other harm.
 func (a *Auditor) Ahead(r *topology.Record) bool {
 	t := a.topics[r.Topic]
 	switch {
@@ -150,7 +147,7 @@ func (a *Auditor) Ahead(r *topology.Record) bool {
 		return false
 	case t.table != nil:
 		through, ok := rowThrough(r)
-		return ok && through > a.positions[Place{t.table.Machine.Group.Input, r.Partition}]
+		return ok && through > a.positions[Place{Topic: t.table.Machine.Group.Input, Partition: r.Partition}]
 	case t.input != nil && a.counts.Unseen >= MaxAhead:
 		return true
 	case a.counts.Parked < MaxAhead:
@@ -158,13 +155,13 @@ func (a *Auditor) Ahead(r *topology.Record) bool {
 	}
 	c, err := topology.UnpackCause(r.Get(topology.HeaderCause))
 	m := a.groups[c.Group]
-	return err == nil && m != nil && c.Offset >= a.positions[Place{m.Machine.Group.Input, c.Partition}]
+	return err == nil && m != nil && c.Offset >= a.positions[Place{Topic: m.Machine.Group.Input, Partition: c.Partition}]
 }
 
 // Take takes the next record of its place. Records before the place's position are known. An error means that the auditor
-// cannot go on: what it could say would be wrong.
+// cannot go on: its reports would be wrong.
 func (a *Auditor) Take(r *topology.Record) error {
-	t, at := a.topics[r.Topic], Place{r.Topic, r.Partition}
+	t, at := a.topics[r.Topic], Place{Topic: r.Topic, Partition: r.Partition}
 	if t == nil {
 		return fmt.Errorf("the plan has no topic %q", r.Topic)
 	}
@@ -177,7 +174,7 @@ func (a *Auditor) Take(r *topology.Record) error {
 	} else {
 		ours := a.observe(t, r)
 		if ours {
-			a.hear(t, r)
+			a.observeEvent(t, r)
 		}
 		if t.input != nil {
 			if err := a.fold(t.input, r); err != nil {
@@ -189,7 +186,7 @@ func (a *Auditor) Take(r *topology.Record) error {
 	return nil
 }
 
-// Skip passes records that are none of the house's words, as takeovers in changelogs.
+// Skip passes records that hold no message of the schema, as takeovers in changelogs.
 func (a *Auditor) Skip(at Place, next int64) { a.move(at, max(next, a.positions[at])) }
 
 func (a *Auditor) move(at Place, next int64) {
@@ -223,24 +220,24 @@ func (a *Auditor) remember() error {
 		}
 	}
 	a.each(kindPosition, func(key, value []byte) {
-		a.positions[Place{a.names[key[0]], int32(u32(key[1:]))}] = int64(u64(value))
+		a.positions[Place{Topic: a.names[key[0]], Partition: int32(u32(key[1:]))}] = int64(u64(value))
 	})
 	a.each(kindFlow, func(key, value []byte) { a.flows[routeOf(key)] = unpackFlow(value) })
 	a.each(kindBeginning, func(key, value []byte) {
 		if n := unpack(value); len(n) == 2 {
-			a.beginnings[Place{a.names[key[0]], int32(u32(key[1:]))}] = Beginning{int64(n[0]), int64(n[1])}
+			a.beginnings[Place{Topic: a.names[key[0]], Partition: int32(u32(key[1:]))}] = Beginning{int64(n[0]), int64(n[1])}
 		}
 	})
 	return nil
 }
 
-// violate tells and counts a violation, and keeps its words.
+// violate reports and counts a violation, and keeps the first ones.
 func (a *Auditor) violate(v Violation) {
 	a.counts.Violations[v.Law]++
 	if len(a.counts.Kept) < maxKept {
 		a.counts.Kept = append(a.counts.Kept, v)
 	}
-	if a.tell != nil {
-		a.tell(v)
+	if a.report != nil {
+		a.report(v)
 	}
 }

@@ -46,7 +46,7 @@ func (a *Auditor) Adopt(r *topology.Record) {
 	if t == nil || t.table == nil || len(r.Value) == 0 || row.UnmarshalVT(r.Value) != nil {
 		return // the changelog is looked at again, as all topics are
 	}
-	begin, cut := a.beginnings[Place{t.table.Machine.Group.Input, r.Partition}]
+	begin, cut := a.beginnings[Place{Topic: t.table.Machine.Group.Input, Partition: r.Partition}]
 	at := rowKey(kindRow, t.table.Machine.Group.Number, r.Partition, r.Key)
 	known := a.memory.Get(at)
 	if !cut || known != nil && !adoptable(throughOf(known), row.Through, begin.Offset, r.Key) {
@@ -93,7 +93,7 @@ func (a *Auditor) begun(at Place) bool {
 
 // placeOf is where a key stands in a topic.
 func (a *Auditor) placeOf(topic, key string) Place {
-	return Place{topic, topology.PartitionOf(key, a.plan.Partitions)}
+	return Place{Topic: topic, Partition: topology.PartitionOf(key, a.plan.Partitions)}
 }
 
 // unproved counts what cannot be proved.
@@ -107,6 +107,6 @@ func (a *Auditor) pass(m *machine, in *topology.Record) {
 
 // isUnproved reports whether an output leads back to what is gone, or was passed.
 func (a *Auditor) isUnproved(s sighting) bool {
-	begin, cut := a.beginnings[Place{a.groups[s.group].Machine.Group.Input, s.from}]
+	begin, cut := a.beginnings[Place{Topic: a.groups[s.group].Machine.Group.Input, Partition: s.from}]
 	return cut && (s.offset < begin.Offset || a.memory.Get(passedKey(s.group, s.from, s.offset)) != nil)
 }

@@ -10,24 +10,24 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// delivery is what one person is to hear of one conversation. Either side may be read first.
+// delivery is what one person is to be told of one conversation. Either side may be read first.
 type delivery struct {
-	last    uint64 // seq of the last event that was both said and heard
-	heard   bool   // what waits was heard, and not yet said; else the other way round
-	waiting runs   // seqs
+	last      uint64 // seq of the last event that was both emitted and delivered
+	delivered bool   // what waits was delivered, and its event not read yet; else the other way round
+	waiting   runs   // seqs
 }
 
 func unpackDelivery(b []byte) *delivery {
 	d := &delivery{}
 	if n := unpack(b); len(n) >= 2 {
-		d.last, d.heard, d.waiting = n[0], n[1] == 1, runsOf(n[2:])
+		d.last, d.delivered, d.waiting = n[0], n[1] == 1, runsOf(n[2:])
 	}
 	return d
 }
 
 func (d *delivery) pack() []byte {
 	side := uint64(0)
-	if d.heard {
+	if d.delivered {
 		side = 1
 	}
 	return pack(append([]uint64{d.last, side}, d.waiting.numbers()...)...)
@@ -48,11 +48,11 @@ func (a *Auditor) owe(conversation string, e *pb.ConversationEvent) {
 	}
 }
 
-// meet brings what is said and what is heard together. Either side may be gone with the beginning of its topic; who was in
+// meet matches an event with its delivery. Either side may be gone with the beginning of its topic; who was in
 // a conversation whose first events are gone is not known.
-func (a *Auditor) meet(user, conversation string, e *pb.ConversationEvent, heard bool) {
+func (a *Auditor) meet(user, conversation string, e *pb.ConversationEvent, delivered bool) {
 	if a.begun(a.placeOf(a.talks, conversation)) || a.mayBeGone(a.placeOf(a.inboxes, user), e.GetTimeMs()) {
-		if heard {
+		if delivered {
 			a.unproved(unprovedDelivery)
 		}
 		return
@@ -64,22 +64,22 @@ func (a *Auditor) meet(user, conversation string, e *pb.ConversationEvent, heard
 		a.misdelivered(user, conversation, seq, true)
 		return
 	}
-	if d.heard == heard && seq <= d.waiting.last() {
-		a.misdelivered(user, conversation, seq, heard)
+	if d.delivered == delivered && seq <= d.waiting.last() {
+		a.misdelivered(user, conversation, seq, delivered)
 		return
 	}
-	for len(d.waiting) > 0 && d.heard != heard && d.waiting[0].from < seq {
+	for len(d.waiting) > 0 && d.delivered != delivered && d.waiting[0].from < seq {
 		first := d.waiting[0].from
-		a.misdelivered(user, conversation, first, d.heard)
+		a.misdelivered(user, conversation, first, d.delivered)
 		d.waiting = d.waiting.above(first)
 	}
 	switch {
-	case len(d.waiting) == 0 || d.heard == heard:
-		d.waiting, d.heard = d.waiting.with(seq), heard
+	case len(d.waiting) == 0 || d.delivered == delivered:
+		d.waiting, d.delivered = d.waiting.with(seq), delivered
 	case d.waiting[0].from == seq:
 		d.last, d.waiting = seq, d.waiting.above(seq)
 	default:
-		a.misdelivered(user, conversation, seq, heard)
+		a.misdelivered(user, conversation, seq, delivered)
 	}
 	a.memory.Set(key, d.pack())
 	if len(d.waiting) > 0 {
@@ -89,9 +89,9 @@ func (a *Auditor) meet(user, conversation string, e *pb.ConversationEvent, heard
 	}
 }
 
-func (a *Auditor) misdelivered(user, conversation string, seq uint64, heard bool) {
+func (a *Auditor) misdelivered(user, conversation string, seq uint64, delivered bool) {
 	says := "did not reach"
-	if heard {
+	if delivered {
 		says = "should not have reached, or not once more,"
 	}
 	a.violate(Violation{Law: Delivered, Offset: -1, Key: user,

@@ -1,6 +1,6 @@
-// Outputs: what was said against what the fold says, matched by cause. All that one partition of a group says to one
-// partition of a topic is a flow: it stands there in the order of its causes, because producers write prefixes; after a
-// restart some of it stands there again.
+// Outputs in the log against outputs of the fold, matched by cause. All outputs of one partition of a group to one partition of
+// a topic are a flow: they stand there in the order of their causes, because producers write prefixes; after a restart some
+// of them stand there again.
 
 package audit
 
@@ -43,17 +43,17 @@ const unnumbered = 0
 
 // flow is how far a flow is. Its outputs have ordinals from 1.
 type flow struct {
-	said  uint64 // ordinal of the last output that the fold said
-	seen  uint64 // ordinal of the last one that was seen
-	place int64  // where that stands for the first time
+	emitted uint64 // ordinal of the last output that the fold emitted
+	seen    uint64 // ordinal of the last one that was seen
+	place   int64  // where that stands for the first time
 }
 
-func (f *flow) pack() []byte { return pack(f.said, f.seen, uint64(f.place)) }
+func (f *flow) pack() []byte { return pack(f.emitted, f.seen, uint64(f.place)) }
 
 func unpackFlow(b []byte) *flow {
 	f := &flow{}
 	if n := unpack(b); len(n) == 3 {
-		f.said, f.seen, f.place = n[0], n[1], int64(n[2])
+		f.emitted, f.seen, f.place = n[0], n[1], int64(n[2])
 	}
 	return f
 }
@@ -97,13 +97,13 @@ type sighting struct {
 	digest digest
 }
 
-func (a *Auditor) where(s sighting) Place { return Place{a.names[s.topic], s.to} }
+func (a *Auditor) where(s sighting) Place { return Place{Topic: a.names[s.topic], Partition: s.to} }
 
 func (a *Auditor) cause(s sighting) string {
 	return fmt.Sprintf("output %d of %s/%d@%d", s.index, a.groups[s.group].Machine.Group.Input, s.from, s.offset)
 }
 
-// observe looks at a record of a topic and who wrote it. It is false for records that nobody of the house can have written.
+// observe checks a record of a topic and who wrote it. It is false for records that no part of the plan can have written.
 func (a *Auditor) observe(t *topic, r *topology.Record) bool {
 	wrong := func(law Law, format string, args ...any) bool {
 		a.violate(Violation{Law: law, Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Key: r.Key, Says: fmt.Sprintf(format, args...)})
@@ -133,14 +133,14 @@ func (a *Auditor) observe(t *topic, r *topology.Record) bool {
 		return wrong(Foreign, "its cause names partition %d and offset %d, which cannot be", c.Partition, c.Offset)
 	}
 	s := sighting{route{c.Group, c.Partition, t.id, r.Partition}, c.Offset, c.Index, r.Offset, digestOf(r.Key, r.Value, r)}
-	if c.Offset < a.positions[Place{m.Machine.Group.Input, c.Partition}] {
+	if c.Offset < a.positions[Place{Topic: m.Machine.Group.Input, Partition: c.Partition}] {
 		return a.resolve(s)
 	}
 	a.park(s)
 	return true
 }
 
-// resolve compares what was seen with what the fold has said. It is false for what no fold says.
+// resolve compares what was seen with the output of the fold. It is false for what no fold emits.
 func (a *Auditor) resolve(s sighting) bool {
 	at := a.where(s)
 	wrong := func(law Law, format string, args ...any) {
@@ -153,7 +153,7 @@ func (a *Auditor) resolve(s sighting) bool {
 		case a.isUnproved(s):
 			a.unproved(unprovedOutput)
 			return true
-		case s.offset < a.positions[Place{a.groups[s.group].Machine.Group.Input, s.from}]-a.window:
+		case s.offset < a.positions[Place{Topic: a.groups[s.group].Machine.Group.Input, Partition: s.from}]-a.window:
 			wrong(Old, "a repeat of an input older than %d others cannot be compared any more", a.window)
 			return true
 		}
@@ -190,15 +190,15 @@ func (a *Auditor) resolve(s sighting) bool {
 	return same
 }
 
-// expect remembers what the fold said.
+// expect remembers what the fold emitted.
 func (a *Auditor) expect(m *machine, in *topology.Record, outputs []topology.Output) {
 	for i, o := range outputs {
 		to := route{m.Machine.Group.Number, in.Partition, a.topics[o.Topic].id, topology.PartitionOf(o.Key, a.plan.Partitions)}
 		d, ordinal := digestOf(o.Key, o.Value, in), uint64(unnumbered)
-		if !a.mayBeGone(Place{o.Topic, to.to}, in.Time.UnixMilli()) {
+		if !a.mayBeGone(Place{Topic: o.Topic, Partition: to.to}, in.Time.UnixMilli()) {
 			f := a.flow(to)
-			f.said++
-			ordinal = f.said
+			f.emitted++
+			ordinal = f.emitted
 			a.counts.Unseen++
 		}
 		a.memory.Set(to.expectedKey(in.Offset, uint32(i)), append(number(ordinal), d[:]...))

@@ -9,14 +9,14 @@ import (
 	"github.com/parley-im/parley/topology"
 )
 
-// fold folds an input, remembers what must be said for it, and settles what was seen before it.
+// fold folds an input, remembers its outputs, and resolves records that came before it.
 func (a *Auditor) fold(m *machine, in *topology.Record) (err error) {
-	defer func() { // folds catch panics of machines; what is left says that rows or rules do not fit this binary
+	defer func() { // folds catch panics of machines; others mean that rows or rules do not fit this binary
 		if p := recover(); p != nil {
 			err = fmt.Errorf("fold %s/%d@%d again: %v", in.Topic, in.Partition, in.Offset, p)
 		}
 	}()
-	at := Place{in.Topic, in.Partition}
+	at := Place{Topic: in.Topic, Partition: in.Partition}
 	if a.begun(at) && throughOf(m.Rows.Get(topology.RowKey{Partition: in.Partition, Key: in.Key})) > in.Offset {
 		a.pass(m, in)
 		a.unpark(m.Machine.Group.Number, in.Partition, a.positions[at], in.Offset+1)
@@ -53,18 +53,18 @@ func (r rows) Set(at topology.RowKey, row []byte) {
 	r.memory.Set(rowKey(kindRow, r.group, at.Partition, at.Key), row)
 }
 
-// hear looks into a record for what concerns more than its own flow.
-func (a *Auditor) hear(t *topic, r *topology.Record) {
-	switch t.word {
-	case talkWord:
+// observeEvent decodes a record for the checks that concern more than its own flow.
+func (a *Auditor) observeEvent(t *topic, r *topology.Record) {
+	switch t.payload {
+	case conversationEvents:
 		e := &pb.ConversationEvent{}
 		if a.opened(r, e) && a.isNextOfConversation(r, e) {
 			a.owe(r.Key, e)
 		}
-	case inboxWord:
+	case inboxEvents:
 		e := &pb.InboxEvent{}
 		if a.opened(r, e) && a.isNext(r, "inbox_seq", e.Epoch, e.InboxSeq) {
-			a.told(r, e)
+			a.deliver(r, e)
 		}
 	case "AccountEvent":
 		e := &pb.AccountEvent{}

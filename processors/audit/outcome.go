@@ -13,11 +13,11 @@ import (
 
 // device is what is known of one device. Its numbers are dense from 1.
 type device struct {
-	taken uint64  // highest number that the outbox took
-	low   uint64  // all numbers up to here have their outcome
-	base  uint64  // outcomes up to here cannot be proved
-	told  runs    // higher ones that have it
-	open  []asked // taken ones without an outcome, in their order
+	taken   uint64  // highest number that the outbox took
+	low     uint64  // all numbers up to here have their outcome
+	base    uint64  // outcomes up to here cannot be proved
+	settled runs    // higher ones that have it
+	open    []asked // taken ones without an outcome, in their order
 }
 
 // asked is commands that were taken, one after the other.
@@ -27,7 +27,7 @@ type asked struct {
 }
 
 const (
-	deviceHead = 4 // numbers that stand before those that were told
+	deviceHead = 4 // numbers that stand before the settled ones
 
 	// Commands asked within this time, or behind so many runs, share the time of the first: it is for people, and nobody
 	// waits for the oldest while the log is being caught up with.
@@ -41,23 +41,23 @@ func unpackDevice(b []byte) *device {
 		return d
 	}
 	d.taken, d.low, d.base = n[0], n[1], n[2]
-	told := min(2*int(n[3]), len(n)-deviceHead)
-	d.told = runsOf(n[deviceHead : deviceHead+told])
-	for rest := n[deviceHead+told:]; len(rest) >= 3; rest = rest[3:] {
+	settled := min(2*int(n[3]), len(n)-deviceHead)
+	d.settled = runsOf(n[deviceHead : deviceHead+settled])
+	for rest := n[deviceHead+settled:]; len(rest) >= 3; rest = rest[3:] {
 		d.open = append(d.open, asked{run{rest[0], rest[0] + rest[1]}, rest[2]})
 	}
 	return d
 }
 
 func (d *device) pack() []byte {
-	n := append([]uint64{d.taken, d.low, d.base, uint64(len(d.told))}, d.told.numbers()...)
+	n := append([]uint64{d.taken, d.low, d.base, uint64(len(d.settled))}, d.settled.numbers()...)
 	for _, o := range d.open {
 		n = append(n, o.from, o.to-o.from, o.timeMs)
 	}
 	return pack(n...)
 }
 
-func (d *device) has(seq uint64) bool { return seq <= d.low || d.told.has(seq) }
+func (d *device) has(seq uint64) bool { return seq <= d.low || d.settled.has(seq) }
 
 // pending is how many commands have no outcome.
 func (d *device) pending() (n int64) {
@@ -128,7 +128,7 @@ func (a *Auditor) asked(before, after []byte, in *topology.Record) {
 // forgive makes numbers that need no outcome of all up to one.
 func (d *device) forgive(through uint64) {
 	d.base, d.low = max(d.base, through), max(d.low, through)
-	d.told = d.told.above(d.low)
+	d.settled = d.settled.above(d.low)
 }
 
 func highest(row *pb.Row, device string) uint64 {
@@ -140,8 +140,8 @@ func highest(row *pb.Row, device string) uint64 {
 	return 0
 }
 
-// told notes what a person hears: an outcome of an own command, or an event of a conversation.
-func (a *Auditor) told(r *topology.Record, e *pb.InboxEvent) {
+// deliver notes an inbox event: an outcome of an own command, or an event of a conversation.
+func (a *Auditor) deliver(r *topology.Record, e *pb.InboxEvent) {
 	if said := e.GetConversation(); said != nil {
 		a.meet(r.Key, said.GetConversation(), said.GetEvent(), true)
 	}
@@ -159,9 +159,9 @@ func (a *Auditor) told(r *topology.Record, e *pb.InboxEvent) {
 			Says: fmt.Sprintf("command %s/%s/%d has its outcome a second time", origin.User, origin.DeviceId, origin.ClientSeq)})
 		return
 	}
-	d.told = d.told.with(origin.ClientSeq)
-	if d.told[0].from == d.low+1 {
-		d.low, d.told = d.told[0].to, d.told[1:]
+	d.settled = d.settled.with(origin.ClientSeq)
+	if d.settled[0].from == d.low+1 {
+		d.low, d.settled = d.settled[0].to, d.settled[1:]
 	}
 	if d.answer(origin.ClientSeq) {
 		a.counts.Pending--
@@ -180,7 +180,7 @@ func (a *Auditor) keep(user, id string, d *device) {
 	switch {
 	case len(d.open) > 0:
 		a.memory.Set(unsettled, number(d.open[0].timeMs))
-	case max(d.low, d.told.last()) > d.taken: // an outcome came before its command was read
+	case max(d.low, d.settled.last()) > d.taken: // an outcome came before its command was read
 		a.memory.Set(unsettled, nil)
 	default:
 		a.memory.Delete(unsettled)

@@ -1,4 +1,4 @@
-// Package transcript words commands, events and rows as one short line each, so that tests and tools read like a story:
+// Package transcript prints commands, events and rows as one short line each, for tests and tools:
 //
 //	MessageSent{body "Hello"} (seq 2, number 1, time +51ms, origin ann/phone#3)
 package transcript
@@ -15,17 +15,17 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// Printer words messages. Its zero value prints times as they are.
+// Printer prints messages. Its zero value prints times as they are.
 type Printer struct {
 	BeginMs int64    // milliseconds since 1970 from which times are counted
 	Hide    []string // fields to leave out, as "Message.field"
-	Brief   bool     // what an inbox is told is named, not told again
+	Brief   bool     // events within deliveries are named, not printed again
 }
 
-// Line words one message.
+// Line prints one message.
 func (p Printer) Line(m proto.Message) string { return p.message(m.ProtoReflect()) }
 
-// message words what people know best in their way, and everything else as Name{field value, ...}.
+// message prints common messages in a short form, and everything else as Name{field value, ...}.
 func (p Printer) message(m protoreflect.Message) string {
 	switch m := m.Interface().(type) {
 	case *pb.Origin:
@@ -47,48 +47,48 @@ func (p Printer) message(m protoreflect.Message) string {
 		return fmt.Sprintf("%s until %s", m.SessionId, p.time(m.UntilMs))
 	case *pb.ConversationSaid:
 		if p.Brief {
-			return fmt.Sprintf("%s said %s (seq %d)", m.Conversation, wordOf(m.Event), m.Event.GetSeq())
+			return fmt.Sprintf("%s said %s (seq %d)", m.Conversation, payloadOf(m.Event), m.Event.GetSeq())
 		}
 	case *pb.AccountSaid:
 		if p.Brief {
-			return fmt.Sprintf("own account said %s (version %d)", wordOf(m.Event), m.Event.GetVersion())
+			return fmt.Sprintf("own account said %s (version %d)", payloadOf(m.Event), m.Event.GetVersion())
 		}
 	}
-	word, fields := p.fields(m)
+	payload, fields := p.fields(m)
 	switch {
-	case word == "":
+	case payload == "":
 		return fmt.Sprintf("%s{%s}", m.Descriptor().Name(), strings.Join(fields, ", "))
 	case len(fields) == 0:
-		return word
+		return payload
 	}
-	return fmt.Sprintf("%s (%s)", word, strings.Join(fields, ", "))
+	return fmt.Sprintf("%s (%s)", payload, strings.Join(fields, ", "))
 }
 
-// fields words the set fields of a message; the one that is the message's word stands apart.
-func (p Printer) fields(m protoreflect.Message) (word string, fields []string) {
+// fields prints the set fields of a message; the payload of its oneof stands apart.
+func (p Printer) fields(m protoreflect.Message) (payload string, fields []string) {
 	all := m.Descriptor().Fields()
 	for i := range all.Len() {
 		field := all.Get(i)
 		switch {
 		case !m.Has(field) || p.hidden(field):
 		case field.ContainingOneof() != nil:
-			word = p.value(field, m.Get(field))
+			payload = p.value(field, m.Get(field))
 		default:
 			fields = append(fields, p.field(field, m.Get(field)))
 		}
 	}
-	return word, fields
+	return payload, fields
 }
 
 func (p Printer) hidden(field protoreflect.FieldDescriptor) bool {
 	return slices.Contains(p.Hide, string(field.Parent().Name())+"."+string(field.Name()))
 }
 
-// wordOf is the name of an event's word.
-func wordOf(m proto.Message) protoreflect.Name {
+// payloadOf is the name of an event's payload.
+func payloadOf(m proto.Message) protoreflect.Name {
 	of := m.ProtoReflect()
-	if word := of.WhichOneof(of.Descriptor().Oneofs().ByName("word")); word != nil {
-		return word.Message().Name()
+	if payload := of.WhichOneof(of.Descriptor().Oneofs().ByName("word")); payload != nil {
+		return payload.Message().Name()
 	}
 	return "nothing"
 }
@@ -119,7 +119,7 @@ func (p Printer) value(field protoreflect.FieldDescriptor, v protoreflect.Value)
 	return v.String()
 }
 
-// time words milliseconds since 1970, counted from the beginning of the story if they are later.
+// time prints milliseconds since 1970, counted from the printer's begin if they are later.
 func (p Printer) time(ms int64) string {
 	if p.BeginMs == 0 || ms < p.BeginMs {
 		return strconv.FormatInt(ms, 10)
@@ -127,7 +127,7 @@ func (p Printer) time(ms int64) string {
 	return fmt.Sprintf("+%dms", ms-p.BeginMs)
 }
 
-// enum words a value without the name of its enum: REASON_BLOCKED is BLOCKED.
+// enum prints a value without the name of its enum: REASON_BLOCKED is BLOCKED.
 func enum(kind protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
 	value := kind.Values().ByNumber(n)
 	if value == nil {

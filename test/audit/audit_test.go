@@ -101,7 +101,7 @@ func TestAnyOrderOfTopicsAndAnyCutGiveTheSame(t *testing.T) {
 				a = hear(r, small(), kept)
 			}
 		}
-		a.Judge(l.end(small()))
+		a.Check(l.end(small()))
 		if len(a.told) > 0 {
 			r.Fatalf("violations: %v", a.told)
 		}
@@ -137,7 +137,7 @@ func TestWhatIsNotDoneIsPending(t *testing.T) {
 	for i := range records {
 		require.NoError(t, a.Take(&records[i]))
 	}
-	a.Judge(horizon)
+	a.Check(horizon)
 	require.Empty(t, a.told)
 	require.EqualValues(t, 1, a.Counts().Pending)
 	require.Positive(t, a.OldestPending())
@@ -324,7 +324,7 @@ func TestAnOrderThatIsNotThatOfCausesIsCaught(t *testing.T) {
 	for i := range waited {
 		require.NoError(t, a.Take(&waited[i]))
 	}
-	a.Judge(split(records).end(small()))
+	a.Check(split(records).end(small()))
 	require.Contains(t, a.laws(), audit.Ordered, "%v", a.told)
 }
 

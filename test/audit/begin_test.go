@@ -58,7 +58,7 @@ func begin(t require.TestingT, records []topology.Record, begins map[audit.Place
 }
 
 // ends are those of the whole log, of which a place may have nothing left.
-func (h *hearing) judge(all []topology.Record) { h.Judge(split(all).end(small())) }
+func (h *hearing) judge(all []topology.Record) { h.Check(split(all).end(small())) }
 
 func TestALogWithoutItsBeginningIsClean(t *testing.T) {
 	houses := map[int][]topology.Record{}

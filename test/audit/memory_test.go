@@ -103,5 +103,5 @@ func (h *hearing) inOrder(t testing.TB, records []topology.Record) {
 	for i := range records {
 		require.NoError(t, h.Take(&records[i]))
 	}
-	h.Judge(split(records).end(h.plan))
+	h.Check(split(records).end(h.plan))
 }

@@ -93,7 +93,7 @@ func TestWhateverPeopleDoTheLogIsClean(t *testing.T) {
 		for i := range records {
 			require.NoError(r, a.Take(&records[i]))
 		}
-		a.Judge(split(records).end(small()))
+		a.Check(split(records).end(small()))
 		if len(a.told) > 0 {
 			r.Fatalf("violations: %v", a.told)
 		}

@@ -39,7 +39,7 @@ func TestOutputsAreForgottenWhileAFlowNeverRests(t *testing.T) {
 			require.NoError(t, a.Take(&log[taken]))
 		}
 		if said%100 == 0 {
-			a.Judge(audit.Horizon{})
+			a.Check(audit.Horizon{})
 			remembered[said] = len(kept)
 		}
 	}

@@ -1,5 +1,5 @@
-// Judgement: what cannot come any more is missing. Until then it may be late: a group commits an input only when all that
-// it says is in the log.
+// What is missing: what cannot come any more. Until then it may be late: a group commits an input only when all outputs of it
+// are in the log.
 
 package audit
 
@@ -12,19 +12,19 @@ import (
 
 // Horizon is what was known of a log at a moment. It is asked for in this order: commits, then ends, then ends once more.
 type Horizon struct {
-	Commits map[string][]int64 // by group and partition: inputs below are done and all that they say is in the log
+	Commits map[string][]int64 // by group and partition: inputs below are done and all their outputs are in the log
 	Ends    map[Place]int64    // asked after the commits
 }
 
-// Judge says what is missing. Every place must have been read to its end, asked for after the horizon was.
-func (a *Auditor) Judge(h Horizon) {
+// Check reports what is missing. Every place must have been read to its end, asked for after the horizon was.
+func (a *Auditor) Check(h Horizon) {
 	a.flushFlows()
-	a.judgeOutputs(h)
-	a.judgeParked(h)
-	a.judgeRows(h)
+	a.checkOutputs(h)
+	a.checkParked(h)
+	a.checkRows(h)
 	if a.counts.Unseen == 0 && a.counts.Parked == 0 { // every chain of cause and effect that began has ended
-		a.judgeOutcomes()
-		a.judgeDeliveries()
+		a.checkOutcomes()
+		a.checkDeliveries()
 	}
 }
 
@@ -33,16 +33,16 @@ func (h Horizon) done(group string, partition int32, offset int64) bool {
 	return int(partition) < len(commits) && offset < commits[partition]
 }
 
-// judgeOutputs finds outputs of finished inputs that were not seen, and forgets those too old for a repeat.
-func (a *Auditor) judgeOutputs(h Horizon) {
+// checkOutputs finds outputs of finished inputs that were not seen, and forgets those too old for a repeat.
+func (a *Auditor) checkOutputs(h Horizon) {
 	var routes []route
 	a.each(kindFlow, func(key, _ []byte) { routes = append(routes, routeOf(key)) })
 	for _, r := range routes {
 		f, m := a.flows[r], a.groups[r.group]
-		if f.seen < f.said {
-			a.judgeFlow(h, r, f, m)
+		if f.seen < f.emitted {
+			a.checkFlow(h, r, f, m)
 		}
-		if old := a.positions[Place{m.Machine.Group.Input, r.from}] - a.window; old > 0 && a.seenUpTo(r, f, old) {
+		if old := a.positions[Place{Topic: m.Machine.Group.Input, Partition: r.from}] - a.window; old > 0 && a.seenUpTo(r, f, old) {
 			a.memory.Forget(r.expectedKey(0, 0), r.expectedKey(old, 0))
 			a.memory.Forget(passedKey(r.group, r.from, 0), passedKey(r.group, r.from, old))
 		}
@@ -51,7 +51,7 @@ func (a *Auditor) judgeOutputs(h Horizon) {
 
 // seenUpTo reports whether every output of inputs before an offset was seen.
 func (a *Auditor) seenUpTo(r route, f *flow, offset int64) bool {
-	next := f.said + 1
+	next := f.emitted + 1
 	a.memory.Scan(r.expectedKey(offset, 0), after8(r.key(kindExpected)), func(_, value []byte) bool {
 		next = u64(value)
 		return next == unnumbered
@@ -59,7 +59,7 @@ func (a *Auditor) seenUpTo(r route, f *flow, offset int64) bool {
 	return next == unnumbered || f.seen+1 >= next
 }
 
-func (a *Auditor) judgeFlow(h Horizon, r route, f *flow, m *machine) {
+func (a *Auditor) checkFlow(h Horizon, r route, f *flow, m *machine) {
 	var missing []sighting
 	prefix := r.key(kindExpected)
 	a.memory.Scan(prefix, after8(prefix), func(key, value []byte) bool {
@@ -87,8 +87,8 @@ func after8(prefix []byte) []byte {
 	return binary.BigEndian.AppendUint64(end, 1<<63)
 }
 
-// judgeParked finds records whose cause does not exist: an input is written before what it leads to.
-func (a *Auditor) judgeParked(h Horizon) {
+// checkParked finds records whose cause does not exist: an input is written before what it leads to.
+func (a *Auditor) checkParked(h Horizon) {
 	var strangers []sighting
 	a.each(kindParked, func(key, value []byte) {
 		if s := parkedOf(key, value); s.place < h.Ends[a.where(s)] {
@@ -103,8 +103,8 @@ func (a *Auditor) judgeParked(h Horizon) {
 	}
 }
 
-// judgeRows finds rows that no changelog has.
-func (a *Auditor) judgeRows(h Horizon) {
+// checkRows finds rows that no changelog has.
+func (a *Auditor) checkRows(h Horizon) {
 	type awaited struct {
 		m         *machine
 		partition int32
@@ -125,8 +125,8 @@ func (a *Auditor) judgeRows(h Horizon) {
 	}
 }
 
-// judgeOutcomes finds commands that will never have an outcome, and outcomes of what nobody asked.
-func (a *Auditor) judgeOutcomes() {
+// checkOutcomes finds commands that will never have an outcome, and outcomes of commands that do not exist.
+func (a *Auditor) checkOutcomes() {
 	var unsettled []*pb.Origin
 	a.each(kindOpen, func(key, _ []byte) {
 		user, id := cut(key)
@@ -155,8 +155,8 @@ func (a *Auditor) judgeOutcomes() {
 	}
 }
 
-// judgeDeliveries finds events that did not reach somebody, and deliveries of what was not said.
-func (a *Auditor) judgeDeliveries() {
+// checkDeliveries finds events that did not reach a person, and deliveries of events that do not exist.
+func (a *Auditor) checkDeliveries() {
 	var owed [][2]string
 	a.each(kindOwed, func(key, _ []byte) {
 		user, conversation := cut(key)
@@ -167,7 +167,7 @@ func (a *Auditor) judgeDeliveries() {
 		d := unpackDelivery(a.memory.Get(key))
 		for _, waiting := range d.waiting {
 			for seq := waiting.from; seq <= waiting.to; seq++ {
-				a.misdelivered(o[0], o[1], seq, d.heard)
+				a.misdelivered(o[0], o[1], seq, d.delivered)
 				d.last = seq
 			}
 		}
