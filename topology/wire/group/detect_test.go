@@ -24,9 +24,9 @@ import (
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
-// seasoned is a house whose group has folded some commands and stopped.
-func seasoned(t *testing.T) (*house, string, *kadm.Client) {
-	h := newHouse(t, 2)
+// seasoned is a deployment whose group has folded some commands and stopped.
+func seasoned(t *testing.T) (*deployment, string, *kadm.Client) {
+	h := newDeployment(t, 2)
 	dir := t.TempDir()
 	r := start(t, h.config(dir))
 	r.awaitReady(t)
@@ -39,7 +39,7 @@ func seasoned(t *testing.T) (*house, string, *kadm.Client) {
 	return h, dir, kadm.NewClient(client)
 }
 
-func (h *house) recreate(admin *kadm.Client, topic string) {
+func (h *deployment) recreate(admin *kadm.Client, topic string) {
 	_, err := admin.DeleteTopics(h.t.Context(), topic)
 	require.NoError(h.t, err)
 	require.Eventually(h.t, func() bool {
@@ -50,27 +50,27 @@ func (h *house) recreate(admin *kadm.Client, topic string) {
 
 const table = "wiretest.counter-table"
 
-// alarms are harms, and what is said of each.
+// alarms are kinds of damage, and the error that each must give.
 var alarms = map[string]struct {
-	harm     func(t *testing.T, h *house, admin *kadm.Client)
+	harm     func(t *testing.T, h *deployment, admin *kadm.Client)
 	wipe     bool // the local store too
 	kind     string
 	contains string
 }{
 	"the changelog is created again": {
-		harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, table) },
+		harm: func(_ *testing.T, h *deployment, admin *kadm.Client) { h.recreate(admin, table) },
 		kind: law.AlarmTopic, contains: "local store belongs to another",
 	},
 	"the changelog is created again, without a local store": {
-		harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, table) },
+		harm: func(_ *testing.T, h *deployment, admin *kadm.Client) { h.recreate(admin, table) },
 		wipe: true, kind: law.AlarmTopic, contains: "since the last commit",
 	},
 	"the input is created again, without a local store": {
-		harm: func(_ *testing.T, h *house, admin *kadm.Client) { h.recreate(admin, wiretest.Commands) },
+		harm: func(_ *testing.T, h *deployment, admin *kadm.Client) { h.recreate(admin, wiretest.Commands) },
 		wipe: true, kind: law.AlarmTopic, contains: wiretest.Commands + " was deleted and created again since offset",
 	},
 	"inputs beyond the commit are deleted": {
-		harm: func(t *testing.T, h *house, admin *kadm.Client) {
+		harm: func(t *testing.T, h *deployment, admin *kadm.Client) {
 			h.send(100, 10)
 			ends, err := admin.ListEndOffsets(t.Context(), wiretest.Commands)
 			require.NoError(t, err)
@@ -80,19 +80,19 @@ var alarms = map[string]struct {
 		kind: law.AlarmInput, contains: "inputs were deleted",
 	},
 	"the commit is beyond the input's end": {
-		harm: func(t *testing.T, h *house, admin *kadm.Client) {
+		harm: func(t *testing.T, h *deployment, admin *kadm.Client) {
 			h.commit(t, admin, 1_000_000, "moved by hand")
 		},
 		kind: law.AlarmInput, contains: "acknowledged records are gone",
 	},
 	"the changelog ends below the commit's note": {
-		harm: func(t *testing.T, h *house, admin *kadm.Client) {
+		harm: func(t *testing.T, h *deployment, admin *kadm.Client) {
 			h.commit(t, admin, 10, law.Note{Nonce: "x", Table: h.tableID(t, admin), Next: 1_000_000}.String())
 		},
 		wipe: true, kind: law.AlarmChangelog, contains: "acknowledged records are gone",
 	},
 	"the commits are gone and so are the first inputs": {
-		harm: func(t *testing.T, h *house, admin *kadm.Client) {
+		harm: func(t *testing.T, h *deployment, admin *kadm.Client) {
 			_, err := admin.DeleteGroups(t.Context(), h.plan.Consumer(wiretest.GroupOf))
 			require.NoError(t, err)
 			offsets := kadm.Offsets{}
@@ -104,7 +104,7 @@ var alarms = map[string]struct {
 		kind: law.AlarmCommits, contains: "lost its commit",
 	},
 	"the changelog is cut short": {
-		harm: func(t *testing.T, h *house, admin *kadm.Client) {
+		harm: func(t *testing.T, h *deployment, admin *kadm.Client) {
 			ends, err := admin.ListEndOffsets(t.Context(), table)
 			require.NoError(t, err)
 			end, _ := ends.Lookup(table, 0)
@@ -116,7 +116,7 @@ var alarms = map[string]struct {
 		wipe: true, kind: law.AlarmChangelog, contains: "records of the table were deleted",
 	},
 	"a row holds inputs that the log does not have": {
-		harm: func(_ *testing.T, h *house, _ *kadm.Client) {
+		harm: func(_ *testing.T, h *deployment, _ *kadm.Client) {
 			last, generation := h.lastRow("user3/x")
 			ahead, err := topology.WithThrough(last.Value, 1_000_000)
 			require.NoError(h.t, err)
@@ -148,7 +148,7 @@ func TestAlarms(t *testing.T) {
 }
 
 func TestGroupThatNeverFoldedWhatWasDeletedStops(t *testing.T) {
-	h := newHouse(t, 1)
+	h := newDeployment(t, 1)
 	h.send(20, 5)
 	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...))
 	require.NoError(t, err)
@@ -205,7 +205,7 @@ func (quiet) Infof(string, ...any)           {}
 func (quiet) Errorf(string, ...any)          {}
 func (quiet) Fatalf(format string, a ...any) { panic(fmt.Sprintf(format, a...)) }
 
-func (h *house) commit(t *testing.T, admin *kadm.Client, at int64, note string) {
+func (h *deployment) commit(t *testing.T, admin *kadm.Client, at int64, note string) {
 	offsets := kadm.Offsets{}
 	for p := range h.plan.Partitions {
 		offsets.Add(kadm.Offset{Topic: wiretest.Commands, Partition: p, At: at, LeaderEpoch: -1, Metadata: note})
@@ -213,7 +213,7 @@ func (h *house) commit(t *testing.T, admin *kadm.Client, at int64, note string) 
 	require.NoError(t, admin.CommitAllOffsets(t.Context(), h.plan.Consumer(wiretest.GroupOf), offsets))
 }
 
-func (h *house) tableID(t *testing.T, admin *kadm.Client) string {
+func (h *deployment) tableID(t *testing.T, admin *kadm.Client) string {
 	topics, err := admin.ListTopics(t.Context(), h.plan.Table(wiretest.GroupOf))
 	require.NoError(t, err)
 	for _, d := range topics {

@@ -21,10 +21,10 @@ const (
 // BenchmarkGroup takes commands through a group until its outputs are in the log: an operation is one command with its
 // row and two outputs.
 func BenchmarkGroup(b *testing.B) {
-	h := newHouse(b, 8)
+	h := newDeployment(b, 8)
 	r := start(b, h.config(b.TempDir()))
 	<-r.ready
-	said := make(chan int, 1_000)
+	batches := make(chan int, 1_000)
 	owned := make(chan struct{}, 1)
 	ctx, stop := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
@@ -33,26 +33,26 @@ func BenchmarkGroup(b *testing.B) {
 			Cluster: h.cluster, Plan: h.plan, Name: "reader", Topics: []string{wiretest.Events}, Log: testLog(b),
 			Owned: func([]topology.TopicPartition) { owned <- struct{}{} },
 			Handle: func(_ context.Context, _ string, _ int32, batch []topology.Record) error {
-				said <- len(batch)
+				batches <- len(batch)
 				return nil
 			},
 		})
 	}()
 	<-owned
 	const outputs = 2 // of a command
-	heard := 0
+	handled := 0
 	n := 0
 	for b.Loop() {
 		if n++; n%hopSent != 0 {
 			continue
 		}
 		h.send(hopSent, 1_000)
-		for h.sent*outputs-heard > hopBurst*outputs {
-			heard += <-said
+		for h.sent*outputs-handled > hopBurst*outputs {
+			handled += <-batches
 		}
 	}
-	for heard < h.sent*outputs {
-		heard += <-said
+	for handled < h.sent*outputs {
+		handled += <-batches
 	}
 	stop()
 	require.NoError(b, <-ended)

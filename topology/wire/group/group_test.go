@@ -104,8 +104,8 @@ func (r *runner) awaitReady(t testing.TB) []int32 {
 	return nil
 }
 
-// house is a Kafka with the counter's topics, and what tests need to talk to it.
-type house struct {
+// deployment is a Kafka with the counter's topics, and what tests need to use it.
+type deployment struct {
 	t       testing.TB
 	plan    topology.Plan
 	cluster cluster.Config
@@ -113,13 +113,13 @@ type house struct {
 	sent    int
 }
 
-func newHouse(t testing.TB, partitions int32) *house {
+func newDeployment(t testing.TB, partitions int32) *deployment {
 	plan := wiretest.Plan(partitions, 1)
-	return joinHouse(t, plan, wiretest.Kafka(t, plan).ListenAddrs())
+	return joinDeployment(t, plan, wiretest.Kafka(t, plan).ListenAddrs())
 }
 
-func joinHouse(t testing.TB, plan topology.Plan, brokers []string) *house {
-	h := &house{t: t, plan: plan, cluster: cluster.Config{Brokers: brokers}}
+func joinDeployment(t testing.TB, plan topology.Plan, brokers []string) *deployment {
+	h := &deployment{t: t, plan: plan, cluster: cluster.Config{Brokers: brokers}}
 	var err error
 	h.emitter, err = produce.NewEmitter(produce.EmitterConfig{Cluster: h.cluster, Plan: plan, Name: "test", Log: testLog(t)})
 	require.NoError(t, err)
@@ -127,7 +127,7 @@ func joinHouse(t testing.TB, plan topology.Plan, brokers []string) *house {
 	return h
 }
 
-func (h *house) config(dir string) Config {
+func (h *deployment) config(dir string) Config {
 	return Config{Plan: h.plan, Machine: wiretest.Counter(), Settings: Settings{
 		Cluster: h.cluster, Dir: dir, SessionTimeout: 2 * time.Second, DrainLimit: 2 * time.Second,
 	}}
@@ -136,7 +136,7 @@ func (h *house) config(dir string) Config {
 func command(i int) string { return fmt.Sprintf("command-%06d", i) }
 
 // send sends commands to some keys and waits until Kafka has them.
-func (h *house) send(n, keys int) {
+func (h *deployment) send(n, keys int) {
 	h.t.Helper()
 	var wait sync.WaitGroup
 	for range n {
@@ -154,8 +154,8 @@ func (h *house) send(n, keys int) {
 	wait.Wait()
 }
 
-// history reads what was said so far.
-func (h *house) history() *wiretest.History {
+// history reads what was emitted so far.
+func (h *deployment) history() *wiretest.History {
 	h.t.Helper()
 	history := wiretest.NewHistory()
 	require.NoError(h.t, read.Topic(h.t.Context(), h.cluster, wiretest.Events, history.Take))
@@ -163,7 +163,7 @@ func (h *house) history() *wiretest.History {
 }
 
 // whole waits until every command has its outcomes, and checks them.
-func (h *house) whole() *wiretest.History {
+func (h *deployment) whole() *wiretest.History {
 	h.t.Helper()
 	var history *wiretest.History
 	require.Eventually(h.t, func() bool {
@@ -174,7 +174,7 @@ func (h *house) whole() *wiretest.History {
 	return history
 }
 
-func (h *house) read(topic string) []topology.Record {
+func (h *deployment) read(topic string) []topology.Record {
 	h.t.Helper()
 	var list []topology.Record
 	require.NoError(h.t, read.Topic(h.t.Context(), h.cluster, topic, func(r *topology.Record) error {
@@ -184,13 +184,13 @@ func (h *house) read(topic string) []topology.Record {
 	return list
 }
 
-func (h *house) await(what string, condition func() bool) {
+func (h *deployment) await(what string, condition func() bool) {
 	h.t.Helper()
 	require.Eventually(h.t, condition, testPatience, 10*time.Millisecond, what)
 }
 
 func TestGroupFoldsEveryCommandOnce(t *testing.T) {
-	h := newHouse(t, 4)
+	h := newDeployment(t, 4)
 	r := start(t, h.config(t.TempDir()))
 	require.Equal(t, []int32{0, 1, 2, 3}, r.awaitReady(t))
 	h.send(2000, 50)
@@ -201,7 +201,7 @@ func TestGroupFoldsEveryCommandOnce(t *testing.T) {
 }
 
 func TestOutputsCarryCauseAndPassedHeadersInOrder(t *testing.T) {
-	h := newHouse(t, 4)
+	h := newDeployment(t, 4)
 	start(t, h.config(t.TempDir())).awaitReady(t)
 	headers := []topology.Header{
 		{Key: "other", Value: []byte("stays behind")},
@@ -241,7 +241,7 @@ func headerNames(r topology.Record) []string {
 func TestRestartGoesOn(t *testing.T) {
 	for name, keep := range map[string]bool{"with its store": true, "without its store": false} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t, 4)
+			h := newDeployment(t, 4)
 			dir := t.TempDir()
 			for range 3 {
 				r := start(t, h.config(dir))
@@ -260,7 +260,7 @@ func TestRestartGoesOn(t *testing.T) {
 }
 
 // tableIsWhole waits for the rows of all commands, which travel behind the events, and compares the last of every key.
-func (h *house) tableIsWhole() {
+func (h *deployment) tableIsWhole() {
 	h.t.Helper()
 	last := map[string]topology.Record{}
 	for _, r := range h.read(wiretest.Commands) {
@@ -280,7 +280,7 @@ func (h *house) tableIsWhole() {
 }
 
 // rows are the last of every key in the changelog.
-func (h *house) rows() map[string]topology.Record {
+func (h *deployment) rows() map[string]topology.Record {
 	rows := map[string]topology.Record{}
 	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
 		if !law.IsMark(&r) {
@@ -302,7 +302,7 @@ func behind(rows, last map[string]topology.Record) bool {
 }
 
 func TestTwoMembersShareAndTakeOver(t *testing.T) {
-	h := newHouse(t, 4)
+	h := newDeployment(t, 4)
 	one := start(t, h.config(t.TempDir()))
 	one.awaitReady(t)
 	h.send(500, 40)
@@ -322,7 +322,7 @@ func TestTwoMembersShareAndTakeOver(t *testing.T) {
 }
 
 func TestMissingTopicNamesTheCommand(t *testing.T) {
-	h := newHouse(t, 4)
+	h := newDeployment(t, 4)
 	cfg := h.config(t.TempDir())
 	cfg.Machine.Group.Output = []string{"nowhere.events"}
 	err := Run(t.Context(), cfg)
@@ -334,7 +334,7 @@ func TestMissingTopicNamesTheCommand(t *testing.T) {
 }
 
 func TestDeadLetterOfNoValueHasARow(t *testing.T) {
-	h := newHouse(t, 4)
+	h := newDeployment(t, 4)
 	start(t, h.config(t.TempDir())).awaitReady(t)
 	require.NoError(t, h.emitter.Emit(wiretest.Commands, "ann", nil, nil, nil))
 	require.NoError(t, h.emitter.Emit(wiretest.Commands, "", nil, nil, nil))
@@ -351,7 +351,7 @@ func TestDeadLetterOfNoValueHasARow(t *testing.T) {
 }
 
 func TestRulesChangeInMidStream(t *testing.T) {
-	h := newHouse(t, 4)
+	h := newDeployment(t, 4)
 	dir := t.TempDir()
 	r := start(t, h.config(dir))
 	r.awaitReady(t)

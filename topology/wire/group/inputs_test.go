@@ -25,7 +25,7 @@ func TestEverythingFetchedIsFoldedInRuns(t *testing.T) {
 	in.Push(fetched[:3])
 	in.ring()
 	in.Push(fetched[3:])
-	in.ring() // goka has not looked yet: nobody waits
+	in.ring() // goka has not taken the signal yet: nothing waits
 	next := int64(0)
 	for _, n := range []int{runRecords, runRecords, 1} {
 		require.NotNil(t, <-in.Messages())
@@ -44,7 +44,7 @@ func TestEverythingFetchedIsFoldedInRuns(t *testing.T) {
 func TestASessionEndsWhenItsInputIsNotThere(t *testing.T) {
 	plan := wiretest.Plan(2, 1)
 	kafka := wiretest.Kafka(t, plan)
-	h := joinHouse(t, plan, kafka.ListenAddrs())
+	h := joinDeployment(t, plan, kafka.ListenAddrs())
 	h.send(100, 10)
 	done := false
 	kafka.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
@@ -56,14 +56,14 @@ func TestASessionEndsWhenItsInputIsNotThere(t *testing.T) {
 		done = true
 		answer := asked.ResponseKind().(*kmsg.FetchResponse)
 		for _, topic := range asked.Topics {
-			said := kmsg.NewFetchResponseTopic()
-			said.TopicID = topic.TopicID
+			answered := kmsg.NewFetchResponseTopic()
+			answered.TopicID = topic.TopicID
 			for _, partition := range topic.Partitions {
 				refused := kmsg.NewFetchResponseTopicPartition()
 				refused.Partition, refused.ErrorCode = partition.Partition, kerr.OffsetOutOfRange.Code
-				said.Partitions = append(said.Partitions, refused)
+				answered.Partitions = append(answered.Partitions, refused)
 			}
-			answer.Topics = append(answer.Topics, said)
+			answer.Topics = append(answer.Topics, answered)
 		}
 		return answer, nil, true
 	})

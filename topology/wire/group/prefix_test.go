@@ -67,7 +67,7 @@ func TestFirstFailureEndsTheProcessAndNothingFollows(t *testing.T) {
 			k := wiretest.Kafka(t, plan)
 			var on atomic.Bool
 			refuse(k, topic, kerr.MessageTooLarge, &on)
-			h := joinHouse(t, plan, k.ListenAddrs())
+			h := joinDeployment(t, plan, k.ListenAddrs())
 			dir := t.TempDir()
 			r := start(t, h.config(dir))
 			r.awaitReady(t)
@@ -90,7 +90,7 @@ func TestFirstFailureEndsTheProcessAndNothingFollows(t *testing.T) {
 func TestNoRowBeforeItsOutputsAreInTheLog(t *testing.T) {
 	plan := wiretest.Plan(2, 1)
 	k := wiretest.Kafka(t, plan)
-	h := joinHouse(t, plan, k.ListenAddrs())
+	h := joinDeployment(t, plan, k.ListenAddrs())
 	rows := func() (n int) {
 		for _, r := range h.read(plan.Table(wiretest.GroupOf)) {
 			if !law.IsMark(&r) {
@@ -127,7 +127,7 @@ func TestSessionNotDrainedInTimeEndsTheProcess(t *testing.T) {
 		}
 		return nil, nil, false
 	})
-	h := joinHouse(t, plan, k.ListenAddrs())
+	h := joinDeployment(t, plan, k.ListenAddrs())
 	cfg := h.config(t.TempDir())
 	cfg.Settings.DrainLimit = 300 * time.Millisecond
 	r := start(t, cfg)
@@ -146,7 +146,7 @@ func TestSessionNotDrainedInTimeEndsTheProcess(t *testing.T) {
 }
 
 func TestPanicOfTheWireEndsTheProcess(t *testing.T) {
-	h := newHouse(t, 2)
+	h := newDeployment(t, 2)
 	cfg := h.config(t.TempDir())
 	fold := cfg.Machine.Fold
 	var on atomic.Bool
@@ -168,7 +168,7 @@ func TestPanicOfTheWireEndsTheProcess(t *testing.T) {
 }
 
 func TestOversizedOutputIsNeverSentByHalves(t *testing.T) {
-	h := newHouse(t, 2)
+	h := newDeployment(t, 2)
 	cfg := h.config(t.TempDir())
 	cfg.Machine.Fold = func(uint32, []byte, *topology.Record) ([]byte, []topology.Output) {
 		return []byte{}, []topology.Output{
@@ -192,7 +192,7 @@ func TestManyGroupsInOneProcess(t *testing.T) {
 		g.Name, g.Number = name, base.Number+uint16(i)+1
 		plan.Groups = append(plan.Groups, g)
 	}
-	h := joinHouse(t, plan, wiretest.Kafka(t, plan).ListenAddrs())
+	h := joinDeployment(t, plan, wiretest.Kafka(t, plan).ListenAddrs())
 	dir := t.TempDir()
 	begin := time.Now()
 	var runners []*runner
@@ -213,7 +213,7 @@ func TestManyGroupsInOneProcess(t *testing.T) {
 }
 
 func TestHotStandbyTakesOver(t *testing.T) {
-	h := newHouse(t, 4)
+	h := newDeployment(t, 4)
 	config := func() Config {
 		cfg := h.config(t.TempDir())
 		cfg.Settings.HotStandby = true
@@ -235,7 +235,7 @@ func TestHotStandbyTakesOver(t *testing.T) {
 }
 
 func TestStopBeforeReady(t *testing.T) {
-	h := newHouse(t, 2)
+	h := newDeployment(t, 2)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, Run(ctx, h.config(t.TempDir())))

@@ -46,15 +46,15 @@ func flawed(panics bool) topology.Machine {
 
 const flawedKey = "bomb/x"
 
-func (h *house) bomb() {
+func (h *deployment) bomb() {
 	h.t.Helper()
 	done := make(chan error, 1)
 	require.NoError(h.t, h.emitter.Emit(wiretest.Commands, flawedKey, []byte("boom"), nil, func(_ produce.Position, err error) { done <- err }))
 	require.NoError(h.t, <-done)
 }
 
-// said counts what is said because of the bomb.
-func (h *house) said() (events, letters int) {
+// emitted counts what is emitted because of the bomb.
+func (h *deployment) emitted() (events, letters int) {
 	for _, r := range h.read(wiretest.Events) {
 		if r.Key == flawedKey {
 			events++
@@ -66,7 +66,7 @@ func (h *house) said() (events, letters int) {
 func TestPanicIsOnRecordBeforeItsLetter(t *testing.T) {
 	plan := wiretest.Plan(1, 1)
 	k := wiretest.Kafka(t, plan)
-	h := joinHouse(t, plan, k.ListenAddrs())
+	h := joinDeployment(t, plan, k.ListenAddrs())
 	run := func(panics bool) *runner {
 		cfg := h.config(t.TempDir())
 		cfg.Machine = flawed(panics)
@@ -81,14 +81,14 @@ func TestPanicIsOnRecordBeforeItsLetter(t *testing.T) {
 	h.bomb()
 	require.Error(t, r.wait(t), "it dies before its letter is there")
 	on.Store(false)
-	events, letters := h.said()
+	events, letters := h.emitted()
 	require.Zero(t, events+letters)
 	r = run(false)
-	h.await("the letter", func() bool { _, letters = h.said(); return letters == 1 })
-	events, _ = h.said()
+	h.await("the letter", func() bool { _, letters = h.emitted(); return letters == 1 })
+	events, _ = h.emitted()
 	require.Zero(t, events, "what is skipped is skipped by all")
 	h.bomb()
-	h.await("the next one's event", func() bool { events, letters = h.said(); return events == 1 })
+	h.await("the next one's event", func() bool { events, letters = h.emitted(); return events == 1 })
 	require.Equal(t, 1, letters, "it does not panic itself")
 	require.NoError(t, r.stop(t))
 	for _, r := range h.read(plan.Table(wiretest.GroupOf)) {
@@ -99,7 +99,7 @@ func TestPanicIsOnRecordBeforeItsLetter(t *testing.T) {
 }
 
 func TestPanicOfAnOwnerThatMayBeStaleIsNotSaid(t *testing.T) {
-	h := newHouse(t, 1)
+	h := newDeployment(t, 1)
 	run := func(panics bool) *runner {
 		cfg := h.config(t.TempDir())
 		cfg.Machine = flawed(panics)
@@ -111,16 +111,16 @@ func TestPanicOfAnOwnerThatMayBeStaleIsNotSaid(t *testing.T) {
 	h.succeed(law.Rank{Era: 0, Generation: 1000})
 	h.bomb()
 	require.Error(t, r.wait(t), "a successor may fold the input")
-	events, letters := h.said()
+	events, letters := h.emitted()
 	require.Zero(t, events+letters)
 	r = run(false)
-	h.await("the event", func() bool { events, letters = h.said(); return events == 1 })
+	h.await("the event", func() bool { events, letters = h.emitted(); return events == 1 })
 	require.Zero(t, letters)
 	require.NoError(t, r.stop(t))
 }
 
 // succeed appends a takeover of some rank to the changelog, with all that the first one says otherwise.
-func (h *house) succeed(said law.Rank) {
+func (h *deployment) succeed(as law.Rank) {
 	h.t.Helper()
 	var first *topology.Record
 	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
@@ -131,8 +131,8 @@ func (h *house) succeed(said law.Rank) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(h.t, err)
 	defer client.Close()
-	key := law.TakeoverKey("other" + string(binary.BigEndian.AppendUint32(nil, said.Generation)))
+	key := law.TakeoverKey("other" + string(binary.BigEndian.AppendUint32(nil, as.Generation)))
 	r := &kgo.Record{Topic: first.Topic, Partition: first.Partition, Key: []byte(key), Value: first.Value,
-		Headers: []kgo.RecordHeader{{Key: law.TakeoverHeaders(said)[0].Key, Value: said.Pack()}}}
+		Headers: []kgo.RecordHeader{{Key: law.TakeoverHeaders(as)[0].Key, Value: as.Pack()}}}
 	require.NoError(h.t, client.ProduceSync(h.t.Context(), r).FirstErr())
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // writeLate appends a row to the changelog as an owner of an older generation would.
-func (h *house) writeLate(key string, value []byte, generation int64) {
+func (h *deployment) writeLate(key string, value []byte, generation int64) {
 	h.t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(h.t, err)
@@ -33,7 +33,7 @@ func (h *house) writeLate(key string, value []byte, generation int64) {
 }
 
 // lastRow is the last record of a key in the changelog, with its generation.
-func (h *house) lastRow(key string) (topology.Record, int64) {
+func (h *deployment) lastRow(key string) (topology.Record, int64) {
 	var last topology.Record
 	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
 		if r.Key == key && !law.IsMark(&r) {
@@ -43,7 +43,7 @@ func (h *house) lastRow(key string) (topology.Record, int64) {
 	return last, int64(binary.BigEndian.Uint64(last.Get(topology.HeaderGeneration)))
 }
 
-func (h *house) livingTakeovers() (offsets []int64) {
+func (h *deployment) livingTakeovers() (offsets []int64) {
 	living := map[string]topology.Record{}
 	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
 		if !law.IsMark(&r) {
@@ -63,7 +63,7 @@ func (h *house) livingTakeovers() (offsets []int64) {
 func TestLateRowOfAStaleOwnerIsRepaired(t *testing.T) {
 	for name, wipe := range map[string]bool{"with the store": false, "without the store": true} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t, 1)
+			h := newDeployment(t, 1)
 			dir := t.TempDir()
 			run := func(commands int, rewrites float64) (suspects, rewound float64) {
 				if wipe {
@@ -105,7 +105,7 @@ func TestLateRowOfAStaleOwnerIsRepaired(t *testing.T) {
 func TestRefusedTakeoverFoldsNothing(t *testing.T) {
 	plan := wiretest.Plan(2, 1)
 	k := wiretest.Kafka(t, plan)
-	h := joinHouse(t, plan, k.ListenAddrs())
+	h := joinDeployment(t, plan, k.ListenAddrs())
 	h.send(100, 10)
 	var refused atomic.Int32
 	events := make(chan int, 10)
@@ -136,7 +136,7 @@ func TestRefusedTakeoverFoldsNothing(t *testing.T) {
 	h.whole()
 	require.GreaterOrEqual(t, metricOf(t, registry, "parley_group_fenced_total", ""), 1.0)
 	for range 2 {
-		require.Zero(t, <-events, "nothing is said before a takeover is accepted")
+		require.Zero(t, <-events, "nothing is emitted before a takeover is accepted")
 	}
 }
 
@@ -145,7 +145,7 @@ func TestRefusedTakeoverFoldsNothing(t *testing.T) {
 func TestRowBetweenRecoveryAndTakeoverIsSeen(t *testing.T) {
 	plan := wiretest.Plan(1, 1)
 	k := wiretest.Kafka(t, plan)
-	h := joinHouse(t, plan, k.ListenAddrs())
+	h := joinDeployment(t, plan, k.ListenAddrs())
 	dir := t.TempDir()
 	for range 2 {
 		r := start(t, h.config(dir))
@@ -187,7 +187,7 @@ func TestLateTakeoverOfAStaleOwnerIsVoid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			plan := wiretest.Plan(1, 1)
 			k := wiretest.Kafka(t, plan)
-			h := joinHouse(t, plan, k.ListenAddrs())
+			h := joinDeployment(t, plan, k.ListenAddrs())
 			run := func(between func()) (suspects float64) {
 				registry := prometheus.NewRegistry()
 				cfg := h.config(t.TempDir())
@@ -208,15 +208,15 @@ func TestLateTakeoverOfAStaleOwnerIsVoid(t *testing.T) {
 			if folding {
 				run(func() { h.succeed(first) })
 			} else {
-				var said, late atomic.Bool
+				var announced, late atomic.Bool
 				k.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
 					k.KeepControl()
-					said.Store(said.Load() || concerns(k, r.(*kmsg.ProduceRequest), h.plan.Table(wiretest.GroupOf)))
+					announced.Store(announced.Load() || concerns(k, r.(*kmsg.ProduceRequest), h.plan.Table(wiretest.GroupOf)))
 					return nil, nil, false
 				})
 				k.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
 					k.KeepControl()
-					if said.Load() && late.CompareAndSwap(false, true) { // it asks where the tail ends
+					if announced.Load() && late.CompareAndSwap(false, true) { // it asks where the tail ends
 						k.SleepControl(func() { h.succeed(first) })
 					}
 					return nil, nil, false
