@@ -1,4 +1,4 @@
-// One person's device: joins the state, the connection and what must be kept, and decides what is said when.
+// One device of one person: joins the state, the connection and what must be kept, and decides what is sent when.
 import { Connection, type Socket } from './connection'
 import { keepDevice, loadDevice, newDeviceId, type Store } from './device'
 import type { ClientWord, Command, Cursor, Difference, Refused, ServerFrame, Snapshot, Welcome } from './frames'
@@ -31,7 +31,7 @@ const ANSWER_WITHIN_MS = 8_000
 /** First and longest wait before asking again when the views are behind; milliseconds. */
 const BEHIND_FIRST_MS = 150
 const BEHIND_LONGEST_MS = 3_000
-/** A head below the cursor for so many looks in a row is a house that began anew: take a snapshot; count. */
+/** A head below the cursor for so many pongs in a row is a deployment that began anew: take a snapshot; count. */
 const HEAD_BELOW_LOOKS = 3
 /** A doubtful command whose outcome has not come by then after it was accepted had it before; milliseconds. */
 const DOUBT_MS = 10_000

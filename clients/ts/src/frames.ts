@@ -1,4 +1,4 @@
-// What this page and a gateway say to each other: client.proto, send.proto, event.proto and server.proto of schemas/parley/v1.
+// The frames of the client protocol in TypeScript: client.proto, send.proto, event.proto and server.proto of schemas/parley/v1.
 import { count, flag, list, message, names, small, some, text, type Of } from './shape'
 
 export const Role = names('ROLE_UNSPECIFIED', 'ROLE_MEMBER', 'ROLE_ADMIN', 'ROLE_OWNER')
@@ -42,12 +42,12 @@ export const Marks = message({ delivered: count, read: count })
 export type Marks = Of<typeof Marks>
 export const Member = message({ user: text, role: Role, sinceSeq: count, sinceNumber: count })
 
-// What a client says.
+// Frames of a client.
 const SendUser = message({ user: text })
 const SendTitle = message({ title: text })
 const SendProfile = message({ displayName: text })
 
-/** The words that a person may ask for; exactly one stands in a Send. */
+/** The payloads of a command; exactly one is set in a Send. */
 export const words = {
   text: some(message({ text, replyTo: count })),
   openDirect: some(message({ peer: text })),
@@ -91,7 +91,7 @@ export const ClientFrame = message({
 export type ClientFrame = Of<typeof ClientFrame>
 export type ClientWord = Omit<ClientFrame, 'id'>
 
-// What a gateway says.
+// Frames of a gateway.
 export const Message = message({
   number: count,
   seq: count,
