@@ -6,7 +6,7 @@ BIN := bin/parley
 RACE ?= -race
 # Tests that start servers and load them: one package at a time, or they starve each other.
 ALONE := servers|kafka|house
-# Tests without the race detector: lives that are one goroutine each, and processes of a binary of their own.
+# Tests without the race detector: simulations, of one goroutine each, and processes of a binary of their own.
 PLAIN := sim|system
 ARGS ?=
 CAMPAIGN ?= full
@@ -14,7 +14,7 @@ HOURS ?=
 
 .PHONY: help
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/ .*/, "", $$1); printf "  make %-15s %s\n", $$1, $$2}'
 
 .PHONY: build
 build: ## Build bin/parley (needs Go and a C compiler; the first time takes minutes)
@@ -22,7 +22,7 @@ build: ## Build bin/parley (needs Go and a C compiler; the first time takes minu
 	go build -o $(BIN) ./cmd/parley
 
 .PHONY: run
-run: build ## Chat in a browser: everything in one process; DATA=dir keeps what was said
+run: build ## Chat in a browser: everything in one process; DATA=dir keeps the data
 	$(BIN) dev $(if $(DATA),--data $(DATA)) $(ARGS)
 
 .PHONY: test
@@ -41,7 +41,7 @@ test-web: build ## The page: unit tests, and two people in headless Chromium
 	bash test/scripts/web.sh
 
 .PHONY: sim
-sim: ## Simulate the house with faults: 5,000 seeds (SEEDS=n), or replay one step by step (SEED=n)
+sim: ## Simulate the system with faults: 5,000 seeds (SEEDS=n), or replay one step by step (SEED=n)
 	@mkdir -p bin
 	@go test -c -o bin/sim.test ./test/sim
 	@bin/sim.test -test.v -test.timeout 60m $(if $(SEED),-test.run TestReplay -seed=$(SEED) -commands=400,-test.run TestSeeds -seeds=$(or $(SEEDS),5000))
@@ -58,17 +58,17 @@ bench-soak: ## An hour at 70 % of the maximum behind 25 minutes of it, and wheth
 bench-compare: ## What a message costs each process at HEAD and in the files as they are: CPU, allocations, locks, off CPU (ARGS="REV REV")
 	@bash test/scripts/need.sh go cc
 	go run ./test/bench compare $(ARGS)
-bench-go: ## Go's benchmarks of HEAD and of the files as they are, told apart by benchstat (ARGS="REV REV")
+bench-go: ## Go's benchmarks of HEAD and of the files as they are, compared by benchstat (ARGS="REV REV")
 	@bash test/scripts/need.sh go cc
 	go run ./test/bench benchmarks $(ARGS)
 
 .PHONY: bench-peers
-bench-peers: ## Measure Mosquitto, NATS, ejabberd (installs them) beside the house; writes test/bench/PEERS.md (ARGS="-rounds 5")
+bench-peers: ## Measure Mosquitto, NATS, ejabberd (installs them) beside Parley; writes test/bench/PEERS.md (ARGS="-rounds 5")
 	@bash test/scripts/need.sh go cc
 	go run ./test/bench peers $(ARGS)
 
 .PHONY: bench-capacity
-bench-capacity: ## Measure what `parley capacity` counts with (ARGS=-check compares what it foretells with what was measured)
+bench-capacity: ## Measure what `parley capacity` counts with (ARGS=-check compares its estimates with what was measured)
 	@bash test/scripts/need.sh go cc
 	go run ./test/bench capacity $(ARGS)
 
@@ -77,8 +77,8 @@ campaign: ## Faults of every kind on real servers, half an hour; CAMPAIGN=slice 
 	@bash test/scripts/need.sh go cc
 	PARLEY_REAL=required CAMPAIGN=$(CAMPAIGN) HOURS=$(HOURS) go test ./test/system -run TestCampaign -v -count=1 -timeout 0 -args $(ARGS)
 
-.PHONY: teeth
-teeth: ## Break a law of the log and see the campaign fail for it (five minutes)
+.PHONY: broken-laws teeth
+broken-laws teeth: ## Break a rule of the log on purpose: the campaign must fail for it (five minutes)
 	@bash test/scripts/need.sh go cc
 	PARLEY_REAL=required TEETH=1 go test ./test/system -run TestBrokenLawsAreCaught -v -count=1 -timeout 30m
 
@@ -95,10 +95,27 @@ generate: ## Make everything that is generated: protobuf, stubs, TOPOLOGY.md, PR
 	go run ./schemas/reference PROTOCOL.md
 
 .PHONY: verify
-verify: generate ## Fail when something generated is stale, badly formatted, or breaks the dictionary
+verify: generate ## Fail when something generated is stale, badly formatted, or breaks the schema
 	@test -z "$$(gofmt -l $$(git ls-files '*.go' | grep -v /gen/))" || { echo "gofmt -w these:"; gofmt -l $$(git ls-files '*.go' | grep -v /gen/); exit 1; }
 	git diff --exit-code -- schemas topology/TOPOLOGY.md PROTOCOL.md
 	bash test/scripts/breaking.sh
+
+.PHONY: lint nilaway
+lint: ## Run golangci-lint, whose choice of linters and exceptions is .golangci.yml (the first time builds it: minutes)
+	@bash test/scripts/tool.sh tools/lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	.bin/golangci-lint run
+nilaway: ## Look for uses of nil, except what test/lint/accepted.json accepts
+	@bash test/scripts/tool.sh tools/lint ./nilvet
+	go run ./test/lint $(ARGS)
+
+.PHONY: sbom
+sbom: build ## Write bin/sbom.json: the modules in the binary with their licences (CycloneDX)
+	@bash test/scripts/tool.sh tools/sbom github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	.bin/cyclonedx-gomod bin -json -licenses -assert-licenses -version v0.0.0 -output bin/sbom.json $(BIN)
+
+.PHONY: test-far
+test-far: ## Run what is too heavy for CI, and add the outcomes to test/far/RESULTS.md (hours; ONLY=sim,sbom for some)
+	@bash test/far/run.sh "$(ONLY)"
 
 .PHONY: layout
 layout: ## Files, imports, references in circles, longest functions, package by package (ARGS="-rev REV", ARGS="-output json")

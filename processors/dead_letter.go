@@ -3,6 +3,7 @@
 package processors
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -29,7 +30,7 @@ func (b *bound) letter(in *topology.Record, failing pb.Failing, detail string) [
 // failed is the dead letter of an input that would make a record too large, or at which this build's machine panics; then
 // Output.Panic is set.
 func (b *bound) failed(in *topology.Record, err error) []topology.Output {
-	if _, large := err.(oversized); large {
+	if errors.As(err, new(oversized)) {
 		return b.letter(in, pb.Failing_FAILING_OVERSIZED, err.Error())
 	}
 	out := b.letter(in, pb.Failing_FAILING_PANIC, err.Error())

@@ -152,7 +152,7 @@ func childrenCPU(b *testing.B) time.Duration {
 			ticks += time.Duration(n)
 		}
 	}
-	return ticks * tick
+	return ticks * tick //nolint:durationcheck // a number of ticks
 }
 
 func ownCPU(b *testing.B) time.Duration {

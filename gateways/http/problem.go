@@ -44,7 +44,7 @@ func write(w http.ResponseWriter, p problem) {
 		h.Set("Retry-After", strconv.Itoa(int(p.retryMS+999)/1000))
 	}
 	w.WriteHeader(p.Status)
-	w.Write(body)
+	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
 // refusal is what a frame says that is no answer; nil = none came in time.

@@ -27,7 +27,7 @@ func answerText(w http.ResponseWriter, status int, text []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	w.Write(text)
+	_, _ = w.Write(text) // a client that is gone needs no answer
 }
 
 func answerMessage(w http.ResponseWriter, m proto.Message) {

@@ -114,7 +114,7 @@ func (e *eye) redisBytes(ctx context.Context) (float64, error) {
 			return strconv.ParseFloat(strings.TrimSpace(value), 64)
 		}
 	}
-	return 0, fmt.Errorf("Redis does not tell used_memory_dataset")
+	return 0, fmt.Errorf("no used_memory_dataset: Redis does not tell used_memory_dataset")
 }
 
 // pageBytes is the length of every page of messages, as BSON.

@@ -81,6 +81,7 @@ var rooms = []room{
 	{"clients/go", []string{"clients/go/frames", "schemas..."}, "a client sees what is sent on the wire and no more"},
 	{"clients/web", nil, "the built page is files"},
 	{"cmd/parley", []string{"schemas...", "topology...", "deploy", "processors", "processors/audit", "views...", "gateways...", "clients..."}, "cmd brings the halls together; machines are reached through their hall"},
+	{"tools...", nil, "tools are modules of their own and import nothing of this one"},
 	{"test...", []string{"..."}, "tests may import everything"},
 }
 

@@ -38,7 +38,7 @@ type follower struct {
 	failure   error
 }
 
-func newFollower(cfg Config, working context.Context) *follower {
+func newFollower(working context.Context, cfg Config) *follower {
 	return &follower{
 		cfg: cfg, metrics: newMetrics(cfg.Metrics, cfg.Name), working: working, ready: make(chan struct{}),
 		owned: map[topology.TopicPartition]*partition{}, rewinds: make(chan rewind, maxRewinds),

@@ -32,7 +32,7 @@ func Run(ctx context.Context, cfg Config) error {
 	cfg = cfg.withDefaults()
 	working, stop := context.WithCancel(ctx)
 	defer stop()
-	f := newFollower(cfg, working)
+	f := newFollower(working, cfg)
 	list, err := options(cfg)
 	if err != nil {
 		return err

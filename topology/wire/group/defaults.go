@@ -89,7 +89,7 @@ func memberConfig(s Settings, clientID string) (*sarama.Config, error) {
 	group.Rebalance.Retry.Max = 20
 	// The old field: goka and sarama prefer it, and one strategy means one protocol name on the wire. Members are
 	// sorted by id, which begins with the instance id of static members, so a restart moves nothing.
-	group.Rebalance.Strategy = goka.CopartitioningStrategy //nolint:staticcheck // see above
+	group.Rebalance.Strategy = goka.CopartitioningStrategy
 	// Without static membership a member killed every few seconds stalls the whole group.
 	group.InstanceId = s.InstanceID
 	// sarama would jump to the oldest or newest record when the commit is out of range; law 7 demands a stop.
