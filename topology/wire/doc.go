@@ -21,7 +21,7 @@
 //
 //	a record is missing, doubled or out of order     produce/sender.go, then track/order.go
 //	a row is in the changelog before its outputs     track/order.go
-//	a commit passes an input that is not folded      group/commits.go, law/ack.go
+//	a commit passes an input that is not folded      group/commits.go, law/counter.go
 //	two owners of a partition, or a stale one        group/takeover.go, law/takeover.go, law/rank.go
 //	a member rejoins again and again                 group/session.go
 //	a group stops with an alarm                      group/detect.go, group/repair.go

@@ -30,22 +30,22 @@ func seasoned(t *testing.T) (*deployment, string, *kadm.Client) {
 	dir := t.TempDir()
 	r := start(t, h.config(dir))
 	r.awaitReady(t)
-	h.send(200, 10)
-	h.whole()
+	h.Send(200, 10)
+	h.Whole()
 	require.NoError(t, r.stop(t))
-	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...))
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.Cluster.Brokers...))
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	return h, dir, kadm.NewClient(client)
 }
 
 func (h *deployment) recreate(admin *kadm.Client, topic string) {
-	_, err := admin.DeleteTopics(h.t.Context(), topic)
-	require.NoError(h.t, err)
-	require.Eventually(h.t, func() bool {
-		answer, err := admin.CreateTopic(h.t.Context(), h.plan.Partitions, 1, nil, topic)
+	_, err := admin.DeleteTopics(h.T.Context(), topic)
+	require.NoError(h.T, err)
+	require.Eventually(h.T, func() bool {
+		answer, err := admin.CreateTopic(h.T.Context(), h.Plan.Partitions, 1, nil, topic)
 		return err == nil && answer.Err == nil
-	}, testPatience, 50*time.Millisecond)
+	}, wiretest.Timeout, 50*time.Millisecond)
 }
 
 const table = "wiretest.counter-table"
@@ -71,7 +71,7 @@ var alarms = map[string]struct {
 	},
 	"inputs beyond the commit are deleted": {
 		harm: func(t *testing.T, h *deployment, admin *kadm.Client) {
-			h.send(100, 10)
+			h.Send(100, 10)
 			ends, err := admin.ListEndOffsets(t.Context(), wiretest.Commands)
 			require.NoError(t, err)
 			_, err = admin.DeleteRecords(t.Context(), ends.Offsets())
@@ -93,7 +93,7 @@ var alarms = map[string]struct {
 	},
 	"the commits are gone and so are the first inputs": {
 		harm: func(t *testing.T, h *deployment, admin *kadm.Client) {
-			_, err := admin.DeleteGroups(t.Context(), h.plan.Consumer(wiretest.GroupOf))
+			_, err := admin.DeleteGroups(t.Context(), h.Plan.Consumer(wiretest.GroupOf))
 			require.NoError(t, err)
 			offsets := kadm.Offsets{}
 			offsets.AddOffset(wiretest.Commands, 0, 5, -1)
@@ -119,7 +119,7 @@ var alarms = map[string]struct {
 		harm: func(_ *testing.T, h *deployment, _ *kadm.Client) {
 			last, generation := h.lastRow("user3/x")
 			ahead, err := topology.WithThrough(last.Value, 1_000_000)
-			require.NoError(h.t, err)
+			require.NoError(h.T, err)
 			h.writeLate("user3/x", ahead, generation)
 		},
 		kind: law.AlarmInput, contains: "new ones in their place would be dropped",
@@ -149,8 +149,8 @@ func TestAlarms(t *testing.T) {
 
 func TestGroupThatNeverFoldedWhatWasDeletedStops(t *testing.T) {
 	h := newDeployment(t, 1)
-	h.send(20, 5)
-	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...))
+	h.Send(20, 5)
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.Cluster.Brokers...))
 	require.NoError(t, err)
 	defer client.Close()
 	offsets := kadm.Offsets{}
@@ -170,20 +170,20 @@ func TestCensusIsTakenInAStoreThatHasNone(t *testing.T) {
 			if remove {
 				db, err := pebble.Open(folder, &pebble.Options{Logger: quiet{}})
 				require.NoError(t, err)
-				for p := range h.plan.Partitions {
+				for p := range h.Plan.Partitions {
 					require.NoError(t, db.Delete(diskKey(p, 'm', "census"), pebble.Sync))
 				}
 				require.NoError(t, db.Close())
 			}
-			local, err := store.Open(folder, testLog(t), func(err error) { t.Error(err) })
+			local, err := store.Open(folder, wiretest.Log(t), func(err error) { t.Error(err) })
 			require.NoError(t, err)
 			defer func() { require.NoError(t, local.Close()) }()
 			rows := int64(0)
-			for p := range h.plan.Partitions {
+			for p := range h.Plan.Partitions {
 				opened, err := local.OpenPartition(p, newMetrics(nil, "test", func() float64 { return 0 }).store)
 				require.NoError(t, err)
 				c := opened.Census()
-				ends, err := read.Ends(t.Context(), h.cluster, wiretest.Commands)
+				ends, err := read.Ends(t.Context(), h.Cluster, wiretest.Commands)
 				require.NoError(t, err)
 				require.Equal(t, ends[p].End, c.Through)
 				rows += c.Rows
@@ -207,14 +207,14 @@ func (quiet) Fatalf(format string, a ...any) { panic(fmt.Sprintf(format, a...)) 
 
 func (h *deployment) commit(t *testing.T, admin *kadm.Client, at int64, note string) {
 	offsets := kadm.Offsets{}
-	for p := range h.plan.Partitions {
+	for p := range h.Plan.Partitions {
 		offsets.Add(kadm.Offset{Topic: wiretest.Commands, Partition: p, At: at, LeaderEpoch: -1, Metadata: note})
 	}
-	require.NoError(t, admin.CommitAllOffsets(t.Context(), h.plan.Consumer(wiretest.GroupOf), offsets))
+	require.NoError(t, admin.CommitAllOffsets(t.Context(), h.Plan.Consumer(wiretest.GroupOf), offsets))
 }
 
 func (h *deployment) tableID(t *testing.T, admin *kadm.Client) string {
-	topics, err := admin.ListTopics(t.Context(), h.plan.Table(wiretest.GroupOf))
+	topics, err := admin.ListTopics(t.Context(), h.Plan.Table(wiretest.GroupOf))
 	require.NoError(t, err)
 	for _, d := range topics {
 		return hexID(d.ID)
@@ -254,8 +254,8 @@ func TestStoreAheadOfItsLogIsWipedAndReadAgain(t *testing.T) {
 	cfg.Metrics = registry
 	r := start(t, cfg)
 	r.awaitReady(t)
-	h.send(200, 10)
-	h.whole()
+	h.Send(200, 10)
+	h.Whole()
 	h.tableIsWhole()
 	require.EqualValues(t, 1, metricOf(t, registry, "parley_group_stores_wiped_total", ""))
 	require.NoError(t, r.stop(t))
@@ -284,8 +284,8 @@ func TestBrokenStoreIsRemovedAndReadAgain(t *testing.T) {
 			h, dir, _ := seasoned(t)
 			harm(t, filepath.Join(dir, wiretest.GroupOf))
 			start(t, h.config(dir)).awaitReady(t)
-			h.send(200, 10)
-			h.whole()
+			h.Send(200, 10)
+			h.Whole()
 			h.tableIsWhole()
 		})
 	}
@@ -293,20 +293,20 @@ func TestBrokenStoreIsRemovedAndReadAgain(t *testing.T) {
 
 func TestLostCommitsWithWholeInputFoldAgainAndSayNothingNew(t *testing.T) {
 	h, dir, admin := seasoned(t)
-	_, err := admin.DeleteGroups(t.Context(), h.plan.Consumer(wiretest.GroupOf))
+	_, err := admin.DeleteGroups(t.Context(), h.Plan.Consumer(wiretest.GroupOf))
 	require.NoError(t, err)
 	require.NoError(t, os.RemoveAll(dir))
 	r := start(t, h.config(dir))
 	r.awaitReady(t)
-	h.send(50, 10)
-	require.Zero(t, h.whole().Repeats, "rows drop what they have")
+	h.Send(50, 10)
+	require.Zero(t, h.Whole().Repeats, "rows drop what they have")
 	require.NoError(t, r.stop(t))
 }
 
 func TestTakeoverRecordsAreNoRows(t *testing.T) {
 	h, _, _ := seasoned(t)
 	takeovers := 0
-	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+	for _, r := range h.Read(h.Plan.Table(wiretest.GroupOf)) {
 		if law.IsMark(&r) {
 			takeovers++
 		}

@@ -30,7 +30,7 @@ func BenchmarkGroup(b *testing.B) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- follow.Run(ctx, follow.Config{
-			Cluster: h.cluster, Plan: h.plan, Name: "reader", Topics: []string{wiretest.Events}, Log: testLog(b),
+			Cluster: h.Cluster, Plan: h.Plan, Name: "reader", Topics: []string{wiretest.Events}, Log: wiretest.Log(b),
 			Owned: func([]topology.TopicPartition) { owned <- struct{}{} },
 			Handle: func(_ context.Context, _ string, _ int32, batch []topology.Record) error {
 				batches <- len(batch)
@@ -46,12 +46,12 @@ func BenchmarkGroup(b *testing.B) {
 		if n++; n%hopSent != 0 {
 			continue
 		}
-		h.send(hopSent, 1_000)
-		for h.sent*outputs-handled > hopBurst*outputs {
+		h.Send(hopSent, 1_000)
+		for h.Sent*outputs-handled > hopBurst*outputs {
 			handled += <-batches
 		}
 	}
-	for handled < h.sent*outputs {
+	for handled < h.Sent*outputs {
 		handled += <-batches
 	}
 	stop()

@@ -5,8 +5,6 @@ package group
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -19,19 +17,10 @@ import (
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/cluster"
 	"github.com/parley-im/parley/topology/wire/law"
+	"github.com/parley-im/parley/topology/wire/logtest"
 	"github.com/parley-im/parley/topology/wire/produce"
-	"github.com/parley-im/parley/topology/wire/read"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
-
-// testLog shows what happens when a test is run with -v.
-func testLog(t testing.TB) *slog.Logger {
-	level := slog.LevelError
-	if testing.Verbose() {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("test", t.Name())
-}
 
 // runner runs a group in the background, as a process would.
 type runner struct {
@@ -64,14 +53,12 @@ func start(t testing.TB, cfg Config) *runner {
 		}
 	}
 	if cfg.Log == nil {
-		cfg.Log = testLog(t)
+		cfg.Log = wiretest.Log(t)
 	}
 	go func() { r.ended <- Run(ctx, cfg) }()
 	t.Cleanup(func() { r.stop(t) })
 	return r
 }
-
-const testPatience = 30 * time.Second
 
 func (r *runner) stop(t testing.TB) error {
 	r.cancel()
@@ -84,7 +71,7 @@ func (r *runner) wait(t testing.TB) error {
 	case err := <-r.ended:
 		r.ended <- err
 		return err
-	case <-time.After(testPatience):
+	case <-time.After(wiretest.Timeout):
 		t.Fatal("the group did not end")
 		return nil
 	}
@@ -98,103 +85,35 @@ func (r *runner) awaitReady(t testing.TB) []int32 {
 	case err := <-r.ended:
 		r.ended <- err
 		t.Fatalf("the group ended: %v", err)
-	case <-time.After(testPatience):
+	case <-time.After(wiretest.Timeout):
 		t.Fatal("the group did not get ready")
 	}
 	return nil
 }
 
-// deployment is a Kafka with the counter's topics, and what tests need to use it.
-type deployment struct {
-	t       testing.TB
-	plan    topology.Plan
-	cluster cluster.Config
-	emitter *produce.Emitter
-	sent    int
-}
+// deployment is a log, and what tests need to run the counter on it.
+type deployment struct{ *logtest.Log }
 
 func newDeployment(t testing.TB, partitions int32) *deployment {
-	plan := wiretest.Plan(partitions, 1)
-	return joinDeployment(t, plan, wiretest.Kafka(t, plan).ListenAddrs())
+	return &deployment{logtest.New(t, partitions)}
 }
 
 func joinDeployment(t testing.TB, plan topology.Plan, brokers []string) *deployment {
-	h := &deployment{t: t, plan: plan, cluster: cluster.Config{Brokers: brokers}}
-	var err error
-	h.emitter, err = produce.NewEmitter(produce.EmitterConfig{Cluster: h.cluster, Plan: plan, Name: "test", Log: testLog(t)})
-	require.NoError(t, err)
-	t.Cleanup(func() { h.emitter.Close(time.Second) })
-	return h
+	return &deployment{logtest.Join(t, plan, brokers)}
 }
 
 func (h *deployment) config(dir string) Config {
-	return Config{Plan: h.plan, Machine: wiretest.Counter(), Settings: Settings{
-		Cluster: h.cluster, Dir: dir, SessionTimeout: 2 * time.Second, DrainLimit: 2 * time.Second,
+	return Config{Plan: h.Plan, Machine: wiretest.Counter(), Settings: Settings{
+		Cluster: h.Cluster, Dir: dir, SessionTimeout: 2 * time.Second, DrainLimit: 2 * time.Second,
 	}}
-}
-
-func command(i int) string { return fmt.Sprintf("command-%06d", i) }
-
-// send sends commands to some keys and waits until Kafka has them.
-func (h *deployment) send(n, keys int) {
-	h.t.Helper()
-	var wait sync.WaitGroup
-	for range n {
-		wait.Add(1)
-		headers := []topology.Header{{Key: topology.HeaderCorrelation, Value: []byte(command(h.sent))}}
-		err := h.emitter.Emit(wiretest.Commands, fmt.Sprintf("user%d/x", h.sent%keys), []byte(command(h.sent)), headers, func(_ produce.Position, err error) {
-			if err != nil {
-				h.t.Error(err)
-			}
-			wait.Done()
-		})
-		require.NoError(h.t, err)
-		h.sent++
-	}
-	wait.Wait()
-}
-
-// history reads what was emitted so far.
-func (h *deployment) history() *wiretest.History {
-	h.t.Helper()
-	history := wiretest.NewHistory()
-	require.NoError(h.t, read.Topic(h.t.Context(), h.cluster, wiretest.Events, history.Take))
-	return history
-}
-
-// whole waits until every command has its outcomes, and checks them.
-func (h *deployment) whole() *wiretest.History {
-	h.t.Helper()
-	var history *wiretest.History
-	require.Eventually(h.t, func() bool {
-		history = h.history()
-		return history.Missing(h.sent, command) == 0
-	}, testPatience, 50*time.Millisecond, "commands without exactly two outcomes")
-	require.Empty(h.t, history.Faults())
-	return history
-}
-
-func (h *deployment) read(topic string) []topology.Record {
-	h.t.Helper()
-	var list []topology.Record
-	require.NoError(h.t, read.Topic(h.t.Context(), h.cluster, topic, func(r *topology.Record) error {
-		list = append(list, *r)
-		return nil
-	}))
-	return list
-}
-
-func (h *deployment) await(what string, condition func() bool) {
-	h.t.Helper()
-	require.Eventually(h.t, condition, testPatience, 10*time.Millisecond, what)
 }
 
 func TestGroupFoldsEveryCommandOnce(t *testing.T) {
 	h := newDeployment(t, 4)
 	r := start(t, h.config(t.TempDir()))
 	require.Equal(t, []int32{0, 1, 2, 3}, r.awaitReady(t))
-	h.send(2000, 50)
-	history := h.whole()
+	h.Send(2000, 50)
+	history := h.Whole()
 	require.Zero(t, history.Repeats)
 	require.NoError(t, r.stop(t))
 	require.Empty(t, r.exits)
@@ -210,12 +129,12 @@ func TestOutputsCarryCauseAndPassedHeadersInOrder(t *testing.T) {
 		{Key: topology.HeaderCorrelation, Value: []byte("0123456789abcdef")},
 	}
 	placed := make(chan produce.Position, 1)
-	require.NoError(t, h.emitter.Emit(wiretest.Commands, "ann/x", []byte(command(0)), headers, func(p produce.Position, err error) { placed <- p }))
-	h.sent = 1
-	h.whole()
+	require.NoError(t, h.Emitter.Emit(wiretest.Commands, "ann/x", []byte(logtest.Command(0)), headers, func(p produce.Position, err error) { placed <- p }))
+	h.Sent = 1
+	h.Whole()
 	at := <-placed
 	require.Equal(t, topology.PartitionOf("ann/x", 4), at.Partition)
-	events := h.read(wiretest.Events)
+	events := h.Read(wiretest.Events)
 	require.Len(t, events, 2)
 	for _, e := range events {
 		cause, err := topology.UnpackCause(e.Get(topology.HeaderCause))
@@ -246,14 +165,14 @@ func TestRestartGoesOn(t *testing.T) {
 			for range 3 {
 				r := start(t, h.config(dir))
 				r.awaitReady(t)
-				h.send(300, 20)
-				h.whole()
+				h.Send(300, 20)
+				h.Whole()
 				require.NoError(t, r.stop(t))
 				if !keep {
 					require.NoError(t, os.RemoveAll(dir))
 				}
 			}
-			require.Zero(t, h.history().Repeats, "a clean stop commits everything")
+			require.Zero(t, h.History().Repeats, "a clean stop commits everything")
 			h.tableIsWhole()
 		})
 	}
@@ -261,31 +180,31 @@ func TestRestartGoesOn(t *testing.T) {
 
 // tableIsWhole waits for the rows of all commands, which travel behind the events, and compares the last of every key.
 func (h *deployment) tableIsWhole() {
-	h.t.Helper()
+	h.T.Helper()
 	last := map[string]topology.Record{}
-	for _, r := range h.read(wiretest.Commands) {
+	for _, r := range h.Read(wiretest.Commands) {
 		last[r.Key] = r
 	}
 	rows := h.rows()
-	for end := time.Now().Add(testPatience); behind(rows, last) && time.Now().Before(end); rows = h.rows() {
+	for end := time.Now().Add(wiretest.Timeout); behind(rows, last) && time.Now().Before(end); rows = h.rows() {
 		time.Sleep(10 * time.Millisecond)
 	}
-	require.ElementsMatch(h.t, slices.Collect(maps.Keys(last)), slices.Collect(maps.Keys(rows)))
+	require.ElementsMatch(h.T, slices.Collect(maps.Keys(last)), slices.Collect(maps.Keys(rows)))
 	for key, r := range rows {
 		n, err := topology.Through(r.Value)
-		require.NoError(h.t, err)
-		require.Equal(h.t, last[key].Offset+1, n)
-		require.Equal(h.t, last[key].Partition, r.Partition)
+		require.NoError(h.T, err)
+		require.Equal(h.T, last[key].Offset+1, n)
+		require.Equal(h.T, last[key].Partition, r.Partition)
 	}
 }
 
 // rows are the last of every key in the changelog.
 func (h *deployment) rows() map[string]topology.Record {
 	rows := map[string]topology.Record{}
-	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+	for _, r := range h.Read(h.Plan.Table(wiretest.GroupOf)) {
 		if !law.IsMark(&r) {
 			rows[r.Key] = r
-			require.Len(h.t, r.Get(topology.HeaderGeneration), 8)
+			require.Len(h.T, r.Get(topology.HeaderGeneration), 8)
 		}
 	}
 	return rows
@@ -305,19 +224,19 @@ func TestTwoMembersShareAndTakeOver(t *testing.T) {
 	h := newDeployment(t, 4)
 	one := start(t, h.config(t.TempDir()))
 	one.awaitReady(t)
-	h.send(500, 40)
+	h.Send(500, 40)
 	two := start(t, h.config(t.TempDir()))
 	two.awaitReady(t)
 	one.awaitReady(t)
-	h.send(500, 40)
-	require.Eventually(t, func() bool { return len(one.partitions()) == 2 && len(two.partitions()) == 2 }, testPatience, 10*time.Millisecond)
-	h.whole()
+	h.Send(500, 40)
+	require.Eventually(t, func() bool { return len(one.partitions()) == 2 && len(two.partitions()) == 2 }, wiretest.Timeout, 10*time.Millisecond)
+	h.Whole()
 	begin := time.Now()
 	require.NoError(t, one.stop(t))
-	require.Eventually(t, func() bool { return len(two.partitions()) == 4 }, testPatience, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(two.partitions()) == 4 }, wiretest.Timeout, 5*time.Millisecond)
 	t.Logf("the other had all partitions %v after the first began to stop", time.Since(begin).Round(time.Millisecond))
-	h.send(500, 40)
-	h.whole()
+	h.Send(500, 40)
+	h.Whole()
 	h.tableIsWhole()
 }
 
@@ -336,18 +255,18 @@ func TestMissingTopicNamesTheCommand(t *testing.T) {
 func TestDeadLetterOfNoValueHasARow(t *testing.T) {
 	h := newDeployment(t, 4)
 	start(t, h.config(t.TempDir())).awaitReady(t)
-	require.NoError(t, h.emitter.Emit(wiretest.Commands, "ann", nil, nil, nil))
-	require.NoError(t, h.emitter.Emit(wiretest.Commands, "", nil, nil, nil))
-	require.Eventually(t, func() bool { return len(h.read(topology.DeadLetters)) == 2 }, testPatience, 20*time.Millisecond)
+	require.NoError(t, h.Emitter.Emit(wiretest.Commands, "ann", nil, nil, nil))
+	require.NoError(t, h.Emitter.Emit(wiretest.Commands, "", nil, nil, nil))
+	require.Eventually(t, func() bool { return len(h.Read(topology.DeadLetters)) == 2 }, wiretest.Timeout, 20*time.Millisecond)
 	require.Eventually(t, func() bool {
 		rows := 0
-		for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+		for _, r := range h.Read(h.Plan.Table(wiretest.GroupOf)) {
 			if !law.IsMark(&r) {
 				rows++
 			}
 		}
 		return rows == 2
-	}, testPatience, 20*time.Millisecond)
+	}, wiretest.Timeout, 20*time.Millisecond)
 }
 
 func TestRulesChangeInMidStream(t *testing.T) {
@@ -355,26 +274,26 @@ func TestRulesChangeInMidStream(t *testing.T) {
 	dir := t.TempDir()
 	r := start(t, h.config(dir))
 	r.awaitReady(t)
-	h.send(100, 10)
-	for p := range h.plan.Partitions {
-		require.NoError(t, h.emitter.EmitTo(wiretest.Commands, p, topology.RulesKey, wiretest.Activate(2), nil, nil))
+	h.Send(100, 10)
+	for p := range h.Plan.Partitions {
+		require.NoError(t, h.Emitter.EmitTo(wiretest.Commands, p, topology.RulesKey, wiretest.Activate(2), nil, nil))
 	}
-	h.send(100, 10)
-	h.whole()
+	h.Send(100, 10)
+	h.Whole()
 	require.NoError(t, r.stop(t))
 	require.NoError(t, os.RemoveAll(dir)) // the rules come back from the changelog
 	r = start(t, h.config(dir))
 	r.awaitReady(t)
-	h.send(100, 10)
-	h.whole()
+	h.Send(100, 10)
+	h.Whole()
 	active := map[int32]int64{}
-	for _, c := range h.read(wiretest.Commands) {
+	for _, c := range h.Read(wiretest.Commands) {
 		if c.Key == topology.RulesKey {
 			active[c.Partition] = c.Offset
 		}
 	}
 	require.Len(t, active, 4)
-	for _, e := range h.read(wiretest.Events) {
+	for _, e := range h.Read(wiretest.Events) {
 		cause, err := topology.UnpackCause(e.Get(topology.HeaderCause))
 		require.NoError(t, err)
 		event, err := wiretest.ParseEvent(e.Value)
@@ -385,8 +304,8 @@ func TestRulesChangeInMidStream(t *testing.T) {
 		}
 		require.Equal(t, want, event.Rules)
 	}
-	require.NoError(t, h.emitter.EmitTo(wiretest.Commands, 1, topology.RulesKey, wiretest.Activate(99), nil, nil))
-	h.send(100, 10)
+	require.NoError(t, h.Emitter.EmitTo(wiretest.Commands, 1, topology.RulesKey, wiretest.Activate(99), nil, nil))
+	h.Send(100, 10)
 	err := r.wait(t)
 	require.ErrorIs(t, err, cluster.ErrAlarm)
 	require.ErrorContains(t, err, "rules 99")

@@ -45,7 +45,7 @@ func TestASessionEndsWhenItsInputIsNotThere(t *testing.T) {
 	plan := wiretest.Plan(2, 1)
 	kafka := wiretest.Kafka(t, plan)
 	h := joinDeployment(t, plan, kafka.ListenAddrs())
-	h.send(100, 10)
+	h.Send(100, 10)
 	done := false
 	kafka.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		kafka.KeepControl()
@@ -70,7 +70,7 @@ func TestASessionEndsWhenItsInputIsNotThere(t *testing.T) {
 	r := start(t, h.config(t.TempDir()))
 	r.awaitReady(t)
 	r.awaitReady(t)
-	require.Zero(t, h.whole().Repeats)
+	require.Zero(t, h.Whole().Repeats)
 	require.NoError(t, r.stop(t))
 	require.Empty(t, r.exits)
 }

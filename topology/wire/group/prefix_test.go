@@ -15,6 +15,7 @@ import (
 
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/wire/law"
+	"github.com/parley-im/parley/topology/wire/logtest"
 	"github.com/parley-im/parley/topology/wire/wiretest"
 )
 
@@ -71,18 +72,18 @@ func TestFirstFailureEndsTheProcessAndNothingFollows(t *testing.T) {
 			dir := t.TempDir()
 			r := start(t, h.config(dir))
 			r.awaitReady(t)
-			h.send(200, 20)
-			h.whole()
+			h.Send(200, 20)
+			h.Whole()
 			on.Store(true)
-			h.send(500, 20)
+			h.Send(500, 20)
 			require.Error(t, <-r.exits)
 			require.Error(t, r.wait(t))
 			on.Store(false)
-			states := len(h.read(table))
+			states := len(h.Read(table))
 			start(t, h.config(dir)).awaitReady(t)
-			h.whole()
+			h.Whole()
 			h.tableIsWhole()
-			require.Greater(t, len(h.read(table)), states)
+			require.Greater(t, len(h.Read(table)), states)
 		})
 	}
 }
@@ -92,7 +93,7 @@ func TestNoRowBeforeItsOutputsAreInTheLog(t *testing.T) {
 	k := wiretest.Kafka(t, plan)
 	h := joinDeployment(t, plan, k.ListenAddrs())
 	rows := func() (n int) {
-		for _, r := range h.read(plan.Table(wiretest.GroupOf)) {
+		for _, r := range h.Read(plan.Table(wiretest.GroupOf)) {
 			if !law.IsMark(&r) {
 				n++
 			}
@@ -103,11 +104,11 @@ func TestNoRowBeforeItsOutputsAreInTheLog(t *testing.T) {
 	on.Store(true)
 	tries := refuse(k, wiretest.Events, kerr.NotLeaderForPartition, &on) // the producer tries again for ever
 	start(t, h.config(t.TempDir())).awaitReady(t)
-	h.send(50, 5)
-	h.await("refusals", func() bool { return tries.Load() >= 5 })
+	h.Send(50, 5)
+	h.Await("refusals", func() bool { return tries.Load() >= 5 })
 	require.Zero(t, rows(), "outputs are refused, so no row may stand in the changelog")
 	on.Store(false)
-	h.whole()
+	h.Whole()
 	h.tableIsWhole()
 	require.Positive(t, rows())
 }
@@ -134,15 +135,15 @@ func TestSessionNotDrainedInTimeEndsTheProcess(t *testing.T) {
 	r.awaitReady(t)
 	hold.Store(true)
 	defer hold.Store(false)
-	h.send(50, 20)
-	require.Eventually(t, func() bool { return r.partitions() != nil }, testPatience, time.Millisecond)
+	h.Send(50, 20)
+	require.Eventually(t, func() bool { return r.partitions() != nil }, wiretest.Timeout, time.Millisecond)
 	time.Sleep(200 * time.Millisecond) // until outputs are on their way; too short makes the test weaker, not wrong
 	r.cancel()
 	require.ErrorContains(t, <-r.exits, "unacked")
 	require.Error(t, r.wait(t))
 	hold.Store(false)
 	start(t, h.config(t.TempDir())).awaitReady(t)
-	h.whole()
+	h.Whole()
 }
 
 func TestPanicOfTheWireEndsTheProcess(t *testing.T) {
@@ -152,19 +153,19 @@ func TestPanicOfTheWireEndsTheProcess(t *testing.T) {
 	var on atomic.Bool
 	on.Store(true)
 	cfg.Machine.Fold = func(rules uint32, row []byte, in *topology.Record) ([]byte, []topology.Output) {
-		if on.Load() && string(in.Value) == command(50) {
+		if on.Load() && string(in.Value) == logtest.Command(50) {
 			panic("a fold that does not catch its own")
 		}
 		return fold(rules, row, in)
 	}
 	r := start(t, cfg)
 	r.awaitReady(t)
-	h.send(100, 10)
+	h.Send(100, 10)
 	require.ErrorContains(t, <-r.exits, "does not catch its own")
 	require.Error(t, r.wait(t))
 	on.Store(false)
 	start(t, cfg).awaitReady(t)
-	h.whole()
+	h.Whole()
 }
 
 func TestOversizedOutputIsNeverSentByHalves(t *testing.T) {
@@ -178,10 +179,10 @@ func TestOversizedOutputIsNeverSentByHalves(t *testing.T) {
 	}
 	r := start(t, cfg)
 	r.awaitReady(t)
-	h.send(1, 1)
+	h.Send(1, 1)
 	require.ErrorContains(t, <-r.exits, "dead letter")
 	require.Error(t, r.wait(t))
-	require.Empty(t, h.read(wiretest.Events))
+	require.Empty(t, h.Read(wiretest.Events))
 }
 
 func TestManyGroupsInOneProcess(t *testing.T) {
@@ -205,8 +206,8 @@ func TestManyGroupsInOneProcess(t *testing.T) {
 		r.awaitReady(t)
 	}
 	t.Logf("five groups of eight partitions were ready after %v", time.Since(begin).Round(time.Millisecond))
-	h.send(200, 20)
-	require.Eventually(t, func() bool { return len(h.read(wiretest.Events)) == 5*2*200 }, testPatience, 50*time.Millisecond)
+	h.Send(200, 20)
+	require.Eventually(t, func() bool { return len(h.Read(wiretest.Events)) == 5*2*200 }, wiretest.Timeout, 50*time.Millisecond)
 	for _, r := range runners {
 		require.NoError(t, r.stop(t))
 	}
@@ -223,13 +224,13 @@ func TestHotStandbyTakesOver(t *testing.T) {
 	one.awaitReady(t)
 	two := start(t, config())
 	two.awaitReady(t)
-	h.await("they share", func() bool { return len(one.partitions()) == 2 && len(two.partitions()) == 2 })
-	h.send(500, 40)
-	h.whole()
+	h.Await("they share", func() bool { return len(one.partitions()) == 2 && len(two.partitions()) == 2 })
+	h.Send(500, 40)
+	h.Whole()
 	require.NoError(t, one.stop(t))
-	h.await("two has all", func() bool { return len(two.partitions()) == 4 })
-	h.send(500, 40)
-	require.Zero(t, h.whole().Repeats)
+	h.Await("two has all", func() bool { return len(two.partitions()) == 4 })
+	h.Send(500, 40)
+	require.Zero(t, h.Whole().Repeats)
 	h.tableIsWhole()
 	require.NoError(t, two.stop(t))
 }

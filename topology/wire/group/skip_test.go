@@ -47,20 +47,20 @@ func flawed(panics bool) topology.Machine {
 const flawedKey = "bomb/x"
 
 func (h *deployment) bomb() {
-	h.t.Helper()
+	h.T.Helper()
 	done := make(chan error, 1)
-	require.NoError(h.t, h.emitter.Emit(wiretest.Commands, flawedKey, []byte("boom"), nil, func(_ produce.Position, err error) { done <- err }))
-	require.NoError(h.t, <-done)
+	require.NoError(h.T, h.Emitter.Emit(wiretest.Commands, flawedKey, []byte("boom"), nil, func(_ produce.Position, err error) { done <- err }))
+	require.NoError(h.T, <-done)
 }
 
 // emitted counts what is emitted because of the bomb.
 func (h *deployment) emitted() (events, letters int) {
-	for _, r := range h.read(wiretest.Events) {
+	for _, r := range h.Read(wiretest.Events) {
 		if r.Key == flawedKey {
 			events++
 		}
 	}
-	return events, len(h.read(topology.DeadLetters))
+	return events, len(h.Read(topology.DeadLetters))
 }
 
 func TestPanicIsOnRecordBeforeItsLetter(t *testing.T) {
@@ -84,14 +84,14 @@ func TestPanicIsOnRecordBeforeItsLetter(t *testing.T) {
 	events, letters := h.emitted()
 	require.Zero(t, events+letters)
 	r = run(false)
-	h.await("the letter", func() bool { _, letters = h.emitted(); return letters == 1 })
+	h.Await("the letter", func() bool { _, letters = h.emitted(); return letters == 1 })
 	events, _ = h.emitted()
 	require.Zero(t, events, "what is skipped is skipped by all")
 	h.bomb()
-	h.await("the next one's event", func() bool { events, letters = h.emitted(); return events == 1 })
+	h.Await("the next one's event", func() bool { events, letters = h.emitted(); return events == 1 })
 	require.Equal(t, 1, letters, "it does not panic itself")
 	require.NoError(t, r.stop(t))
-	for _, r := range h.read(plan.Table(wiretest.GroupOf)) {
+	for _, r := range h.Read(plan.Table(wiretest.GroupOf)) {
 		if strings.Contains(r.Key, "skip/") {
 			require.True(t, law.IsMark(&r), "it is no row")
 		}
@@ -114,25 +114,25 @@ func TestPanicOfAnOwnerThatMayBeStaleIsNotSaid(t *testing.T) {
 	events, letters := h.emitted()
 	require.Zero(t, events+letters)
 	r = run(false)
-	h.await("the event", func() bool { events, letters = h.emitted(); return events == 1 })
+	h.Await("the event", func() bool { events, letters = h.emitted(); return events == 1 })
 	require.Zero(t, letters)
 	require.NoError(t, r.stop(t))
 }
 
 // succeed appends a takeover of some rank to the changelog, with all that the first one says otherwise.
 func (h *deployment) succeed(as law.Rank) {
-	h.t.Helper()
+	h.T.Helper()
 	var first *topology.Record
-	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+	for _, r := range h.Read(h.Plan.Table(wiretest.GroupOf)) {
 		if first == nil && law.IsMark(&r) && r.Value != nil {
 			first = &r
 		}
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	require.NoError(h.t, err)
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.Cluster.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(h.T, err)
 	defer client.Close()
 	key := law.TakeoverKey("other" + string(binary.BigEndian.AppendUint32(nil, as.Generation)))
 	r := &kgo.Record{Topic: first.Topic, Partition: first.Partition, Key: []byte(key), Value: first.Value,
 		Headers: []kgo.RecordHeader{{Key: law.TakeoverHeaders(as)[0].Key, Value: as.Pack()}}}
-	require.NoError(h.t, client.ProduceSync(h.t.Context(), r).FirstErr())
+	require.NoError(h.T, client.ProduceSync(h.T.Context(), r).FirstErr())
 }

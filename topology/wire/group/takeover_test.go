@@ -21,21 +21,21 @@ import (
 
 // writeLate appends a row to the changelog as an owner of an older generation would.
 func (h *deployment) writeLate(key string, value []byte, generation int64) {
-	h.t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(h.cluster.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	require.NoError(h.t, err)
+	h.T.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(h.Cluster.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(h.T, err)
 	defer client.Close()
 	r := &kgo.Record{
-		Topic: h.plan.Table(wiretest.GroupOf), Partition: topology.PartitionOf(key, h.plan.Partitions), Key: []byte(key), Value: value,
+		Topic: h.Plan.Table(wiretest.GroupOf), Partition: topology.PartitionOf(key, h.Plan.Partitions), Key: []byte(key), Value: value,
 		Headers: []kgo.RecordHeader{{Key: topology.HeaderGeneration, Value: binary.BigEndian.AppendUint64(nil, uint64(generation))}},
 	}
-	require.NoError(h.t, client.ProduceSync(h.t.Context(), r).FirstErr())
+	require.NoError(h.T, client.ProduceSync(h.T.Context(), r).FirstErr())
 }
 
 // lastRow is the last record of a key in the changelog, with its generation.
 func (h *deployment) lastRow(key string) (topology.Record, int64) {
 	var last topology.Record
-	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+	for _, r := range h.Read(h.Plan.Table(wiretest.GroupOf)) {
 		if r.Key == key && !law.IsMark(&r) {
 			last = r
 		}
@@ -45,7 +45,7 @@ func (h *deployment) lastRow(key string) (topology.Record, int64) {
 
 func (h *deployment) livingTakeovers() (offsets []int64) {
 	living := map[string]topology.Record{}
-	for _, r := range h.read(h.plan.Table(wiretest.GroupOf)) {
+	for _, r := range h.Read(h.Plan.Table(wiretest.GroupOf)) {
 		if !law.IsMark(&r) {
 			continue
 		}
@@ -74,9 +74,9 @@ func TestLateRowOfAStaleOwnerIsRepaired(t *testing.T) {
 				cfg.Metrics = registry
 				r := start(t, cfg)
 				r.awaitReady(t)
-				h.send(commands, 10)
-				h.whole()
-				h.await("rewrites", func() bool { return metricOf(t, registry, "parley_group_rewritten_rows_total", "") == rewrites })
+				h.Send(commands, 10)
+				h.Whole()
+				h.Await("rewrites", func() bool { return metricOf(t, registry, "parley_group_rewritten_rows_total", "") == rewrites })
 				require.NoError(t, r.stop(t))
 				return metricOf(t, registry, "parley_group_suspect_keys_total", ""), metricOf(t, registry, "parley_group_rewound_inputs_total", "")
 			}
@@ -106,7 +106,7 @@ func TestRefusedTakeoverFoldsNothing(t *testing.T) {
 	plan := wiretest.Plan(2, 1)
 	k := wiretest.Kafka(t, plan)
 	h := joinDeployment(t, plan, k.ListenAddrs())
-	h.send(100, 10)
+	h.Send(100, 10)
 	var refused atomic.Int32
 	events := make(chan int, 10)
 	k.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
@@ -133,7 +133,7 @@ func TestRefusedTakeoverFoldsNothing(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	cfg.Metrics = registry
 	start(t, cfg).awaitReady(t)
-	h.whole()
+	h.Whole()
 	require.GreaterOrEqual(t, metricOf(t, registry, "parley_group_fenced_total", ""), 1.0)
 	for range 2 {
 		require.Zero(t, <-events, "nothing is emitted before a takeover is accepted")
@@ -150,8 +150,8 @@ func TestRowBetweenRecoveryAndTakeoverIsSeen(t *testing.T) {
 	for range 2 {
 		r := start(t, h.config(dir))
 		r.awaitReady(t)
-		h.send(100, 10)
-		h.whole()
+		h.Send(100, 10)
+		h.Whole()
 		require.NoError(t, r.stop(t))
 	}
 	last, young := h.lastRow("user3/x")
@@ -160,7 +160,7 @@ func TestRowBetweenRecoveryAndTakeoverIsSeen(t *testing.T) {
 	var once atomic.Bool
 	k.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		k.KeepControl()
-		if concerns(k, r.(*kmsg.ProduceRequest), h.plan.Table(wiretest.GroupOf)) && once.CompareAndSwap(false, true) {
+		if concerns(k, r.(*kmsg.ProduceRequest), h.Plan.Table(wiretest.GroupOf)) && once.CompareAndSwap(false, true) {
 			k.SleepControl(func() { h.writeLate("user3/x", stale, young-1) })
 		}
 		return nil, nil, false
@@ -170,13 +170,13 @@ func TestRowBetweenRecoveryAndTakeoverIsSeen(t *testing.T) {
 	cfg.Metrics = registry
 	start(t, cfg).awaitReady(t)
 	require.EqualValues(t, 1, metricOf(t, registry, "parley_group_suspect_keys_total", ""))
-	h.send(100, 10)
-	h.whole()
-	h.await("the last row is this owner's", func() bool {
+	h.Send(100, 10)
+	h.Whole()
+	h.Await("the last row is this owner's", func() bool {
 		_, generation := h.lastRow("user3/x")
 		return generation > young
 	})
-	h.await("the table", func() bool { last, _ := h.lastRow("user3/x"); n, _ := topology.Through(last.Value); return n == 294 })
+	h.Await("the table", func() bool { last, _ := h.lastRow("user3/x"); n, _ := topology.Through(last.Value); return n == 294 })
 	h.tableIsWhole()
 }
 
@@ -194,11 +194,11 @@ func TestLateTakeoverOfAStaleOwnerIsVoid(t *testing.T) {
 				cfg.Metrics = registry
 				r := start(t, cfg)
 				r.awaitReady(t)
-				h.send(100, 10)
-				h.whole()
+				h.Send(100, 10)
+				h.Whole()
 				between()
-				h.send(100, 10)
-				h.whole()
+				h.Send(100, 10)
+				h.Whole()
 				require.NoError(t, r.stop(t))
 				return metricOf(t, registry, "parley_group_suspect_keys_total", "")
 			}
@@ -211,7 +211,7 @@ func TestLateTakeoverOfAStaleOwnerIsVoid(t *testing.T) {
 				var announced, late atomic.Bool
 				k.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
 					k.KeepControl()
-					announced.Store(announced.Load() || concerns(k, r.(*kmsg.ProduceRequest), h.plan.Table(wiretest.GroupOf)))
+					announced.Store(announced.Load() || concerns(k, r.(*kmsg.ProduceRequest), h.Plan.Table(wiretest.GroupOf)))
 					return nil, nil, false
 				})
 				k.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
