@@ -108,10 +108,12 @@ nilaway: ## Look for uses of nil, except what test/lint/accepted.json accepts
 	@bash test/scripts/tool.sh tools/lint ./nilvet
 	go run ./test/lint $(ARGS)
 
-.PHONY: sbom
+.PHONY: sbom licences
 sbom: build ## Write bin/sbom.json: the modules in the binary with their licences (CycloneDX)
 	@bash test/scripts/tool.sh tools/sbom github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 	.bin/cyclonedx-gomod bin -json -licenses -assert-licenses -version v0.0.0 -output bin/sbom.json $(BIN)
+licences: sbom ## Check the licence of every module in the binary against the list in test/licences
+	go run ./test/licences
 
 .PHONY: test-far
 test-far: ## Run what is too heavy for CI, and add the outcomes to test/far/RESULTS.md (hours; ONLY=sim,sbom for some)

@@ -2,7 +2,7 @@
 # What is too heavy for every run of CI: each item is run, whatever became of the one before, and adds a row to RESULTS.md.
 #
 #   make test-far                        everything (hours)
-#   make test-far ONLY=sim,sbom      some of it
+#   make test-far ONLY=sim,licences      some of it
 #
 # An item belongs here when it needs more than a minute of CI's time and does not have to pass before every change lands.
 # Run all of them before a release.
@@ -18,7 +18,7 @@ items=(
   "bench-compare|make bench-compare"
   "fuzz|bash test/far/fuzz.sh 10m"
   "nilaway|make nilaway"
-  "sbom|make sbom"
+  "licences|make licences"
 )
 
 only=",${1:-},"
