@@ -1,4 +1,5 @@
-// Command parley is the whole platform in one binary: every role, and every tool of its operators.
+// Command parley is the whole platform in one binary: every role, and every operator's tool. Its files hold a command each, with
+// flags, help and one call; the packages below do the work.
 package main
 
 import (
@@ -10,16 +11,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/parley-im/parley/cmd/parley/output"
 )
-
-// exitCode is an error that chooses the exit code: 2 = drift or a failed check, 1 = everything else.
-type exitCode struct {
-	code int
-	err  error
-}
-
-func (e exitCode) Error() string { return e.err.Error() }
-func (e exitCode) Unwrap() error { return e.err }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -29,17 +23,20 @@ func main() {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "parley:", err)
-	var code exitCode
-	if errors.As(err, &code) {
-		os.Exit(code.code)
+	var exit output.ExitError
+	if errors.As(err, &exit) {
+		os.Exit(exit.Code)
 	}
 	os.Exit(1)
 }
 
 func command() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "parley",
-		Short:         "An event-sourced messaging platform whose only memory is the log",
+		Use:   "parley",
+		Short: "An event-sourced messaging platform whose only memory is the log",
+		Example: `  parley dev                        # a whole deployment in one process
+  parley doctor                     # what is missing before it can run
+  source <(parley completion bash)  # complete commands, roles, topics and views`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

@@ -1,38 +1,39 @@
-// parley token: a signed token for development, from the key pair under the data folder.
+// parley token: a signed token for development.
 
 package main
 
 import (
-	"crypto/ed25519"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/parley-im/parley/gateways/token"
+	"github.com/parley-im/parley/cmd/parley/settings"
+	"github.com/parley-im/parley/cmd/parley/tokens"
 )
-
-const devLifetime = 30 * 24 * time.Hour
 
 func tokenCommand() *cobra.Command {
 	var path, data string
 	var life time.Duration
 	c := &cobra.Command{
 		Use:   "token USER",
-		Short: "Mint a token for development",
-		Long: `Mint a token for development, signed with the key pair under the data folder (made when there is none).
-Gateways check tokens against the public half, or against the key that the setting token-key names: then tokens come from
-whoever holds the private half, and this command is of no use.`,
-		Args: cobra.ExactArgs(1),
+		Short: "Sign a token for development",
+		Long: `Sign a token for development with the key pair under the data folder, which is created when there is none. Gateways check tokens
+against its public key. When the setting token-key names another public key, tokens come from the owner of its private key, and
+tokens of this command are refused.`,
+		Example: `  parley token ann
+  parley token ann --data ./parley-data --lifetime 1h`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := load(path)
+			s, err := settings.Load(path)
 			if err != nil {
 				return err
 			}
 			if data != "" {
 				s.Data = data
 			}
-			t, err := s.mintFor(args[0], life)
+			t, err := tokens.Mint(s, args[0], life)
 			if err != nil {
 				return err
 			}
@@ -42,39 +43,7 @@ whoever holds the private half, and this command is of no use.`,
 	}
 	settingsFlag(c, &path)
 	c.Flags().StringVar(&data, "data", "", "folder that holds the key pair (default: the setting)")
-	c.Flags().DurationVar(&life, "lifetime", devLifetime, "how long the token is good")
+	c.Flags().DurationVar(&life, "lifetime", tokens.Lifetime, "how long the token is valid")
 	_ = c.MarkFlagDirname("data")
 	return c
-}
-
-// tokenDir is where the development key pair lies, under the data folder.
-const tokenDir = "token"
-
-func (s Settings) tokens() token.Settings {
-	return token.Settings{Issuer: s.Issuer, Audience: s.Audience}
-}
-
-func (s Settings) mintFor(user string, life time.Duration) (string, error) {
-	private, _, err := token.Pair(s.dir(tokenDir))
-	if err != nil {
-		return "", err
-	}
-	return token.Mint(private, s.tokens(), user, time.Now(), life)
-}
-
-func (s Settings) mint(user string) (string, error) { return s.mintFor(user, devLifetime) }
-
-// verifier checks tokens against the key that the settings name, or the development key.
-func (s Settings) verifier() (*token.Verifier, error) {
-	var public ed25519.PublicKey
-	var err error
-	if s.TokenKey != "" {
-		public, err = token.Public(s.TokenKey)
-	} else {
-		_, public, err = token.Pair(s.dir(tokenDir))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return token.NewVerifier(s.tokens(), public)
 }

@@ -1,4 +1,4 @@
-// parley topology: the plan as text, picture and law, and the plan made real on a cluster.
+// parley topology: the plan as text and pictures, its laws, and the topics of a cluster.
 
 package main
 
@@ -11,19 +11,23 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
 
+	"github.com/parley-im/parley/cmd/parley/kafka"
+	"github.com/parley-im/parley/cmd/parley/output"
+	"github.com/parley-im/parley/cmd/parley/settings"
 	"github.com/parley-im/parley/deploy"
 	"github.com/parley-im/parley/topology"
 	"github.com/parley-im/parley/topology/draw"
 )
 
-// drift is the exit code for a cluster or a plan that is not as it should be.
-const drift = 2
-
 func topologyCommand() *cobra.Command {
-	c := &cobra.Command{Use: "topology", Short: "Print the plan, check its laws, compare a cluster with it, make it real"}
+	c := &cobra.Command{
+		Use:   "topology",
+		Short: "Print the plan, check its laws, compare a cluster with it, create its topics",
+		Example: `  parley topology print --format mermaid
+  parley topology plan
+  parley topology apply`,
+	}
 	c.AddCommand(topologyPrint(), topologyCheck(), topologyPlan(), topologyApply())
 	return c
 }
@@ -38,7 +42,9 @@ func topologyPrint() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "print",
 		Short: "Print the plan as text, JSON or a picture, as Kafka Streams describes a topology, or as Kafka's ACLs",
-		Args:  cobra.NoArgs,
+		Example: `  parley topology print
+  parley topology print --format acls`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if format == "json" {
 				b, err := draw.JSON(topology.House())
@@ -62,12 +68,13 @@ func topologyPrint() *cobra.Command {
 
 func topologyCheck() *cobra.Command {
 	return &cobra.Command{
-		Use:   "check",
-		Short: "Check the laws of the plan; exit 2 when one is broken",
-		Args:  cobra.NoArgs,
+		Use:     "check",
+		Short:   "Check the laws of the plan; exit 2 when one is broken",
+		Example: "  parley topology check",
+		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := topology.House().Check(); err != nil {
-				return exitCode{drift, err}
+				return output.Failed(err)
 			}
 			_, err := fmt.Fprintln(c.OutOrStdout(), "the plan keeps its laws")
 			return err
@@ -76,86 +83,67 @@ func topologyCheck() *cobra.Command {
 }
 
 func topologyPlan() *cobra.Command {
-	return onCluster("plan", "Show how a cluster differs from the plan; exit 2 on drift",
-		func(ctx context.Context, admin *kadm.Client, s Settings) (deploy.Difference, error) {
-			d, err := deploy.Diff(ctx, admin, s.plan(), s.deployment())
+	c := onCluster("plan", "Show how a cluster differs from the plan; exit 2 when it does",
+		func(ctx context.Context, admin *kadm.Client, s settings.Settings) (deploy.Difference, error) {
+			d, err := deploy.Diff(ctx, admin, s.Plan(), s.Deployment())
 			if err == nil && d.Drift() {
-				err = exitCode{drift, errors.New("the cluster differs from the plan; parley topology apply makes what is missing")}
+				err = output.Failed(errors.New("the cluster differs from the plan; parley topology apply creates what is missing"))
 			}
 			return d, err
 		})
+	c.Example = `  parley topology plan
+  parley topology plan --settings parley.yaml --output json`
+	return c
 }
 
 func topologyApply() *cobra.Command {
 	var allowLoss bool
-	c := onCluster("apply", "Make what is missing on a cluster; never deletes, never changes a partition count",
-		func(ctx context.Context, admin *kadm.Client, s Settings) (deploy.Difference, error) {
-			o := s.deployment()
+	c := onCluster("apply", "Create what is missing on a cluster; never deletes, never changes a partition count",
+		func(ctx context.Context, admin *kadm.Client, s settings.Settings) (deploy.Difference, error) {
+			o := s.Deployment()
 			o.AllowLoss = allowLoss
-			d, err := deploy.Apply(ctx, admin, s.plan(), o)
+			d, err := deploy.Apply(ctx, admin, s.Plan(), o)
 			if errors.Is(err, deploy.ErrRefused) {
-				err = exitCode{drift, err}
+				err = output.Failed(err)
 			}
 			return d, err
 		})
-	c.Flags().BoolVar(&allowLoss, "allow-loss", false, "also make changes after which Kafka drops records that it keeps now (a shorter retention)")
+	c.Example = `  parley topology apply
+  parley topology apply --settings parley.yaml`
+	c.Flags().BoolVar(&allowLoss, "allow-loss", false, "also make changes after which Kafka deletes records that it keeps now (a shorter retention)")
 	return c
 }
 
 // onCluster is a command that does something with a cluster and prints the difference that it found.
-func onCluster(use, short string, do func(context.Context, *kadm.Client, Settings) (deploy.Difference, error)) *cobra.Command {
-	var path, output string
+func onCluster(use, short string, do func(context.Context, *kadm.Client, settings.Settings) (deploy.Difference, error)) *cobra.Command {
+	var path, format string
 	c := &cobra.Command{
 		Use:   use,
 		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			s, err := load(path)
+			s, err := settings.Load(path)
 			if err != nil {
 				return err
 			}
-			admin, err := s.admin()
+			admin, err := kafka.Admin(s)
 			if err != nil {
 				return err
 			}
 			defer admin.Close()
-			d, done := do(c.Context(), admin, s)
-			var said exitCode
-			if done != nil && !errors.As(done, &said) {
-				return done
+			d, failed := do(c.Context(), admin, s)
+			var check output.ExitError
+			if failed != nil && !errors.As(failed, &check) {
+				return failed
 			}
-			err = render(c.OutOrStdout(), output, d, func(w io.Writer) error {
+			err = output.Print(c.OutOrStdout(), format, d, func(w io.Writer) error {
 				_, err := io.WriteString(w, d.String())
 				return err
 			})
-			return errors.Join(err, done)
+			return errors.Join(err, failed)
 		},
 	}
 	settingsFlag(c, &path)
-	outputFlag(c, &output)
+	outputFlag(c, &format)
 	return c
-}
-
-func (s Settings) deployment() deploy.Options {
-	return deploy.Options{Replication: s.Replication, ClusterID: s.ClusterID}
-}
-
-// admin opens a client for the cluster's own affairs.
-func (s Settings) admin() (*kadm.Client, error) {
-	options := []kgo.Opt{kgo.SeedBrokers(split(s.Brokers)...)}
-	secure, err := s.cluster().TLS()
-	if err != nil {
-		return nil, err
-	}
-	if secure != nil {
-		options = append(options, kgo.DialTLSConfig(secure))
-	}
-	if s.KafkaUser != "" {
-		options = append(options, kgo.SASL(plain.Auth{User: s.KafkaUser, Pass: s.KafkaPassword}.AsMechanism()))
-	}
-	client, err := kgo.NewClient(options...)
-	if err != nil {
-		return nil, err
-	}
-	return kadm.NewClient(client), nil
 }

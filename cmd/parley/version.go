@@ -1,4 +1,4 @@
-// What this binary is: its version, its Go, and the rules that it knows.
+// parley version: what this binary was built from.
 
 package main
 
@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/parley-im/parley/cmd/parley/output"
 )
 
 type build struct {
@@ -40,19 +42,21 @@ func thisBuild() build {
 }
 
 func versionCommand() *cobra.Command {
-	var output string
+	var format string
 	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Example: `  parley version
+  parley version --output json`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			b := thisBuild()
-			return render(c.OutOrStdout(), output, b, func(w io.Writer) error {
+			return output.Print(c.OutOrStdout(), format, b, func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "parley %s (%s, %s, %s)\n", b.Version, b.Revision, b.Go, b.Platform)
 				return err
 			})
 		},
 	}
-	outputFlag(c, &output)
+	outputFlag(c, &format)
 	return c
 }

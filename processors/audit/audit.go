@@ -34,9 +34,6 @@ const (
 	minRepeatWindow = 1 << 15 // of a partition; more than a processor may have in flight
 )
 
-// Place is a partition of a topic.
-type Place = topology.TopicPartition
-
 // machine is a group as the auditor needs it.
 type machine struct {
 	topology.Table
@@ -62,14 +59,14 @@ type Auditor struct {
 	topics    map[string]*topic
 	names     []string // of topics by id
 	groups    map[uint16]*machine
-	positions map[Place]int64
+	positions map[topology.TopicPartition]int64
 	flows     map[route]*flow
 	changed   map[route]bool // flows that are not in the memory yet
 	counts    Counts
 	window    int64 // inputs of a partition within which repeats are compared
 
-	beginnings     map[Place]Beginning // of places whose first records are gone
-	inboxes, talks string              // topics of inbox events and of conversation events
+	beginnings     map[topology.TopicPartition]Beginning // of places whose first records are gone
+	inboxes, talks string                                // topics of inbox events and of conversation events
 }
 
 // tableID is added to a group's place in the plan: ids of tables are apart from those of topics.
@@ -86,8 +83,8 @@ const (
 func New(plan topology.Plan, machines []topology.Machine, memory Memory, report func(Violation)) (*Auditor, error) {
 	a := &Auditor{
 		plan: plan, memory: memory, report: report, topics: map[string]*topic{}, groups: map[uint16]*machine{},
-		positions: map[Place]int64{}, flows: map[route]*flow{}, changed: map[route]bool{},
-		names: make([]string, tableID+len(plan.Groups)), counts: newCounts(), beginnings: map[Place]Beginning{},
+		positions: map[topology.TopicPartition]int64{}, flows: map[route]*flow{}, changed: map[route]bool{},
+		names: make([]string, tableID+len(plan.Groups)), counts: newCounts(), beginnings: map[topology.TopicPartition]Beginning{},
 		window: max(repeatWindows/int64(plan.Partitions), minRepeatWindow),
 	}
 	for i, t := range plan.Topics {
@@ -135,7 +132,7 @@ func (a *Auditor) Topics() []string {
 }
 
 // Position is the offset from which on records of a place are to be given.
-func (a *Auditor) Position(at Place) int64 { return a.positions[at] }
+func (a *Auditor) Position(at topology.TopicPartition) int64 { return a.positions[at] }
 
 // Ahead reports whether a record should wait until other topics have been read further: else more would have to be
 // remembered than the limits say, or a row would be compared before its input. Taking it anyway does no
@@ -147,7 +144,7 @@ func (a *Auditor) Ahead(r *topology.Record) bool {
 		return false
 	case t.table != nil:
 		through, ok := rowThrough(r)
-		return ok && through > a.positions[Place{Topic: t.table.Machine.Group.Input, Partition: r.Partition}]
+		return ok && through > a.positions[topology.TopicPartition{Topic: t.table.Machine.Group.Input, Partition: r.Partition}]
 	case t.input != nil && a.counts.Unseen >= MaxAhead:
 		return true
 	case a.counts.Parked < MaxAhead:
@@ -155,13 +152,13 @@ func (a *Auditor) Ahead(r *topology.Record) bool {
 	}
 	c, err := topology.UnpackCause(r.Get(topology.HeaderCause))
 	m := a.groups[c.Group]
-	return err == nil && m != nil && c.Offset >= a.positions[Place{Topic: m.Machine.Group.Input, Partition: c.Partition}]
+	return err == nil && m != nil && c.Offset >= a.positions[topology.TopicPartition{Topic: m.Machine.Group.Input, Partition: c.Partition}]
 }
 
 // Take takes the next record of its place. Records before the place's position are known. An error means that the auditor
 // cannot go on: its reports would be wrong.
 func (a *Auditor) Take(r *topology.Record) error {
-	t, at := a.topics[r.Topic], Place{Topic: r.Topic, Partition: r.Partition}
+	t, at := a.topics[r.Topic], topology.TopicPartition{Topic: r.Topic, Partition: r.Partition}
 	if t == nil {
 		return fmt.Errorf("the plan has no topic %q", r.Topic)
 	}
@@ -187,9 +184,11 @@ func (a *Auditor) Take(r *topology.Record) error {
 }
 
 // Skip passes records that hold no message of the schema, as takeovers in changelogs.
-func (a *Auditor) Skip(at Place, next int64) { a.move(at, max(next, a.positions[at])) }
+func (a *Auditor) Skip(at topology.TopicPartition, next int64) {
+	a.move(at, max(next, a.positions[at]))
+}
 
-func (a *Auditor) move(at Place, next int64) {
+func (a *Auditor) move(at topology.TopicPartition, next int64) {
 	a.positions[at] = next
 	a.memory.Set(a.placeKey(kindPosition, at), number(uint64(next)))
 }
@@ -220,12 +219,12 @@ func (a *Auditor) remember() error {
 		}
 	}
 	a.each(kindPosition, func(key, value []byte) {
-		a.positions[Place{Topic: a.names[key[0]], Partition: int32(u32(key[1:]))}] = int64(u64(value))
+		a.positions[topology.TopicPartition{Topic: a.names[key[0]], Partition: int32(u32(key[1:]))}] = int64(u64(value))
 	})
 	a.each(kindFlow, func(key, value []byte) { a.flows[routeOf(key)] = unpackFlow(value) })
 	a.each(kindBeginning, func(key, value []byte) {
 		if n := unpack(value); len(n) == 2 {
-			a.beginnings[Place{Topic: a.names[key[0]], Partition: int32(u32(key[1:]))}] = Beginning{int64(n[0]), int64(n[1])}
+			a.beginnings[topology.TopicPartition{Topic: a.names[key[0]], Partition: int32(u32(key[1:]))}] = Beginning{int64(n[0]), int64(n[1])}
 		}
 	})
 	return nil

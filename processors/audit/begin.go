@@ -26,7 +26,7 @@ const (
 )
 
 // Begin makes the auditor begin behind the records that are gone. It must know nothing yet.
-func (a *Auditor) Begin(beginnings map[Place]Beginning) {
+func (a *Auditor) Begin(beginnings map[topology.TopicPartition]Beginning) {
 	for at, b := range beginnings { //laws:ordered each is written under a key of its own
 		a.beginnings[at] = b
 		a.memory.Set(a.placeKey(kindBeginning, at), pack(uint64(b.Offset), uint64(max(b.TimeMs, 0))))
@@ -35,7 +35,7 @@ func (a *Auditor) Begin(beginnings map[Place]Beginning) {
 }
 
 // Beginnings are the places whose first records are gone.
-func (a *Auditor) Beginnings() map[Place]Beginning { return a.beginnings }
+func (a *Auditor) Beginnings() map[topology.TopicPartition]Beginning { return a.beginnings }
 
 // Adopt takes a row of a changelog as the fold's, for a group whose input begins late in the partition. It is given every
 // row that the changelog has, after Begin. A row that was not changed since the beginning is the row at the beginning. Of
@@ -46,7 +46,7 @@ func (a *Auditor) Adopt(r *topology.Record) {
 	if t == nil || t.table == nil || len(r.Value) == 0 || row.UnmarshalVT(r.Value) != nil {
 		return // the changelog is looked at again, as all topics are
 	}
-	begin, cut := a.beginnings[Place{Topic: t.table.Machine.Group.Input, Partition: r.Partition}]
+	begin, cut := a.beginnings[topology.TopicPartition{Topic: t.table.Machine.Group.Input, Partition: r.Partition}]
 	at := rowKey(kindRow, t.table.Machine.Group.Number, r.Partition, r.Key)
 	known := a.memory.Get(at)
 	if !cut || known != nil && !adoptable(throughOf(known), row.Through, begin.Offset, r.Key) {
@@ -80,20 +80,20 @@ func throughOf(row []byte) int64 {
 }
 
 // mayBeGone reports whether something that was caused at a time may have stood in a place before its beginning.
-func (a *Auditor) mayBeGone(at Place, timeMs int64) bool {
+func (a *Auditor) mayBeGone(at topology.TopicPartition, timeMs int64) bool {
 	begin, cut := a.beginnings[at]
 	return cut && timeMs <= begin.TimeMs
 }
 
 // begun reports whether the first records of a place are gone.
-func (a *Auditor) begun(at Place) bool {
+func (a *Auditor) begun(at topology.TopicPartition) bool {
 	_, cut := a.beginnings[at]
 	return cut
 }
 
 // placeOf is where a key stands in a topic.
-func (a *Auditor) placeOf(topic, key string) Place {
-	return Place{Topic: topic, Partition: topology.PartitionOf(key, a.plan.Partitions)}
+func (a *Auditor) placeOf(topic, key string) topology.TopicPartition {
+	return topology.TopicPartition{Topic: topic, Partition: topology.PartitionOf(key, a.plan.Partitions)}
 }
 
 // unproved counts what cannot be proved.
@@ -107,6 +107,6 @@ func (a *Auditor) pass(m *machine, in *topology.Record) {
 
 // isUnproved reports whether an output leads back to what is gone, or was passed.
 func (a *Auditor) isUnproved(s sighting) bool {
-	begin, cut := a.beginnings[Place{Topic: a.groups[s.group].Machine.Group.Input, Partition: s.from}]
+	begin, cut := a.beginnings[topology.TopicPartition{Topic: a.groups[s.group].Machine.Group.Input, Partition: s.from}]
 	return cut && (s.offset < begin.Offset || a.memory.Get(passedKey(s.group, s.from, s.offset)) != nil)
 }

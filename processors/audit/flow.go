@@ -97,7 +97,9 @@ type sighting struct {
 	digest digest
 }
 
-func (a *Auditor) where(s sighting) Place { return Place{Topic: a.names[s.topic], Partition: s.to} }
+func (a *Auditor) where(s sighting) topology.TopicPartition {
+	return topology.TopicPartition{Topic: a.names[s.topic], Partition: s.to}
+}
 
 func (a *Auditor) cause(s sighting) string {
 	return fmt.Sprintf("output %d of %s/%d@%d", s.index, a.groups[s.group].Machine.Group.Input, s.from, s.offset)
@@ -133,7 +135,7 @@ func (a *Auditor) observe(t *topic, r *topology.Record) bool {
 		return wrong(Foreign, "its cause names partition %d and offset %d, which cannot be", c.Partition, c.Offset)
 	}
 	s := sighting{route{c.Group, c.Partition, t.id, r.Partition}, c.Offset, c.Index, r.Offset, digestOf(r.Key, r.Value, r)}
-	if c.Offset < a.positions[Place{Topic: m.Machine.Group.Input, Partition: c.Partition}] {
+	if c.Offset < a.positions[topology.TopicPartition{Topic: m.Machine.Group.Input, Partition: c.Partition}] {
 		return a.resolve(s)
 	}
 	a.park(s)
@@ -153,7 +155,7 @@ func (a *Auditor) resolve(s sighting) bool {
 		case a.isUnproved(s):
 			a.unproved(unprovedOutput)
 			return true
-		case s.offset < a.positions[Place{Topic: a.groups[s.group].Machine.Group.Input, Partition: s.from}]-a.window:
+		case s.offset < a.positions[topology.TopicPartition{Topic: a.groups[s.group].Machine.Group.Input, Partition: s.from}]-a.window:
 			wrong(Old, "a repeat of an input older than %d others cannot be compared any more", a.window)
 			return true
 		}
@@ -195,7 +197,7 @@ func (a *Auditor) expect(m *machine, in *topology.Record, outputs []topology.Out
 	for i, o := range outputs {
 		to := route{m.Machine.Group.Number, in.Partition, a.topics[o.Topic].id, topology.PartitionOf(o.Key, a.plan.Partitions)}
 		d, ordinal := digestOf(o.Key, o.Value, in), uint64(unnumbered)
-		if !a.mayBeGone(Place{Topic: o.Topic, Partition: to.to}, in.Time.UnixMilli()) {
+		if !a.mayBeGone(topology.TopicPartition{Topic: o.Topic, Partition: to.to}, in.Time.UnixMilli()) {
 			f := a.flow(to)
 			f.emitted++
 			ordinal = f.emitted

@@ -16,7 +16,7 @@ func (a *Auditor) fold(m *machine, in *topology.Record) (err error) {
 			err = fmt.Errorf("fold %s/%d@%d again: %v", in.Topic, in.Partition, in.Offset, p)
 		}
 	}()
-	at := Place{Topic: in.Topic, Partition: in.Partition}
+	at := topology.TopicPartition{Topic: in.Topic, Partition: in.Partition}
 	if a.begun(at) && throughOf(m.Rows.Get(topology.RowKey{Partition: in.Partition, Key: in.Key})) > in.Offset {
 		a.pass(m, in)
 		a.unpark(m.Machine.Group.Number, in.Partition, a.positions[at], in.Offset+1)

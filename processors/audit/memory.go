@@ -2,7 +2,11 @@
 
 package audit
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/parley-im/parley/topology"
+)
 
 // Memory keeps what an auditor knows. It copies what it is given to keep. What Get gives stays as it is; what Scan gives
 // is good until the callback returns.
@@ -43,7 +47,7 @@ func (a *Auditor) each(kind byte, do func(key, value []byte)) {
 	})
 }
 
-func (a *Auditor) placeKey(kind byte, at Place) []byte {
+func (a *Auditor) placeKey(kind byte, at topology.TopicPartition) []byte {
 	return binary.BigEndian.AppendUint32([]byte{kind, a.topics[at.Topic].id}, uint32(at.Partition))
 }
 

@@ -8,12 +8,13 @@ import (
 	"fmt"
 
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
+	"github.com/parley-im/parley/topology"
 )
 
 // Horizon is what was known of a log at a moment. It is asked for in this order: commits, then ends, then ends once more.
 type Horizon struct {
-	Commits map[string][]int64 // by group and partition: inputs below are done and all their outputs are in the log
-	Ends    map[Place]int64    // asked after the commits
+	Commits map[string][]int64                // by group and partition: inputs below are done and all their outputs are in the log
+	Ends    map[topology.TopicPartition]int64 // asked after the commits
 }
 
 // Check reports what is missing. Every place must have been read to its end, asked for after the horizon was.
@@ -42,7 +43,7 @@ func (a *Auditor) checkOutputs(h Horizon) {
 		if f.seen < f.emitted {
 			a.checkFlow(h, r, f, m)
 		}
-		if old := a.positions[Place{Topic: m.Machine.Group.Input, Partition: r.from}] - a.window; old > 0 && a.seenUpTo(r, f, old) {
+		if old := a.positions[topology.TopicPartition{Topic: m.Machine.Group.Input, Partition: r.from}] - a.window; old > 0 && a.seenUpTo(r, f, old) {
 			a.memory.Forget(r.expectedKey(0, 0), r.expectedKey(old, 0))
 			a.memory.Forget(passedKey(r.group, r.from, 0), passedKey(r.group, r.from, old))
 		}

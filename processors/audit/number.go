@@ -21,7 +21,7 @@ func (a *Auditor) isNext(r *topology.Record, what string, epoch, got uint64) boo
 		last, era = n[0], n[1]
 	}
 	switch {
-	case era == 0 && last == 0 && a.begun(Place{Topic: r.Topic, Partition: r.Partition}):
+	case era == 0 && last == 0 && a.begun(topology.TopicPartition{Topic: r.Topic, Partition: r.Partition}):
 		last, era = got-1, epoch // numbers before it are gone
 	case epoch > era:
 		last, era = 0, epoch
@@ -43,7 +43,7 @@ func (a *Auditor) isNextOfConversation(r *topology.Record, e *pb.ConversationEve
 	if e.Seq <= seq {
 		return false
 	}
-	if seq == 0 && a.begun(Place{Topic: r.Topic, Partition: r.Partition}) {
+	if seq == 0 && a.begun(topology.TopicPartition{Topic: r.Topic, Partition: r.Partition}) {
 		a.memory.Set(a.numberKey(r), pack(e.Seq, e.Number)) // numbers before it are gone
 		return true
 	}

@@ -2,7 +2,11 @@
 
 package audit
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/parley-im/parley/topology"
+)
 
 // Law names what is violated.
 type Law string
@@ -94,8 +98,8 @@ func (a *Auditor) OldestPending() int64 {
 }
 
 // Verified is, for each place, the offset below which every record stands as the fold says, or was told as a violation.
-func (a *Auditor) Verified() map[Place]int64 {
-	through := map[Place]int64{}
+func (a *Auditor) Verified() map[topology.TopicPartition]int64 {
+	through := map[topology.TopicPartition]int64{}
 	for at, position := range a.positions { //laws:ordered a copy has no order
 		through[at] = position
 	}

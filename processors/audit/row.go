@@ -32,7 +32,7 @@ func (a *Auditor) takeRow(m *machine, r *topology.Record) {
 		wrong("it is no row; rows are never deleted")
 		return
 	case known == nil:
-		wrong("the fold never met the key up to %d", a.positions[Place{Topic: m.Machine.Group.Input, Partition: r.Partition}])
+		wrong("the fold never met the key up to %d", a.positions[topology.TopicPartition{Topic: m.Machine.Group.Input, Partition: r.Partition}])
 		return
 	}
 	mine := &pb.Row{}

@@ -79,7 +79,7 @@ func TestAnyOrderOfTopicsAndAnyCutGiveTheSame(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		l, kept := split(records), memory{}
 		a := hear(r, small(), kept)
-		next := map[audit.Place]int{}
+		next := map[topology.TopicPartition]int{}
 		places := l.places()
 		for len(places) > 0 {
 			i := rapid.IntRange(0, len(places)-1).Draw(r, "place")

@@ -15,10 +15,10 @@ import (
 )
 
 // cutLog deletes what stands before the beginnings.
-func cutLog(records []topology.Record, from map[audit.Place]int64) (kept []topology.Record, begins map[audit.Place]audit.Beginning) {
-	begins = map[audit.Place]audit.Beginning{}
+func cutLog(records []topology.Record, from map[topology.TopicPartition]int64) (kept []topology.Record, begins map[topology.TopicPartition]audit.Beginning) {
+	begins = map[topology.TopicPartition]audit.Beginning{}
 	for _, r := range records {
-		at := audit.Place{Topic: r.Topic, Partition: r.Partition}
+		at := topology.TopicPartition{Topic: r.Topic, Partition: r.Partition}
 		if r.Offset < from[at] {
 			begins[at] = audit.Beginning{Offset: from[at], TimeMs: r.Time.UnixMilli()}
 			continue
@@ -48,7 +48,7 @@ func compacted(records []topology.Record) []topology.Record {
 }
 
 // begin is an auditor that begins with what is there.
-func begin(t require.TestingT, records []topology.Record, begins map[audit.Place]audit.Beginning) *hearing {
+func begin(t require.TestingT, records []topology.Record, begins map[topology.TopicPartition]audit.Beginning) *hearing {
 	a := hear(t, small(), memory{})
 	a.Begin(begins)
 	for i := range records {
@@ -68,7 +68,7 @@ func TestALogWithoutItsBeginningIsClean(t *testing.T) {
 	proved, unproved := int64(0), int64(0)
 	rapid.Check(t, func(r *rapid.T) {
 		all := houses[rapid.SampledFrom([]int{10, 30, 50}).Draw(r, "acts")]
-		from := map[audit.Place]int64{}
+		from := map[topology.TopicPartition]int64{}
 		l := split(all)
 		for _, at := range l.places() {
 			if _, topic := small().Topic(at.Topic); topic && rapid.Bool().Draw(r, "cut") {
@@ -100,8 +100,8 @@ func TestALogWithoutItsBeginningIsClean(t *testing.T) {
 }
 
 // commandsGone cuts all that is deleted after some days, in the middle of what was done.
-func commandsGone(records []topology.Record, share int) (kept []topology.Record, begins map[audit.Place]audit.Beginning) {
-	from := map[audit.Place]int64{}
+func commandsGone(records []topology.Record, share int) (kept []topology.Record, begins map[topology.TopicPartition]audit.Beginning) {
+	from := map[topology.TopicPartition]int64{}
 	for at, list := range split(records) {
 		if topic, ok := small().Topic(at.Topic); ok && topic.Retention > 0 {
 			from[at] = int64(len(list) / share)

@@ -65,33 +65,33 @@ func (h *hearing) laws() []audit.Law {
 }
 
 // log is the records of each place, in their order.
-type log map[audit.Place][]topology.Record
+type log map[topology.TopicPartition][]topology.Record
 
 func split(records []topology.Record) log {
 	l := log{}
 	for _, r := range records {
-		at := audit.Place{Topic: r.Topic, Partition: r.Partition}
+		at := topology.TopicPartition{Topic: r.Topic, Partition: r.Partition}
 		l[at] = append(l[at], r)
 	}
 	return l
 }
 
-func (l log) places() []audit.Place {
-	return slices.SortedFunc(maps.Keys(l), func(a, b audit.Place) int {
+func (l log) places() []topology.TopicPartition {
+	return slices.SortedFunc(maps.Keys(l), func(a, b topology.TopicPartition) int {
 		return slices.Compare([]string{a.Topic, string(rune(a.Partition))}, []string{b.Topic, string(rune(b.Partition))})
 	})
 }
 
 // end is the horizon of a house that has done everything.
 func (l log) end(plan topology.Plan) audit.Horizon {
-	h := audit.Horizon{Commits: map[string][]int64{}, Ends: map[audit.Place]int64{}}
+	h := audit.Horizon{Commits: map[string][]int64{}, Ends: map[topology.TopicPartition]int64{}}
 	for at, records := range l {
 		h.Ends[at] = records[len(records)-1].Offset + 1
 	}
 	for _, g := range plan.Groups {
 		commits := make([]int64, plan.Partitions)
 		for p := range commits {
-			commits[p] = h.Ends[audit.Place{Topic: g.Input, Partition: int32(p)}]
+			commits[p] = h.Ends[topology.TopicPartition{Topic: g.Input, Partition: int32(p)}]
 		}
 		h.Commits[g.Name] = commits
 	}

@@ -75,7 +75,7 @@ func capacityCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("capacity", flag.ExitOnError)
 	o.talking(flags, usualMeasure, usualWarm)
 	o.files(flags, filepath.Join("test", "bench", "CAPACITY.md"), "file of the comparison")
-	path := flags.String("coefficients", filepath.Join("cmd", "parley", "capacity.json"), "file of the coefficients")
+	path := flags.String("coefficients", filepath.Join("cmd", "parley", "capacity", "costs.json"), "file of the coefficients")
 	fit := flags.Bool("fit", false, "only write the coefficients from the newest lines of the results")
 	check := flags.Bool("check", false, "compare measured talks that the coefficients do not know with what is foretold of them")
 	_ = flags.Parse(args) // it ends the process itself

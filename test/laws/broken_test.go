@@ -117,8 +117,13 @@ func TestImportsBroken(t *testing.T) {
 		{"code imports a test", one("deploy/a.go", "~/test/servers"), []string{"deploy/a.go:3: production code must build without them"}},
 		{"cmd imports a test", one("cmd/parley/a.go", "~/test/walk"), []string{"cmd/parley/a.go:3: production code must build without them"}},
 		{"a test imports a test", one("deploy/a_test.go", "~/test/servers"), nil},
-		{"cmd imports the halls", one("cmd/parley/a.go", "~/views", "~/gateways", "~/processors", "~/topology/wire", "~/deploy"), nil},
-		{"cmd imports a machine", one("cmd/parley/a.go", "~/processors/inbox"), []string{"cmd/parley/a.go:3: machines are reached through their hall"}},
+		{"run imports the halls", one("cmd/parley/run/a.go", "~/views", "~/gateways", "~/processors", "~/topology/wire"), nil},
+		{"run imports a machine", one("cmd/parley/run/a.go", "~/processors/inbox"), []string{"cmd/parley/run/a.go:3: machines are reached through their hall"}},
+		{"a command imports the wire", one("cmd/parley/a.go", "~/cmd/parley/run", "~/topology/wire"), []string{"cmd/parley/a.go:4: a command is flags, help and a call"}},
+		{"verify imports gateways", one("cmd/parley/verify/a.go", "~/gateways"), []string{"cmd/parley/verify/a.go:3: it knows no gateway"}},
+		{"a command imports another", one("cmd/parley/explain/a.go", "~/cmd/parley/replay", "~/cmd/parley/verify"), []string{"cmd/parley/explain/a.go:4: imports cmd/parley/verify"}},
+		{"settings import a command", one("cmd/parley/settings/a.go", "~/cmd/parley/run"), []string{"cmd/parley/settings/a.go:3: imports cmd/parley/run"}},
+		{"a command that has no room", one("cmd/parley/repair/a.go"), []string{`cmd/parley/repair/a.go:1: the folder "cmd/parley/repair" has no room`}},
 	}, Imports)
 }
 

@@ -80,7 +80,27 @@ var rooms = []room{
 	{"clients/go/frames", []string{"schemas..."}, "a connection carries frames and knows no rule of the client above it"},
 	{"clients/go", []string{"clients/go/frames", "schemas..."}, "a client sees what is sent on the wire and no more"},
 	{"clients/web", nil, "the built page is files"},
-	{"cmd/parley", []string{"schemas...", "topology...", "deploy", "processors", "processors/audit", "views...", "gateways...", "clients..."}, "cmd brings the halls together; machines are reached through their hall"},
+
+	// The packages below cmd/parley: first those that several commands share, then one for each command. Commands do not import
+	// each other.
+	{"cmd/parley/settings", []string{"topology", "topology/wire", "deploy", "views", "gateways/door"}, "settings say what they mean to each hall and start nothing"},
+	{"cmd/parley/output", []string{"topology", "processors", "schemas..."}, "printing opens nothing"},
+	{"cmd/parley/endpoint", []string{"cmd/parley/settings"}, "an address knows nothing of what is served on it"},
+	{"cmd/parley/tokens", []string{"cmd/parley/settings", "gateways/token"}, "signing a token needs no gateway"},
+	{"cmd/parley/kafka", []string{"cmd/parley/settings", "topology", "topology/wire"}, "what is asked of brokers knows no machine and no store"},
+	{"cmd/parley/stores", []string{"cmd/parley/settings", "topology", "views"}, "opening stores reads no log"},
+	{"cmd/parley/replay", []string{"cmd/parley/output", "cmd/parley/settings", "topology", "topology/wire", "processors", "schemas..."}, "a replay reads the log and writes nothing: it knows neither stores nor gateways"},
+	{"cmd/parley/seed", []string{"cmd/parley/settings", "cmd/parley/tokens", "clients/go", "schemas..."}, "the first users enter like any client"},
+	{"cmd/parley/run", []string{"cmd/parley/endpoint", "cmd/parley/seed", "cmd/parley/settings", "cmd/parley/tokens", "topology", "topology/wire", "processors", "views", "views/serve", "gateways", "gateways/push", "gateways/seal", "clients/web"}, "a process brings the halls together; machines are reached through their hall"},
+	{"cmd/parley/dev", []string{"cmd/parley/endpoint", "cmd/parley/kafka", "cmd/parley/output", "cmd/parley/run", "cmd/parley/seed", "cmd/parley/settings", "deploy"}, "a development deployment is one process with every role; it is the only command on top of another"},
+	{"cmd/parley/doctor", []string{"cmd/parley/endpoint", "cmd/parley/kafka", "cmd/parley/settings", "topology", "deploy", "views"}, "a check asks each server and changes nothing"},
+	{"cmd/parley/capacity", []string{"topology", "deploy", "gateways/door", "gateways/session", "views/redis"}, "a capacity plan is counted, and connects to nothing"},
+	{"cmd/parley/state", []string{"cmd/parley/kafka", "cmd/parley/output", "cmd/parley/replay", "cmd/parley/settings", "topology", "processors"}, "a row is folded from the log: no store is asked"},
+	{"cmd/parley/explain", []string{"cmd/parley/kafka", "cmd/parley/output", "cmd/parley/replay", "cmd/parley/settings", "topology", "processors", "views", "views/store", "schemas..."}, "what became of a command is in the log and the views: no gateway is asked"},
+	{"cmd/parley/generations", []string{"cmd/parley/kafka", "cmd/parley/output", "cmd/parley/replay", "cmd/parley/settings", "cmd/parley/stores", "topology", "views", "views/store", "views/prove"}, "a view is built from the log alone"},
+	{"cmd/parley/verify", []string{"cmd/parley/endpoint", "cmd/parley/kafka", "cmd/parley/output", "cmd/parley/replay", "cmd/parley/settings", "cmd/parley/stores", "topology", "topology/wire", "processors", "processors/audit", "views", "views/prove", "views/serve", "schemas..."}, "a verifier must not trust what it verifies: it knows no gateway, and folds with the machines alone"},
+	{"cmd/parley", []string{"cmd/parley/*", "topology", "topology/draw", "deploy"}, "a command is flags, help and a call; the packages below it do the work"},
+
 	{"tools...", nil, "tools are modules of their own and import nothing of this one"},
 	{"test...", []string{"..."}, "tests may import everything"},
 }
