@@ -195,7 +195,7 @@ func fill(t testing.TB, w *World, n int) {
 	t.Helper()
 	listener := w.Listen("ann")
 	for i := range n {
-		listener.line.Said(&pb.ClientFrame{Id: uint64(i + 2), Word: Text(uint64(i+1), Direct, fmt.Sprint(i+1)).Word})
+		listener.line.Receive(&pb.ClientFrame{Id: uint64(i + 2), Word: Text(uint64(i+1), Direct, fmt.Sprint(i+1)).Word})
 		listener.Texts(i + 1)
 	}
 }

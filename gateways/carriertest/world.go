@@ -125,13 +125,13 @@ func (w *World) Listen(user string) *Listener {
 	line, err := w.Door.Enter(l, session.Caller{Address: "listener"})
 	require.NoError(w.t, err)
 	l.line = line
-	line.Said(&pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: w.Token(user), DeviceId: "listener", Cursor: &pb.Cursor{}}}})
+	line.Receive(&pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: w.Token(user), DeviceId: "listener", Cursor: &pb.Cursor{}}}})
 	w.Subscribed(user)
 	return l
 }
 
 // Say implements session.Carrier.
-func (l *Listener) Say(frames []*pb.ServerFrame) {
+func (l *Listener) Send(frames []*pb.ServerFrame) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, frame := range frames {

@@ -51,7 +51,7 @@ type writes struct {
 	calls [][]*pb.ServerFrame
 }
 
-func (w *writes) Say(frames []*pb.ServerFrame) {
+func (w *writes) Send(frames []*pb.ServerFrame) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls = append(w.calls, frames)
@@ -80,10 +80,10 @@ func TestAcksThatComeTogetherLeaveTogether(t *testing.T) {
 	out := new(writes)
 	line, err := d.Enter(out, session.Caller{Address: "here"})
 	require.NoError(t, err)
-	line.Said(&pb.ClientFrame{Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: "ann", DeviceId: "phone", Cursor: &pb.Cursor{}}}})
+	line.Receive(&pb.ClientFrame{Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: "ann", DeviceId: "phone", Cursor: &pb.Cursor{}}}})
 	require.Eventually(t, func() bool { return len(out.take()) > 0 }, patience, time.Millisecond, "no welcome")
 	for n := range uint64(4) {
-		line.Said(&pb.ClientFrame{Id: n + 10, Word: &pb.ClientFrame_Send{Send: &pb.Send{ClientSeq: n + 1, Conversation: "ann/bob",
+		line.Receive(&pb.ClientFrame{Id: n + 10, Word: &pb.ClientFrame_Send{Send: &pb.Send{ClientSeq: n + 1, Conversation: "ann/bob",
 			Word: &pb.Send_Text{Text: &pb.SendText{Text: "hello"}}}}})
 	}
 	require.Len(t, answer, 4)

@@ -62,18 +62,18 @@ func newConnection(s *shared, carrier session.Carrier, who session.Caller, nowMS
 		ID: uuid.Must(uuid.NewV7()).String(), Verify: s.verify, Quiet: who.Quiet, FromHead: who.FromHead,
 		LeaseMS: s.limits.PresenceLease.Milliseconds(),
 	}, nowMS)
-	c.entry.deadline.Store(nowMS + session.HelloWithinMS)
+	c.entry.deadline.Store(nowMS + session.HelloTimeoutMS)
 	return c
 }
 
 // Said takes a frame of the client. The keys that it needs are fetched before the step.
-func (c *connection) Said(frame *pb.ClientFrame) {
+func (c *connection) Receive(frame *pb.ClientFrame) {
 	if refused := c.overRate(frame); refused != nil {
 		c.shared.meter.received(frame, throttled)
 		c.step(*refused)
 		return
 	}
-	said := session.Said{Frame: frame}
+	said := session.Received{Frame: frame}
 	if frame.GetSend() != nil && c.user != nil {
 		sealer, err := c.shared.ring.Sealer(c.shared.ctx, c.session.User())
 		if err == nil {
@@ -106,7 +106,7 @@ func (c *connection) login() {
 	}
 	user, ok := c.shared.registry.login(&c.entry, id)
 	if c.user = user; !ok {
-		c.step(session.Crowded{ReconnectAfterMS: jitter(c.shared.limits.ReturnWithin)})
+		c.step(session.TooManyConnections{ReconnectAfterMS: jitter(c.shared.limits.ReturnWithin)})
 	}
 }
 
@@ -116,13 +116,13 @@ func jitter(within time.Duration) uint32 {
 }
 
 // Garbled takes what could not be decoded.
-func (c *connection) Garbled(why session.Garbled) {
+func (c *connection) Malformed(why session.Malformed) {
 	c.shared.meter.received(nil, garbled)
 	c.step(why)
 }
 
 // Gone ends the session, because its socket ended.
-func (c *connection) Gone() { c.step(session.Gone{}) }
+func (c *connection) Disconnect() { c.step(session.Disconnected{}) }
 
 // Step implements push.Session.
 func (c *connection) Step(in session.Input) { c.step(in) }
@@ -164,7 +164,7 @@ func (c *connection) advance(nowMS int64, in session.Input, frames []*pb.ServerF
 	} else {
 		frames = append(frames, ready.Frames...)
 	}
-	if ready.Says() {
+	if ready.OnlyFrames() {
 		return frames
 	}
 	c.send(frames)
@@ -178,7 +178,7 @@ func (c *connection) advance(nowMS int64, in session.Input, frames []*pb.ServerF
 func (c *connection) send(frames []*pb.ServerFrame) {
 	if len(frames) > 0 {
 		c.shared.meter.sent(frames)
-		c.carrier.Say(frames)
+		c.carrier.Send(frames)
 	}
 }
 

@@ -157,7 +157,7 @@ func (l *line) earlier(ctx context.Context, device string, clientSeq uint64) *pb
 		return nil
 	}
 	from := &pb.Cursor{InboxSeq: head - min(head, lookBack), Epoch: l.head.GetEpoch()}
-	l.Said(&pb.ClientFrame{Id: earlierID, Word: &pb.ClientFrame_Difference{Difference: &pb.GetDifference{Cursor: from, Limit: lookBack}}})
+	l.Receive(&pb.ClientFrame{Id: earlierID, Word: &pb.ClientFrame_Difference{Difference: &pb.GetDifference{Cursor: from, Limit: lookBack}}})
 	frame := l.next(ctx, answerTo(earlierID))
 	for _, event := range frame.GetDifference().GetEvents() {
 		early := event.GetRefused().GetReason() == pb.Reason_REASON_EXPECTED_OTHER_CLIENT_SEQ // used up nothing
@@ -177,14 +177,14 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, device string, ma
 		write(w, *wrong)
 		return unused
 	}
-	defer l.Gone()
+	defer l.Disconnect()
 	frame := &pb.ClientFrame{Id: wordID, Word: &pb.ClientFrame_Send{Send: send}}
 	if mayRepeat && translate.Check(frame) == nil {
 		if before := l.earlier(ctx, device, send.GetClientSeq()); before != nil {
 			return h.told(w, device, &pb.Accepted{ClientSeq: send.GetClientSeq()}, before)
 		}
 	}
-	l.Said(frame)
+	l.Receive(frame)
 	return h.await(ctx, w, l, device, send)
 }
 

@@ -22,7 +22,7 @@ type line struct {
 }
 
 // Say keeps frames for the request. A request that does not look any more loses them.
-func (l *line) Say(frames []*pb.ServerFrame) {
+func (l *line) Send(frames []*pb.ServerFrame) {
 	for _, frame := range frames {
 		select {
 		case l.frames <- frame:
@@ -91,13 +91,13 @@ func (h *handler) dial(ctx context.Context, r *http.Request, device string, from
 		return nil, &problem{Status: http.StatusServiceUnavailable, Title: "full", Detail: err.Error(), retryMS: 1000}
 	}
 	l.Line = entered
-	l.Said(&pb.ClientFrame{Id: helloID, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: token, DeviceId: device}}})
+	l.Receive(&pb.ClientFrame{Id: helloID, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: token, DeviceId: device}}})
 	frame := l.next(ctx, answerTo(helloID))
 	if welcome := frame.GetWelcome(); welcome != nil {
 		l.head = welcome.GetHead()
 		return l, nil
 	}
-	l.Gone()
+	l.Disconnect()
 	return nil, refusal(frame)
 }
 
@@ -110,9 +110,9 @@ func (h *handler) one(w http.ResponseWriter, r *http.Request, say *pb.ClientFram
 		write(w, *wrong)
 		return nil
 	}
-	defer l.Gone()
+	defer l.Disconnect()
 	say.Id = wordID
-	l.Said(say)
+	l.Receive(say)
 	frame := l.next(ctx, answerTo(wordID))
 	if frame == nil || frame.GetRefused() != nil || frame.GetGoodbye() != nil {
 		write(w, *refusal(frame))

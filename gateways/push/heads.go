@@ -66,7 +66,7 @@ func (h *heads) poll(ctx context.Context, users []string) {
 		}
 		for i, user := range page {
 			for _, q := range h.people.QueuesOf(user) {
-				q.deliver(session.Headed{Head: answer.GetHeads()[i]}, true)
+				q.deliver(session.HeadPolled{Head: answer.GetHeads()[i]}, true)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-// Questions: what the client asks of the views, and how their sealed answers become frames.
+// Queries: what the client asks of the views, and what becomes of the answers.
 
 package session
 
@@ -13,7 +13,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// ask puts a question; then goes on with its answer.
+// ask queries the views; then continues with the answer.
 func (s *Session) ask(query proto.Message, whenDrained bool, then continuation) {
 	s.nextID++
 	if s.asked == nil {
@@ -23,7 +23,7 @@ func (s *Session) ask(query proto.Message, whenDrained bool, then continuation) 
 	s.out.Ask = append(s.out.Ask, Ask{ID: s.nextID, Query: query, WhenDrained: whenDrained})
 }
 
-// askFor puts a question of the client: a bounded number may be out, and one that cannot be answered is refused.
+// askFor asks a query of the client: a bounded number may be in flight, and one that fails is refused.
 func askFor[A proto.Message](s *Session, re uint64, query proto.Message, then func(now int64, answer A, open translate.Opener)) {
 	if s.asksTooMuch(re) {
 		return
@@ -40,12 +40,12 @@ func askFor[A proto.Message](s *Session, re uint64, query proto.Message, then fu
 	})
 }
 
-// asksTooMuch refuses one more question of the client when too many are out.
+// asksTooMuch refuses one more query of the client when too many are in flight.
 func (s *Session) asksTooMuch(re uint64) bool {
 	if s.clients < MaxAsking {
 		return false
 	}
-	s.refuse(re, &pb.Refused{Code: pb.Code_CODE_OVERLOADED, RetryAfterMs: RepairMS, Detail: "too many questions of this connection are open: wait for answers"})
+	s.refuse(re, &pb.Refused{Code: pb.Code_CODE_OVERLOADED, RetryAfterMs: RepairBackoffMS, Detail: "too many questions of this connection are open: wait for answers"})
 	return true
 }
 
@@ -58,8 +58,8 @@ func (s *Session) answered(now int64, a Answered) {
 	}
 }
 
-// getDifference answers with events behind a cursor of the client's choice. For a client that was not live yet this is
-// where it begins to be; for a live one the events go on where they were, and it drops what it has.
+// getDifference answers with events after a cursor of the client's choice. A client that was not live yet becomes live
+// there; a live one continues where it was, and drops what it already has.
 func (s *Session) getDifference(re uint64, get *pb.GetDifference) {
 	from := get.GetCursor()
 	query := &pb.DifferenceQuery{User: s.user, Cursor: from, Limit: cmp.Or(get.GetLimit(), DefaultDifference)}
@@ -71,9 +71,9 @@ func (s *Session) getDifference(re uint64, get *pb.GetDifference) {
 		}
 		head := answer.GetHead()
 		s.feed.note(head)
-		at := place{difference.Cursor.GetInboxSeq(), difference.Cursor.GetEpoch()}
-		difference.More = !difference.SnapshotNeeded && len(difference.Events) > 0 && at.before(place{head.GetInboxSeq(), head.GetEpoch()})
-		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Difference{Difference: difference}})
+		at := position{difference.Cursor.GetInboxSeq(), difference.Cursor.GetEpoch()}
+		difference.More = !difference.SnapshotNeeded && len(difference.Events) > 0 && at.before(position{head.GetInboxSeq(), head.GetEpoch()})
+		s.emit(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Difference{Difference: difference}})
 		if !s.feed.live && !difference.SnapshotNeeded {
 			s.jump(now, difference.Cursor)
 		}
@@ -95,11 +95,11 @@ func (s *Session) getSnapshot(re uint64, get *pb.GetSnapshot) {
 		}
 		s.feed.note(cursor)
 		s.learnList(now, list)
-		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Snapshot{Snapshot: &pb.Snapshot{Cursor: cursor, Conversations: list}}})
+		s.emit(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Snapshot{Snapshot: &pb.Snapshot{Cursor: cursor, Conversations: list}}})
 		s.jump(now, cursor)
 	})
 	if s.clients == before {
-		s.feed.snapshots-- // refused at once: too many questions are open
+		s.feed.snapshots-- // refused at once: too many queries are in flight
 	}
 }
 
@@ -111,11 +111,11 @@ func (s *Session) getList(re uint64, get *pb.GetConversations) {
 			return
 		}
 		s.learnList(now, list)
-		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_List{List: &pb.Conversations{Conversations: list}}})
+		s.emit(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_List{List: &pb.Conversations{Conversations: list}}})
 	})
 }
 
-// listing asks for the conversations and then for the names of the people in the direct ones. list is nil on failure.
+// listing queries the conversations and then the names of the peers in the direct ones. list is nil on failure.
 func (s *Session) listing(re uint64, limit uint32, then func(now int64, cursor *pb.Cursor, list []*pb.Conversation)) {
 	if s.asksTooMuch(re) {
 		return
@@ -144,14 +144,14 @@ func (s *Session) listing(re uint64, limit uint32, then func(now int64, cursor *
 		}
 		s.ask(&pb.PeopleQuery{Users: peers}, false, func(now int64, a Answered) {
 			s.clients--
-			nameThem(list, a)
+			addPeerNames(list, a)
 			then(now, answer.GetCursor(), list)
 		})
 	})
 }
 
-// nameThem writes the names of people into the list; without an answer they stay empty.
-func nameThem(list []*pb.Conversation, a Answered) {
+// addPeerNames adds the names of peers to the list; without an answer they stay empty.
+func addPeerNames(list []*pb.Conversation, a Answered) {
 	people, _ := a.Answer.(*pb.PeopleAnswer)
 	names := translate.Names(people, a.Open)
 	for _, line := range list {
@@ -168,12 +168,12 @@ func (s *Session) getHistory(re uint64, get *pb.GetHistory) {
 			s.notFound(re, "history.conversation")
 			return
 		}
-		s.belongs(now, get.GetConversation())
-		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_History{History: translate.History(get.GetConversation(), answer, open)}})
+		s.setMember(now, get.GetConversation())
+		s.emit(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_History{History: translate.History(get.GetConversation(), answer, open)}})
 	})
 }
 
-// getMembers answers with who is in a conversation.
+// getMembers answers with the members of a conversation.
 func (s *Session) getMembers(re uint64, get *pb.GetMembers) {
 	query := &pb.MembersQuery{User: s.user, Conversation: get.GetConversation()}
 	askFor(s, re, query, func(now int64, answer *pb.MembersAnswer, open translate.Opener) {
@@ -181,7 +181,7 @@ func (s *Session) getMembers(re uint64, get *pb.GetMembers) {
 			s.notFound(re, "members.conversation")
 			return
 		}
-		s.belongs(now, get.GetConversation())
-		s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Members{Members: translate.Members(now, get.GetConversation(), answer, open)}})
+		s.setMember(now, get.GetConversation())
+		s.emit(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Members{Members: translate.Members(now, get.GetConversation(), answer, open)}})
 	})
 }

@@ -23,7 +23,7 @@ func openSession(b *testing.B) *Session {
 	s := New(Config{ID: "s", Verify: verifyPlain}, benchNow)
 	cursor := &pb.Cursor{InboxSeq: 10, Epoch: 1}
 	hello := &pb.Hello{Token: "ann:99999999999", DeviceId: "phone", Cursor: cursor}
-	for next := []Input{Said{Frame: &pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Hello{Hello: hello}}}}; len(next) > 0; next = next[1:] {
+	for next := []Input{Received{Frame: &pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Hello{Hello: hello}}}}; len(next) > 0; next = next[1:] {
 		ready := s.Step(benchNow, next[0])
 		for _, sub := range ready.Subscribe {
 			next = append(next, Subscribed{Subscription: sub})
@@ -64,7 +64,7 @@ func BenchmarkSend(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		number++
-		ready := s.Step(benchNow, Said{Frame: benchFrame(number), Seal: plainSealer{}})
+		ready := s.Step(benchNow, Received{Frame: benchFrame(number), Seal: plainSealer{}})
 		if len(ready.Produce) != 1 {
 			b.Fatalf("%d commands: %v", len(ready.Produce), ready.Frames)
 		}

@@ -1,7 +1,7 @@
 // The feed: how the inbox reaches the client without a gap and without a repeat, whatever becomes of the pushes.
 //
-// The session remembers the cursor of what it sent. A pushed event is sent only when it is the next one; a lower one is
-// dropped; a higher one waits, and when the gap does not close by itself the difference is asked. Pushes are hints: losing
+// The session keeps the cursor of what it sent. A pushed event is sent only when it is the next one; a lower one is
+// dropped; a higher one waits, and when the gap does not close by itself the difference is queried. Pushes are hints: losing
 // all of them costs time and nothing else, because the heads of the heartbeat show that something is missing.
 
 package session
@@ -17,7 +17,7 @@ type feed struct {
 	live       bool // the cursor is known: events are sent
 	subscribed bool // pushes come
 	seq, epoch uint64
-	head       place                // highest known
+	head       position             // highest known
 	buffer     map[uint64]*pb.Event // pushed, waiting for what is before them
 	snapshots  int                  // snapshots that are being made: pushes are kept for after them
 
@@ -25,12 +25,14 @@ type feed struct {
 	asking  bool  // a difference is out
 	retries int   // repeats without progress
 	retryMS int64 // ask again then; 0 = not needed
-	round   int   // rises with each new start, so that an answer to an old question is known as such
+	round   int   // rises with each new start, so that an answer to an old query is known as such
 }
 
-type place struct{ seq, epoch uint64 }
+type position struct{ seq, epoch uint64 }
 
-func (p place) before(q place) bool { return p.epoch < q.epoch || p.epoch == q.epoch && p.seq < q.seq }
+func (p position) before(q position) bool {
+	return p.epoch < q.epoch || p.epoch == q.epoch && p.seq < q.seq
+}
 
 // start makes the client live from a cursor.
 func (f *feed) start(cursor *pb.Cursor) {
@@ -44,23 +46,23 @@ func (f *feed) stop() {
 	*f = feed{subscribed: f.subscribed, head: f.head, snapshots: f.snapshots, round: f.round + 1}
 }
 
-// note keeps the highest place that the house said. A client's own word about its cursor is not among them.
+// note keeps the highest position that views or pushes showed. A cursor that a client claims is not among them.
 func (f *feed) note(c *pb.Cursor) {
-	if at := (place{c.GetInboxSeq(), c.GetEpoch()}); f.head.before(at) {
+	if at := (position{c.GetInboxSeq(), c.GetEpoch()}); f.head.before(at) {
 		f.head = at
 	}
 }
 
 func (f *feed) headOrNil() *pb.Cursor {
-	if f.head == (place{}) {
+	if f.head == (position{}) {
 		return nil
 	}
 	return &pb.Cursor{InboxSeq: f.head.seq, Epoch: f.head.epoch}
 }
 
-// behind says that something is missing: the head is further, or an event waits.
+// behind reports that something is missing: the head is further, or an event waits.
 func (f *feed) behind() bool {
-	return place{f.seq, f.epoch}.before(f.head) || len(f.buffer) > 0
+	return position{f.seq, f.epoch}.before(f.head) || len(f.buffer) > 0
 }
 
 func (f *feed) dueMS() int64 {
@@ -93,7 +95,7 @@ func (s *Session) pushed(now int64, in Pushed) {
 				s.take(now, &batch, translate.Event(event, s.user, s.device, in.Open))
 			}
 		}
-		s.tell(now, &batch)
+		s.flush(now, &batch)
 	}
 }
 
@@ -102,14 +104,14 @@ func (s *Session) take(now int64, batch *events, event *pb.Event) {
 	f := &s.feed
 	seq := event.GetInboxSeq()
 	switch {
-	case event.GetEpoch() == 0: // no inbox says this
+	case event.GetEpoch() == 0: // no inbox emits this
 	case !f.live:
 		f.keep(event)
 	case f.seq == 0 && f.epoch == 0:
 		f.epoch = event.GetEpoch() // a client that has nothing yet is in every epoch
 		s.take(now, batch, event)
 	case event.GetEpoch() > f.epoch:
-		s.tell(now, batch) // what came before the resync is told before it
+		s.flush(now, batch) // what came before the resync is sent before it
 		s.resync("the inbox began a new epoch")
 	case event.GetEpoch() < f.epoch || seq <= f.seq:
 	case seq == f.seq+1 && s.phase != greeting:
@@ -118,7 +120,7 @@ func (s *Session) take(now int64, batch *events, event *pb.Event) {
 			batch.add(event)
 			delete(f.buffer, f.seq)
 			if event = f.buffer[f.seq+1]; event.GetEpoch() != f.epoch {
-				break // of another epoch: whoever asks the difference hears of it
+				break // of another epoch: the difference shows it
 			}
 		}
 		f.gapMS, f.retries = 0, 0
@@ -156,8 +158,8 @@ func (f *feed) keep(event *pb.Event) {
 	f.buffer[event.GetInboxSeq()] = event
 }
 
-// headed hears where the inbox stands. A push may still be on its way: a short wait, then the difference.
-func (s *Session) headed(now int64, head *pb.Cursor) {
+// headPolled takes where the inbox stands. A push may still be in flight: a short wait, then the difference.
+func (s *Session) headPolled(now int64, head *pb.Cursor) {
 	f := &s.feed
 	f.note(head)
 	if f.live && f.behind() && f.gapMS == 0 {
@@ -165,7 +167,7 @@ func (s *Session) headed(now int64, head *pb.Cursor) {
 	}
 }
 
-// subscribed: from now on records come; what is older must be asked for.
+// subscribed: from now on records come; what is older must be queried.
 func (s *Session) subscribed(now int64, in Subscribed) {
 	if in.Subscription != s.inbox() || s.phase == fresh {
 		s.watchSubscribed(in.Subscription)
@@ -179,7 +181,7 @@ func (s *Session) subscribed(now int64, in Subscribed) {
 		}
 		return
 	}
-	if s.feed.live && !again { // after a loss the gateway asks the heads of many people at once instead
+	if s.feed.live && !again { // after a loss the heads of many users are polled at once instead
 		s.repair(now)
 	}
 }
@@ -190,7 +192,7 @@ func (s *Session) tickFeed(now int64) {
 	}
 }
 
-// repair asks for the difference since the cursor; one question at a time.
+// repair queries the difference since the cursor; one query at a time.
 func (s *Session) repair(now int64) {
 	f := &s.feed
 	if f.asking || !f.live {
@@ -231,9 +233,9 @@ func (s *Session) repaired(now int64, a Answered) {
 		}
 	}
 	s.flow(now, &batch)
-	s.tell(now, &batch)
+	s.flush(now, &batch)
 	switch {
-	case !f.live: // told to take a snapshot
+	case !f.live: // it has to take a snapshot
 	case f.seq > before && f.behind():
 		s.repair(now)
 	case f.seq != before || !f.behind() || answer.GetBehind() && len(f.buffer) == 0:
@@ -243,20 +245,20 @@ func (s *Session) repaired(now int64, a Answered) {
 	}
 }
 
-// repairLater repeats, each time after a longer while and not for ever.
+// repairLater retries with backoff, and not for ever.
 func (s *Session) repairLater(now int64, why string) {
 	f := &s.feed
 	if f.retries++; f.retries > MaxRepairs {
 		s.resync(why)
 		return
 	}
-	f.retryMS = now + min(int64(RepairMS)<<(f.retries-1), RepairMostMS)
+	f.retryMS = now + min(int64(RepairBackoffMS)<<(f.retries-1), MaxRepairBackoffMS)
 }
 
-// resync tells the client that its cursor leads nowhere: it takes a snapshot and goes on from there.
+// resync makes the client take a snapshot, because its cursor cannot be continued.
 func (s *Session) resync(why string) {
 	s.feed.stop()
-	s.say(&pb.ServerFrame{Word: &pb.ServerFrame_Resync{Resync: &pb.Resync{Detail: why}}})
+	s.emit(&pb.ServerFrame{Word: &pb.ServerFrame_Resync{Resync: &pb.Resync{Detail: why}}})
 }
 
 // jump makes the client live from the cursor of a snapshot that it was given.
@@ -274,7 +276,7 @@ func (s *Session) jump(now int64, cursor *pb.Cursor) {
 	if s.phase != greeting {
 		s.flow(now, &batch)
 	}
-	s.tell(now, &batch)
+	s.flush(now, &batch)
 	if f.live && f.behind() && f.gapMS == 0 {
 		f.gapMS = now
 	}
@@ -286,7 +288,7 @@ type events struct {
 	size   int
 }
 
-// eventsFrame is a frame and its parts in one piece of memory, with room for the one event that most have.
+// eventsFrame is a frame and its parts in one allocation, with room for the one event that most have.
 type eventsFrame struct {
 	frame  pb.ServerFrame
 	word   pb.ServerFrame_Events
@@ -311,10 +313,10 @@ func (b *events) add(event *pb.Event) {
 	b.size += size
 }
 
-// tell sends what was gathered, learns from it, and looks whether a watched conversation changed its members.
-func (s *Session) tell(now int64, batch *events) {
+// flush sends what was gathered, learns from it, and queries watched conversations whose members changed.
+func (s *Session) flush(now int64, batch *events) {
 	for _, frame := range batch.frames {
-		s.say(&frame.frame)
+		s.emit(&frame.frame)
 		for _, event := range frame.events.Events {
 			s.learn(now, event)
 			s.membersChanged(event)

@@ -44,13 +44,13 @@ func (w *world) connect() {
 	if w.cursor != nil {
 		hello.Cursor = proto.Clone(w.cursor).(*pb.Cursor)
 	}
-	w.say(&pb.ClientFrame{Word: &pb.ClientFrame_Hello{Hello: hello}})
+	w.send(&pb.ClientFrame{Word: &pb.ClientFrame_Hello{Hello: hello}})
 }
 
-func (w *world) say(frame *pb.ClientFrame) {
+func (w *world) send(frame *pb.ClientFrame) {
 	w.nextID++
 	frame.Id = w.nextID
-	w.step(Said{Frame: frame, Seal: plainSealer{}})
+	w.step(Received{Frame: frame, Seal: plainSealer{}})
 }
 
 func (w *world) step(in Input) {
@@ -72,7 +72,7 @@ func (w *world) step(in Input) {
 
 func (w *world) snapshot() {
 	w.asking = true
-	w.say(&pb.ClientFrame{Word: &pb.ClientFrame_Snapshot{Snapshot: &pb.GetSnapshot{}}})
+	w.send(&pb.ClientFrame{Word: &pb.ClientFrame_Snapshot{Snapshot: &pb.GetSnapshot{}}})
 }
 
 // hear is the client: it applies what it is told, and complains about every gap and every repeat.
@@ -172,7 +172,7 @@ func (w *world) heal() {
 		for len(w.asks) > 0 {
 			w.answer(0, false)
 		}
-		w.step(Headed{Head: w.head()})
+		w.step(HeadPolled{Head: w.head()})
 		w.now += 5_000
 		w.step(Tick{})
 	}
@@ -201,7 +201,7 @@ func TestFeedLosesNothing(t *testing.T) {
 				}
 			},
 			"subscribed": func(*rapid.T) { w.step(Subscribed{Subscription{InboxEvents, "ann"}}) },
-			"headed":     func(*rapid.T) { w.step(Headed{Head: w.head()}) },
+			"headed":     func(*rapid.T) { w.step(HeadPolled{Head: w.head()}) },
 			"time": func(t *rapid.T) {
 				w.now += rapid.Int64Range(1, 6_000).Draw(t, "ms")
 				w.step(Tick{})

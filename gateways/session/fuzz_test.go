@@ -44,15 +44,15 @@ func FuzzFrame(f *testing.F) {
 		for _, loggedIn := range []bool{false, true} {
 			s := New(Config{ID: "s", Verify: verifyPlain}, 1000)
 			if loggedIn {
-				s.Step(1000, Said{Frame: &pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: "ann:9999999", DeviceId: "phone"}}}})
+				s.Step(1000, Received{Frame: &pb.ClientFrame{Id: 1, Word: &pb.ClientFrame_Hello{Hello: &pb.Hello{Token: "ann:9999999", DeviceId: "phone"}}}})
 				s.Step(1000, Answered{ID: 1})
 			}
 			frame, err := format.Decode(b)
 			if err != nil {
-				s.Step(1001, Garbled{Code: pb.Code_CODE_INVALID, Detail: err.Error()})
+				s.Step(1001, Malformed{Code: pb.Code_CODE_INVALID, Detail: err.Error()})
 				continue
 			}
-			ready := s.Step(1001, Said{Frame: frame, Seal: plainSealer{}})
+			ready := s.Step(1001, Received{Frame: frame, Seal: plainSealer{}})
 			for _, ask := range ready.Ask {
 				s.Step(1002, Answered{ID: ask.ID})
 			}
@@ -64,7 +64,7 @@ func FuzzFrame(f *testing.F) {
 				}
 			}
 			s.Step(1_000_000, Tick{})
-			s.Step(1_000_001, Gone{})
+			s.Step(1_000_001, Disconnected{})
 		}
 	})
 }

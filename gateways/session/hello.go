@@ -1,4 +1,4 @@
-// Hello: who is there. Nothing is heard before it, and it is said once.
+// Hello logs a client in. Nothing is taken before it, and it is sent once.
 
 package session
 
@@ -11,7 +11,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// hello logs in. Everything that is wrong here ends the connection: nobody is known, so nothing is owed.
+// hello logs in. Everything that is wrong here ends the connection: there is no user yet.
 func (s *Session) hello(now int64, frame *pb.ClientFrame) {
 	id, hello := frame.GetId(), frame.GetHello()
 	if hello == nil {
@@ -26,15 +26,15 @@ func (s *Session) hello(now int64, frame *pb.ClientFrame) {
 	}
 	user, expiresMS, err := s.cfg.Verify(hello.GetToken(), now)
 	if err != nil || !name.ValidPerson(user) || expiresMS <= now {
-		// The reason stays inside: what is wrong with a forged token is nobody's business.
+		// The reason is not sent: it would help whoever forges tokens.
 		s.refuse(id, &pb.Refused{Code: pb.Code_CODE_UNAUTHENTICATED, Field: "hello.token", Detail: "the token is not valid here: get a new one"})
 		s.goodbye(now, Unauthenticated, "the token is not valid here", false, 0)
 		return
 	}
 	s.user, s.device, s.expiresMS = user, hello.GetDeviceId(), expiresMS
-	s.phase, s.helloRe, s.waitMS = greeting, id, now+SubscribeMS
+	s.phase, s.helloRe, s.waitMS = greeting, id, now+SubscribeTimeoutMS
 	if !s.cfg.Quiet || s.cfg.FromHead {
-		s.hears, s.out.Subscribe = true, append(s.out.Subscribe, s.inbox())
+		s.listening, s.out.Subscribe = true, append(s.out.Subscribe, s.inbox())
 	}
 	if cursor := hello.GetCursor(); cursor != nil {
 		s.feed.start(cursor)
@@ -49,7 +49,7 @@ func (s *Session) hello(now int64, frame *pb.ClientFrame) {
 
 func (s *Session) inbox() Subscription { return Subscription{InboxEvents, s.user} }
 
-// askHead asks where the inbox stands; welcome is said when that is known, or cannot be.
+// askHead queries where the inbox stands; welcome is sent when that is known, or failed.
 func (s *Session) askHead() {
 	s.waitMS = 0
 	s.ask(&pb.HeadQuery{Users: []string{s.user}}, false, func(now int64, a Answered) {
@@ -60,36 +60,36 @@ func (s *Session) askHead() {
 				s.feed.start(heads[0])
 			}
 		}
-		s.greet(now)
+		s.welcome(now)
 	})
 }
 
-// tickGreeting goes on although the subscription was not confirmed: a dispatcher that is away must not keep people out.
+// tickGreeting continues without a confirmed subscription: a dispatcher that is down must not keep users out.
 func (s *Session) tickGreeting(now int64) {
 	if s.waitMS != 0 && now >= s.waitMS {
 		s.askHead()
 	}
 }
 
-// greet says welcome, then what was ready before, then what the client missed.
-func (s *Session) greet(now int64) {
+// welcome sends welcome, then what was ready before it, then what the client missed.
+func (s *Session) welcome(now int64) {
 	s.phase = open
-	s.say(&pb.ServerFrame{Re: s.helloRe, Word: &pb.ServerFrame_Welcome{Welcome: &pb.Welcome{
+	s.emit(&pb.ServerFrame{Re: s.helloRe, Word: &pb.ServerFrame_Welcome{Welcome: &pb.Welcome{
 		User: s.user, SessionId: s.cfg.ID, TimeMs: now, HeartbeatMs: HeartbeatMS, Head: s.feed.headOrNil()}}})
 	s.out.Frames = append(s.out.Frames, s.held...)
 	s.held = nil
 	var batch events
 	s.flow(now, &batch)
-	s.tell(now, &batch)
+	s.flush(now, &batch)
 	if s.feed.live && s.feed.subscribed {
 		s.repair(now)
 	} else if s.feed.live {
-		s.feed.gapMS = now + SubscribeMS - GapWaitMS // a confirmation comes first, as a rule
+		s.feed.gapMS = now + SubscribeTimeoutMS - GapWaitMS // a confirmation normally comes first
 	}
 }
 
-// lease says that the person is there for a while, and when to say it again: between a half and five sixths of the lease, at
-// a place of each session's own, because after a restart everybody comes within seconds.
+// lease sets the user's presence for a while and schedules its renewal: between a half and five sixths of the lease, at a
+// time of each session's own, because after a restart everybody connects within seconds.
 func (s *Session) lease(now int64) {
 	s.setPresence(now + s.cfg.LeaseMS)
 	own := fnv.New32a()
@@ -97,7 +97,7 @@ func (s *Session) lease(now int64) {
 	s.renewMS = now + s.cfg.LeaseMS/2 + s.cfg.LeaseMS/3*int64(own.Sum32())>>32
 }
 
-// setPresence leases the person's presence; 0 ends it.
+// setPresence sets until when the user is present; 0 ends it.
 func (s *Session) setPresence(untilMS int64) {
 	s.produce(0, AccountCommands, s.user, &pb.AccountCommand{Word: &pb.AccountCommand_SetPresence{
 		SetPresence: &pb.SetPresence{SessionId: s.cfg.ID, UntilMs: untilMS}}})

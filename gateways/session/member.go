@@ -1,4 +1,4 @@
-// Membership, as far as a session needs it for marks: what it was told or asked already spares the question.
+// Membership, as far as a session needs it for marks: what events and answers already showed saves a query.
 
 package session
 
@@ -6,9 +6,9 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// stands says whether an event shows the person as a member of its conversation, if it shows that at all: a conversation
-// speaks to its members, and to those whom the word is about.
-func (s *Session) stands(event *pb.Event) (member, known bool) {
+// membership reports whether an event shows the user as a member of its conversation, if it shows that at all: events reach
+// members, and those whom the event is about.
+func (s *Session) membership(event *pb.Event) (member, known bool) {
 	switch word := event.GetWord().(type) {
 	case *pb.Event_Created, *pb.Event_Joined, *pb.Event_Renamed, *pb.Event_RoleChanged, *pb.Event_Message:
 		return true, true
@@ -24,20 +24,20 @@ func (s *Session) stands(event *pb.Event) (member, known bool) {
 	return false, false
 }
 
-// learn keeps what an event shows. Marks that wait for a person who was put out are dropped, and no answer of the views
-// brings that person back for a while.
+// learn keeps what an event shows. Pending marks of a user who left are dropped, and for a while no answer of the views,
+// which may lag, makes the user a member again.
 func (s *Session) learn(now int64, event *pb.Event) {
 	conversation := event.GetConversation()
-	member, known := s.stands(event)
+	member, known := s.membership(event)
 	switch {
 	case member:
 		if mark := s.seen[conversation]; mark != nil {
 			mark.outsideMS = 0
 		}
-		s.belongs(now, conversation)
+		s.setMember(now, conversation)
 	case known:
 		delete(s.seen, conversation)
-		if mark := s.sight(now, conversation); mark != nil {
+		if mark := s.marking(now, conversation); mark != nil {
 			mark.outsideMS = now + ViewsBehindMS
 		}
 	}
@@ -48,14 +48,14 @@ func (s *Session) learnList(now int64, list []*pb.Conversation) {
 	for _, line := range list {
 		marks := line.GetMarks()
 		if line.GetMembership() == pb.Membership_MEMBERSHIP_MEMBER && line.GetNumber() > min(marks.GetDelivered(), marks.GetRead()) {
-			s.belongs(now, line.GetConversation())
+			s.setMember(now, line.GetConversation())
 		}
 	}
 }
 
-// belongs keeps that the person is a member, if there is room.
-func (s *Session) belongs(now int64, conversation string) {
-	mark := s.sight(now, conversation)
+// setMember keeps that the user is a member, if there is room.
+func (s *Session) setMember(now int64, conversation string) {
+	mark := s.marking(now, conversation)
 	if mark == nil || mark.member || now < mark.outsideMS {
 		return
 	}
@@ -63,9 +63,9 @@ func (s *Session) belongs(now int64, conversation string) {
 	s.writeDue(now, conversation, mark)
 }
 
-// askMember asks the views once for a conversation of which this session knows nothing. No message stands before the
-// first, so the answer says whether the person is a member, and no page is read for it.
-func (s *Session) askMember(conversation string, mark *sight) {
+// askMember queries the views once for a conversation of which this session knows nothing. There is no message before the
+// first, so the answer tells whether the user is a member without reading a page.
+func (s *Session) askMember(conversation string, mark *marking) {
 	if s.asksTooMuch(mark.re) {
 		delete(s.seen, conversation)
 		return
@@ -78,9 +78,9 @@ func (s *Session) askMember(conversation string, mark *sight) {
 		mark.asking = false
 		answer, ok := a.Answer.(*pb.HistoryAnswer)
 		switch {
-		case s.seen[conversation] != mark || mark.member: // an event said it meanwhile
+		case s.seen[conversation] != mark || mark.member: // an event showed it meanwhile
 		case answer.GetFound():
-			s.belongs(now, conversation)
+			s.setMember(now, conversation)
 		default:
 			delete(s.seen, conversation)
 			if ok {

@@ -16,19 +16,19 @@ import (
 // Input is one of the inputs below.
 type Input interface{ input() }
 
-// Said: the client said a frame.
-type Said struct {
+// Received: the client sent a frame.
+type Received struct {
 	Frame *pb.ClientFrame
 	Seal  translate.Sealer // needed by commands that carry text; nil = the keys cannot be had now
 }
 
-// Garbled: the client said something that is no frame.
-type Garbled struct {
+// Malformed: the client sent something that is not a frame.
+type Malformed struct {
 	Code   pb.Code
 	Detail string
 }
 
-// Throttled: the client said a frame over its rate; it is refused.
+// Throttled: the client sent a frame over its rate; it is refused.
 type Throttled struct {
 	Frame        *pb.ClientFrame
 	Detail       string
@@ -41,11 +41,11 @@ type Acked struct{ ID uint64 }
 // Failed: a command did not reach the log, or nobody knows.
 type Failed struct {
 	ID           uint64
-	Overloaded   bool // true = it never left: too much at once
+	Overloaded   bool // true = it was never sent: too much at once
 	RetryAfterMS uint32
 }
 
-// Answered: a question was answered. Answer is nil when it could not be.
+// Answered: a query was answered. Answer is nil when it failed.
 type Answered struct {
 	ID     uint64
 	Answer proto.Message
@@ -61,41 +61,41 @@ type Pushed struct {
 	Open     translate.Opener
 }
 
-// Whispered: another gateway says something that is never kept.
+// Whispered: a whisper came, which is never kept.
 type Whispered struct{ Frame *pb.ServerFrame }
 
-// Subscribed: records of this key will be told from now on; what is older must be asked for.
+// Subscribed: records of this key are pushed from now on; what is older must be queried.
 type Subscribed struct{ Subscription Subscription }
 
-// Headed: where the inbox stands, as far as the views know.
-type Headed struct{ Head *pb.Cursor }
+// HeadPolled: where the inbox stands, as far as the views know.
+type HeadPolled struct{ Head *pb.Cursor }
 
 // Tick: the deadline came.
 type Tick struct{}
 
-// Drain: the gateway goes away.
+// Drain: the gateway is shutting down.
 type Drain struct{ ReconnectAfterMS uint32 }
 
-// Crowded: the person has too many connections.
-type Crowded struct{ ReconnectAfterMS uint32 }
+// TooManyConnections: the user has too many connections.
+type TooManyConnections struct{ ReconnectAfterMS uint32 }
 
-// Gone: the socket is gone.
-type Gone struct{}
+// Disconnected: the socket ended.
+type Disconnected struct{}
 
-func (Said) input()       {}
-func (Garbled) input()    {}
-func (Throttled) input()  {}
-func (Acked) input()      {}
-func (Failed) input()     {}
-func (Answered) input()   {}
-func (Pushed) input()     {}
-func (Whispered) input()  {}
-func (Subscribed) input() {}
-func (Headed) input()     {}
-func (Tick) input()       {}
-func (Drain) input()      {}
-func (Crowded) input()    {}
-func (Gone) input()       {}
+func (Received) input()           {}
+func (Malformed) input()          {}
+func (Throttled) input()          {}
+func (Acked) input()              {}
+func (Failed) input()             {}
+func (Answered) input()           {}
+func (Pushed) input()             {}
+func (Whispered) input()          {}
+func (Subscribed) input()         {}
+func (HeadPolled) input()         {}
+func (Tick) input()               {}
+func (Drain) input()              {}
+func (TooManyConnections) input() {}
+func (Disconnected) input()       {}
 
 // Ready is what has to be done. Subscribe before asking: what is asked must not be older than what is pushed.
 type Ready struct {
@@ -109,8 +109,8 @@ type Ready struct {
 	DeadlineMS  int64 // come back with a Tick then; 0 = not needed
 }
 
-// Says says that there is nothing to do but to send the frames.
-func (r *Ready) Says() bool {
+// OnlyFrames reports that there is nothing to do but to send the frames.
+func (r *Ready) OnlyFrames() bool {
 	return len(r.Produce)+len(r.Subscribe)+len(r.Unsubscribe)+len(r.Ask)+len(r.Whisper) == 0 && r.Close == nil
 }
 
@@ -122,13 +122,13 @@ type Command struct {
 	Message Encoded
 }
 
-// Encoded is a message that can write itself.
+// Encoded is a message that encodes itself.
 type Encoded interface {
 	proto.Message
 	MarshalVT() ([]byte, error)
 }
 
-// Ask is a question to the views: one of the queries of query.proto.
+// Ask is a query for the views: one of query.proto.
 type Ask struct {
 	ID    uint64
 	Query proto.Message
@@ -143,7 +143,7 @@ func (a Subscription) compare(b Subscription) int {
 	return cmp.Or(strings.Compare(a.Topic, b.Topic), strings.Compare(a.Key, b.Key))
 }
 
-// Topics that a session names. The plan's test holds them against the plan.
+// Topics that a session uses. A test of the hall compares them with the plan.
 const (
 	OutboxCommands   = "outbox.commands"
 	BookmarkCommands = "bookmark.commands"
@@ -153,7 +153,7 @@ const (
 	AccountEvents    = "account.events"
 )
 
-// Closing says why a session ended.
+// Closing is why a session ended.
 type Closing struct {
 	Reason Reason
 	Detail string
@@ -165,9 +165,9 @@ type Reason uint8
 // Reasons.
 const (
 	Ended           Reason = iota // the client went
-	Misused                       // the client does not speak the protocol: do not come back unchanged
-	Unauthenticated               // the token is wrong or ran out: come back with another
-	HelloLate                     // no hello in time: come back
-	Restarting                    // the gateway goes away: come back
-	Overwhelmed                   // too much is waiting: come back later
+	Misused                       // the client breaks the protocol: do not reconnect unchanged
+	Unauthenticated               // the token is wrong or expired: reconnect with another
+	HelloLate                     // no hello in time: reconnect
+	Restarting                    // the gateway is shutting down: reconnect
+	Overwhelmed                   // too much is waiting: reconnect later
 )

@@ -1,4 +1,4 @@
-// Seen: marks only rise, so they are gathered and written once a second for each conversation, for members alone.
+// Seen: marks only rise, so they are coalesced and written once a second for each conversation, for members only.
 
 package session
 
@@ -11,25 +11,25 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// sight is what is known of one conversation and its marks in this session.
-type sight struct {
+// marking is what this session knows of one conversation and its marks.
+type marking struct {
 	delivered, read uint64
-	member          bool   // the person is one: marks may be written
-	asking          bool   // the views are asked whether the person is one
+	member          bool   // the user is one: marks may be written
+	asking          bool   // the views are queried whether the user is one
 	waiting         bool   // not written yet
-	re              uint64 // the frame that is refused if the person is none
+	re              uint64 // the frame that is refused if the user is none
 	nextMS          int64  // may be written then
-	outsideMS       int64  // until then only an event can say that the person is one: the last said no, and views may be behind
+	outsideMS       int64  // until then only an event can make the user one: the last event showed the opposite, and views may lag
 }
 
-// see takes marks. read without delivered is mended: who read a message has it.
-func (s *Session) see(now int64, id uint64, seen *pb.SeenMark) {
+// mark takes marks. read raises delivered too: who read a message has it.
+func (s *Session) mark(now int64, id uint64, seen *pb.SeenMark) {
 	conversation := seen.GetConversation()
 	if !name.ValidConversation(conversation) {
 		s.refuse(id, &pb.Refused{Code: pb.Code_CODE_INVALID, Field: "seen.conversation", Detail: "name the conversation as it came in an event"})
 		return
 	}
-	mark := s.sight(now, conversation)
+	mark := s.marking(now, conversation)
 	if mark == nil {
 		s.refuse(id, &pb.Refused{Code: pb.Code_CODE_OVERLOADED, RetryAfterMs: SeenEveryMS, Detail: "marks of too many conversations at once: send it again"})
 		return
@@ -50,8 +50,8 @@ func (s *Session) see(now int64, id uint64, seen *pb.SeenMark) {
 	s.writeDue(now, conversation, mark)
 }
 
-// sight is what is known of a conversation, or a new one; nil when there is no room.
-func (s *Session) sight(now int64, conversation string) *sight {
+// marking is what is known of a conversation, or a new one; nil when there is no room.
+func (s *Session) marking(now int64, conversation string) *marking {
 	if mark := s.seen[conversation]; mark != nil {
 		return mark
 	}
@@ -60,34 +60,34 @@ func (s *Session) sight(now int64, conversation string) *sight {
 		return nil
 	}
 	if s.seen == nil {
-		s.seen = make(map[string]*sight)
+		s.seen = make(map[string]*marking)
 	}
-	mark := new(sight)
+	mark := new(marking)
 	s.seen[conversation] = mark
 	return mark
 }
 
-// due says that a mark may be written at that time.
-func (m *sight) due(now int64) bool { return m.member && m.waiting && now >= m.nextMS }
+// due reports that a mark may be written at that time.
+func (m *marking) due(now int64) bool { return m.member && m.waiting && now >= m.nextMS }
 
-func (s *Session) writeDue(now int64, conversation string, mark *sight) {
+func (s *Session) writeDue(now int64, conversation string, mark *marking) {
 	if mark.due(now) {
 		s.writeSeen(now, conversation, mark)
 	}
 }
 
-func (s *Session) writeSeen(now int64, conversation string, mark *sight) {
+func (s *Session) writeSeen(now int64, conversation string, mark *marking) {
 	mark.waiting, mark.nextMS = false, now+SeenEveryMS
 	s.produce(0, BookmarkCommands, name.Bookmark(s.user, conversation), &pb.BookmarkCommand{Word: &pb.BookmarkCommand_Seen{
 		Seen: &pb.Seen{Marks: &pb.Marks{Delivered: mark.delivered, Read: mark.read}}}})
 }
 
-// forgetSeen makes room: what was written and has rested is not needed.
+// forgetSeen makes room: what was written a while ago is not needed.
 func (s *Session) forgetSeen(now int64) {
 	if len(s.seen) < MaxSeen {
 		return
 	}
-	maps.DeleteFunc(s.seen, func(_ string, m *sight) bool { return !m.waiting && !m.asking && now >= max(m.nextMS, m.outsideMS) })
+	maps.DeleteFunc(s.seen, func(_ string, m *marking) bool { return !m.waiting && !m.asking && now >= max(m.nextMS, m.outsideMS) })
 }
 
 func (s *Session) tickSeen(now int64) {

@@ -1,4 +1,4 @@
-// Send: one frame, one command in the outbox of the person, in the device's own order.
+// Send: one frame, one command in the user's outbox, in the device's own order.
 
 package session
 
@@ -15,12 +15,12 @@ type command struct {
 }
 
 // send turns a frame into a command, or refuses it; a refusal here uses up no client_seq.
-func (s *Session) send(_ int64, id uint64, send *pb.Send, in Said) {
+func (s *Session) send(_ int64, id uint64, send *pb.Send, in Received) {
 	refuse := func(code pb.Code, detail, field string, retryMS uint32) {
 		s.refuse(id, translate.Refusal(in.Frame, code, detail, field, retryMS))
 	}
 	if len(s.sent) >= MaxSending {
-		refuse(pb.Code_CODE_OVERLOADED, "too many commands of this connection are on their way: wait for accepted", "", RepairMS)
+		refuse(pb.Code_CODE_OVERLOADED, "too many commands of this connection are on their way: wait for accepted", "", RepairBackoffMS)
 		return
 	}
 	out, wrong := translate.Command(s.user, s.device, send, in.Seal)
@@ -29,7 +29,7 @@ func (s *Session) send(_ int64, id uint64, send *pb.Send, in Said) {
 		return
 	}
 	if wrong.Unsealed {
-		refuse(pb.Code_CODE_UNAVAILABLE, "the keys that seal your words cannot be had now: send it again", "", RepairMS*5)
+		refuse(pb.Code_CODE_UNAVAILABLE, "the keys that seal your words cannot be had now: send it again", "", RepairBackoffMS*5)
 		return
 	}
 	s.nextID++
@@ -40,7 +40,7 @@ func (s *Session) send(_ int64, id uint64, send *pb.Send, in Said) {
 	s.produce(s.nextID, OutboxCommands, s.user, out)
 }
 
-// acked: the log has it; one tick.
+// acked: the log has it; the client gets accepted.
 func (s *Session) acked(now int64, in Acked) {
 	c, ok := s.sent[in.ID]
 	if !ok {
@@ -50,7 +50,7 @@ func (s *Session) acked(now int64, in Acked) {
 	f := new(acceptedFrame)
 	f.frame.Re, f.frame.Word, f.word.Accepted = c.re, &f.word, &f.accepted
 	f.accepted.ClientSeq, f.accepted.Conversation = c.clientSeq, c.conversation
-	s.say(&f.frame)
+	s.emit(&f.frame)
 	s.drained(now)
 }
 
@@ -61,7 +61,7 @@ type acceptedFrame struct {
 	accepted pb.Accepted
 }
 
-// failed: it never left, or nobody knows. The client sends the same number again; the outbox takes it once.
+// failed: it was not produced, or that is unknown. The client sends the same number again; the outbox takes it once.
 func (s *Session) failed(now int64, in Failed) {
 	c, ok := s.sent[in.ID]
 	if !ok {

@@ -1,9 +1,9 @@
-// Package session is the client protocol without a socket: what one connection of one device says and is told.
+// Package session is the client protocol without a socket: what one connection of one device sends and receives.
 //
-// It is a pure machine. Step takes one input with the time and gives, as data, what the carrier and the hall have to do:
-// frames to send, commands to produce, questions to ask, subscriptions to hold, whispers to pass on, and when to come back
-// with a Tick. It holds no goroutine, no clock, no socket and no randomness, so a whole conversation is a transcript that
-// a test replays. See testdata for such transcripts; they read like a story.
+// It is pure. Step takes one input with the time and returns, as data, what the carrier and the door have to do:
+// frames to send, commands to produce, queries to ask, subscriptions to hold, whispers to pass on, and when to step it
+// with a Tick. It has no goroutine, no clock, no socket and no randomness, so a whole conversation is a transcript that a
+// test replays; testdata has such transcripts.
 package session
 
 import (
@@ -15,7 +15,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// Verify checks a token and says whose it is and when it runs out. It is pure but for the time, which is handed in.
+// Verify validates a token and returns its user and when it expires. It is pure: the time is an argument.
 type Verify func(token string, nowMS int64) (user string, expiresMS int64, err error)
 
 // Config is what never changes in the life of a session.
@@ -33,11 +33,11 @@ type Config struct {
 type phase uint8
 
 const (
-	fresh    phase = iota // nothing but hello is heard
-	greeting              // hello was right; welcome waits for the head of the inbox
-	open                  // everything is heard
-	draining              // no new commands; the ones that are out are waited for
-	closed                // nothing is heard
+	fresh    phase = iota // nothing but hello is taken
+	greeting              // hello was valid; welcome waits for the head of the inbox
+	open                  // everything is taken
+	draining              // no new frames; commands in flight are waited for
+	closed                // nothing is taken
 )
 
 // Session is one connection of one device. It is not safe for concurrent use.
@@ -49,50 +49,50 @@ type Session struct {
 	user, device string
 	beganMS      int64
 	expiresMS    int64 // of the token
-	spokeMS      int64 // last frame to the client
-	hears        bool  // its inbox is subscribed
-	garbled      int   // frames that could not be read
+	sentMS       int64 // last frame to the client
+	listening    bool  // its inbox is subscribed
+	malformed    int   // frames that could not be decoded
 	drainAfterMS uint32
 	drainUntilMS int64
 	nextID       uint64
 
 	helloRe uint64
 	waitMS  int64             // greeting: ask the head then, subscribed or not
-	held    []*pb.ServerFrame // answers that were ready before welcome
+	held    []*pb.ServerFrame // frames that were ready before welcome
 	asked   map[uint64]continuation
-	clients int // questions of the client that are out
+	clients int // queries of the client that are in flight
 	sent    map[uint64]command
 	feed    feed
-	seen    map[string]*sight
+	seen    map[string]*marking
 	watched map[string]*watching
 	holds   map[Subscription]int // for what is watched
 	typing  map[string]*typist
 	renewMS int64 // presence
 }
 
-// continuation goes on when a question is answered, or could not be (Answer is nil).
+// continuation continues when a query was answered, or failed (Answer is nil).
 type continuation func(now int64, a Answered)
 
 // New makes a session that waits for its hello.
 func New(cfg Config, nowMS int64) *Session {
-	cfg.LeaseMS = min(cmp.Or(cfg.LeaseMS, LeaseMS), LeaseMost)
-	return &Session{cfg: cfg, beganMS: nowMS, spokeMS: nowMS}
+	cfg.LeaseMS = min(cmp.Or(cfg.LeaseMS, LeaseMS), MaxLeaseMS)
+	return &Session{cfg: cfg, beganMS: nowMS, sentMS: nowMS}
 }
 
-// User is who is there; empty before hello.
+// User is the user that logged in; empty before hello.
 func (s *Session) User() string { return s.user }
 
-// Closed says that the session heard its last word.
+// Closed reports that the session has ended.
 func (s *Session) Closed() bool { return s.phase == closed }
 
-// Step takes one input and says what has to be done, in the order of the fields of Ready.
+// Step takes one input and returns what has to be done, in the order of the fields of Ready.
 func (s *Session) Step(nowMS int64, in Input) Ready {
 	s.out = Ready{}
 	if s.phase != closed {
 		s.step(nowMS, in)
 	}
 	if len(s.out.Frames) > 0 {
-		s.spokeMS = nowMS
+		s.sentMS = nowMS
 	}
 	s.out.DeadlineMS = s.deadline()
 	out := s.out
@@ -102,10 +102,10 @@ func (s *Session) Step(nowMS int64, in Input) Ready {
 
 func (s *Session) step(now int64, in Input) {
 	switch in := in.(type) {
-	case Said:
-		s.said(now, in)
-	case Garbled:
-		s.garble(now, in)
+	case Received:
+		s.receive(now, in)
+	case Malformed:
+		s.refuseMalformed(now, in)
 	case Throttled:
 		s.throttle(in)
 	case Acked:
@@ -120,21 +120,21 @@ func (s *Session) step(now int64, in Input) {
 		s.whispered(in)
 	case Subscribed:
 		s.subscribed(now, in)
-	case Headed:
-		s.headed(now, in.Head)
+	case HeadPolled:
+		s.headPolled(now, in.Head)
 	case Tick:
 		s.tick(now)
 	case Drain:
 		s.drain(now, in)
-	case Crowded:
+	case TooManyConnections:
 		s.goodbye(now, Overwhelmed, "you have too many connections", true, in.ReconnectAfterMS)
-	case Gone:
+	case Disconnected:
 		s.end(now, Ended, "")
 	}
 }
 
-// said takes a frame of the client.
-func (s *Session) said(now int64, in Said) {
+// receive takes a frame of the client.
+func (s *Session) receive(now int64, in Received) {
 	frame := in.Frame
 	if s.phase == fresh {
 		s.hello(now, frame)
@@ -160,7 +160,7 @@ func (s *Session) said(now int64, in Said) {
 	case *pb.ClientFrame_Send:
 		s.send(now, id, word.Send, in)
 	case *pb.ClientFrame_Seen:
-		s.see(now, id, word.Seen)
+		s.mark(now, id, word.Seen)
 	case *pb.ClientFrame_Difference:
 		s.getDifference(id, word.Difference)
 	case *pb.ClientFrame_Snapshot:
@@ -174,24 +174,24 @@ func (s *Session) said(now int64, in Said) {
 	case *pb.ClientFrame_Watch:
 		s.watch(id, word.Watch)
 	case *pb.ClientFrame_Typing:
-		s.type_(now, id, word.Typing)
+		s.typed(now, id, word.Typing)
 	case *pb.ClientFrame_Ping:
-		s.say(&pb.ServerFrame{Re: id, Word: &pb.ServerFrame_Pong{Pong: &pb.Pong{Head: s.feed.headOrNil()}}})
+		s.emit(&pb.ServerFrame{Re: id, Word: &pb.ServerFrame_Pong{Pong: &pb.Pong{Head: s.feed.headOrNil()}}})
 	}
 }
 
-// garble refuses bytes that are no frame. A client that goes on like that is cut.
-func (s *Session) garble(now int64, in Garbled) {
-	s.garbled++
+// refuseMalformed refuses bytes that are not a frame. A client that goes on like that is cut.
+func (s *Session) refuseMalformed(now int64, in Malformed) {
+	s.malformed++
 	s.refuse(0, &pb.Refused{Code: in.Code, Detail: translate.Bounded(in.Detail)})
 	if s.phase == fresh {
 		s.goodbye(now, Misused, "the first frame must be hello", false, 0)
-	} else if s.garbled >= MaxGarbled {
+	} else if s.malformed >= MaxMalformed {
 		s.goodbye(now, Misused, "too many frames could not be read", false, 0)
 	}
 }
 
-// throttle refuses a frame that came over a rate.
+// throttle refuses a frame over its rate.
 func (s *Session) throttle(in Throttled) {
 	s.refuse(in.Frame.GetId(), translate.Refusal(in.Frame, pb.Code_CODE_OVERLOADED, in.Detail, "", max(in.RetryAfterMS, 1)))
 }
@@ -199,7 +199,7 @@ func (s *Session) throttle(in Throttled) {
 // tick does what is due.
 func (s *Session) tick(now int64) {
 	switch {
-	case s.phase == fresh && now >= s.beganMS+HelloWithinMS:
+	case s.phase == fresh && now >= s.beganMS+HelloTimeoutMS:
 		s.goodbye(now, HelloLate, "no hello came in time", true, 0)
 	case s.expiresMS != 0 && now >= s.expiresMS:
 		s.goodbye(now, Unauthenticated, "the token ran out: come back with a new one", false, 0)
@@ -212,8 +212,8 @@ func (s *Session) tick(now int64) {
 		s.tickFeed(now)
 		s.tickPresence(now)
 		s.tickWatched(now)
-		if now >= s.spokeMS+HeartbeatMS {
-			s.say(&pb.ServerFrame{Word: &pb.ServerFrame_Pong{Pong: &pb.Pong{Head: s.feed.headOrNil()}}})
+		if now >= s.sentMS+HeartbeatMS {
+			s.emit(&pb.ServerFrame{Word: &pb.ServerFrame_Pong{Pong: &pb.Pong{Head: s.feed.headOrNil()}}})
 		}
 	}
 }
@@ -228,11 +228,11 @@ func (s *Session) deadline() int64 {
 	}
 	switch s.phase {
 	case fresh:
-		due(s.beganMS + HelloWithinMS)
+		due(s.beganMS + HelloTimeoutMS)
 	case greeting:
 		due(s.waitMS)
 	case open, draining:
-		due(s.spokeMS + HeartbeatMS)
+		due(s.sentMS + HeartbeatMS)
 		due(s.renewMS)
 		due(s.feed.dueMS())
 		due(s.seenDue())
@@ -247,7 +247,7 @@ func (s *Session) deadline() int64 {
 	return at
 }
 
-// drain says goodbye as soon as the commands that are out have their answer.
+// drain sends goodbye as soon as the commands in flight have their answer.
 func (s *Session) drain(now int64, in Drain) {
 	if s.phase == draining {
 		return
@@ -257,17 +257,17 @@ func (s *Session) drain(now int64, in Drain) {
 		s.goodbye(now, Restarting, "this gateway is going away", true, s.drainAfterMS)
 		return
 	}
-	s.phase, s.drainUntilMS = draining, now+DrainWithinMS
+	s.phase, s.drainUntilMS = draining, now+DrainTimeoutMS
 }
 
-// goodbye says the last frame and ends.
+// goodbye sends the last frame and ends.
 func (s *Session) goodbye(now int64, why Reason, detail string, back bool, afterMS uint32) {
 	s.out.Frames = append(s.out.Frames, &pb.ServerFrame{Word: &pb.ServerFrame_Goodbye{
 		Goodbye: &pb.Goodbye{Detail: detail, Reconnect: back, ReconnectAfterMs: afterMS}}})
 	s.end(now, why, detail)
 }
 
-// end gives back everything that is held: marks that wait are written, presence ends.
+// end releases everything that is held: pending marks are written, presence ends.
 func (s *Session) end(now int64, why Reason, detail string) {
 	if s.phase == open || s.phase == draining {
 		s.flushSeen(now)
@@ -275,7 +275,7 @@ func (s *Session) end(now int64, why Reason, detail string) {
 	if s.renewMS != 0 {
 		s.setPresence(0)
 	}
-	if s.hears {
+	if s.listening {
 		s.out.Unsubscribe = append(s.out.Unsubscribe, s.inbox())
 	}
 	for sub := range s.holds {
@@ -288,8 +288,8 @@ func (s *Session) end(now int64, why Reason, detail string) {
 	s.feed = feed{}
 }
 
-// say tells the client; before welcome it is kept.
-func (s *Session) say(frame *pb.ServerFrame) {
+// emit sends a frame; before welcome it is held.
+func (s *Session) emit(frame *pb.ServerFrame) {
 	if s.phase == greeting {
 		s.held = append(s.held, frame)
 		return

@@ -91,13 +91,13 @@ func (s *stage) input(line string) Input {
 	case "say":
 		frame, err := translate.JSON.Decode([]byte(rest))
 		if err != nil {
-			return Garbled{Code: pb.Code_CODE_INVALID, Detail: err.Error()}
+			return Malformed{Code: pb.Code_CODE_INVALID, Detail: err.Error()}
 		}
-		return Said{Frame: frame, Seal: plainSealer{}}
+		return Received{Frame: frame, Seal: plainSealer{}}
 	case "say-unsealed":
 		frame, err := translate.JSON.Decode([]byte(rest))
 		require.NoError(s.t, err)
-		return Said{Frame: frame}
+		return Received{Frame: frame}
 	case "throttle":
 		frame, _ := translate.JSON.Decode([]byte(rest))
 		return Throttled{Frame: frame, RetryAfterMS: 500, Detail: "too fast"}
@@ -122,13 +122,13 @@ func (s *stage) input(line string) Input {
 	case "subscribed":
 		return Subscribed{Subscription{word(), rest}}
 	case "head":
-		return Headed{Head: parse(s.t, "Cursor", rest).(*pb.Cursor)}
+		return HeadPolled{Head: parse(s.t, "Cursor", rest).(*pb.Cursor)}
 	case "tick":
 		return Tick{}
 	case "drain":
 		return Drain{ReconnectAfterMS: 1234}
 	case "gone":
-		return Gone{}
+		return Disconnected{}
 	}
 	s.t.Fatalf("no such verb: %s", line)
 	return nil

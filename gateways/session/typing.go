@@ -1,4 +1,4 @@
-// Typing: a sign from one person's screen to the screens of the others. It is never kept and may be lost.
+// Typing: a whisper from one user to the other members of a conversation. It is never kept and may be lost.
 
 package session
 
@@ -8,16 +8,16 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// typist is a conversation in which this person types.
+// typist is a conversation in which this user types.
 type typist struct {
-	members []string // to tell; kept for a short while, and for nothing else
+	members []string // that receive it; kept for a short while, for nothing else
 	untilMS int64    // the members are kept until then
-	nextMS  int64    // may be told again then
+	nextMS  int64    // the next whisper is not sent before
 	asking  bool
 }
 
-// type_ tells the members that this person types; more often than once a second is dropped.
-func (s *Session) type_(now int64, re uint64, typing *pb.Typing) {
+// typed whispers to the members that this user types, at most once a second.
+func (s *Session) typed(now int64, re uint64, typing *pb.Typing) {
 	conversation := typing.GetConversation()
 	if len(s.typing) >= MaxTypists {
 		maps.DeleteFunc(s.typing, func(_ string, t *typist) bool { return now >= t.untilMS && !t.asking })
@@ -37,7 +37,7 @@ func (s *Session) type_(now int64, re uint64, typing *pb.Typing) {
 		return
 	}
 	if now < t.untilMS {
-		s.tellTyping(now, conversation, t)
+		s.whisperTyping(now, conversation, t)
 		return
 	}
 	t.asking = true
@@ -51,17 +51,17 @@ func (s *Session) type_(now int64, re uint64, typing *pb.Typing) {
 			}
 			return
 		}
-		t.members, t.untilMS = nil, now+TypingKnowMS
+		t.members, t.untilMS = nil, now+TypingMembersMS
 		for _, m := range answer.GetMembers() {
 			if user := m.GetMember().GetUser(); user != s.user && len(t.members) < MaxTypingTo {
 				t.members = append(t.members, user)
 			}
 		}
-		s.tellTyping(now, conversation, t)
+		s.whisperTyping(now, conversation, t)
 	})
 }
 
-func (s *Session) tellTyping(now int64, conversation string, t *typist) {
+func (s *Session) whisperTyping(now int64, conversation string, t *typist) {
 	t.nextMS = now + TypingEveryMS
 	frame := &pb.ServerFrame{Word: &pb.ServerFrame_Typing{Typing: &pb.Typing{Conversation: conversation, User: s.user}}}
 	encoded, err := frame.MarshalVT()
@@ -73,13 +73,13 @@ func (s *Session) tellTyping(now int64, conversation string, t *typist) {
 	}
 }
 
-// whispered shows a sign of typing, if its conversation is on the screen and its person a member of it.
+// whispered forwards typing, if its conversation is watched and its user is a member of it.
 func (s *Session) whispered(in Whispered) {
 	typing := in.Frame.GetTyping()
 	if typing == nil {
 		return
 	}
 	if w := s.watched[typing.GetConversation()]; w != nil && w.members[typing.GetUser()] != nil {
-		s.say(&pb.ServerFrame{Word: &pb.ServerFrame_Typing{Typing: typing}})
+		s.emit(&pb.ServerFrame{Word: &pb.ServerFrame_Typing{Typing: typing}})
 	}
 }

@@ -15,7 +15,7 @@ import (
 type watching struct {
 	re      uint64 // the request that is answered next; 0 = none
 	asking  bool
-	again   bool // something changed while the question was out
+	again   bool // something changed while the query was in flight
 	members map[string]*attendance
 }
 
@@ -48,7 +48,7 @@ func (s *Session) watch(re uint64, watch *pb.Watch) {
 			s.watched[conversation] = new(watching)
 		}
 		s.watched[conversation].re = re
-		s.look(conversation)
+		s.queryMembers(conversation)
 	}
 }
 
@@ -59,7 +59,7 @@ func (s *Session) unwatch(conversation string) {
 	delete(s.watched, conversation)
 }
 
-// follow hears of a member: of its presence, and in a group of its marks (those of a direct conversation come by the inbox).
+// follow subscribes a member's presence, and in a group its marks (those of a direct conversation come by the inbox).
 func (s *Session) follow(conversation, member string) {
 	s.hold(Subscription{AccountEvents, member})
 	if name.IsGroup(conversation) {
@@ -74,8 +74,8 @@ func (s *Session) unfollow(conversation, member string) {
 	}
 }
 
-// look asks who is in a watched conversation; one question at a time for each.
-func (s *Session) look(conversation string) {
+// queryMembers queries the members of a watched conversation; one query at a time for each.
+func (s *Session) queryMembers(conversation string) {
 	w := s.watched[conversation]
 	if w.asking {
 		w.again = true
@@ -85,12 +85,12 @@ func (s *Session) look(conversation string) {
 	s.ask(&pb.MembersQuery{User: s.user, Conversation: conversation}, false, func(now int64, a Answered) {
 		if s.watched[conversation] == w {
 			w.asking = false
-			s.looked(now, conversation, w, a)
+			s.membersAnswered(now, conversation, w, a)
 		}
 	})
 }
 
-func (s *Session) looked(now int64, conversation string, w *watching, a Answered) {
+func (s *Session) membersAnswered(now int64, conversation string, w *watching, a Answered) {
 	re := w.re
 	w.re = 0
 	answer, ok := a.Answer.(*pb.MembersAnswer)
@@ -110,16 +110,16 @@ func (s *Session) looked(now int64, conversation string, w *watching, a Answered
 		}
 		return
 	}
-	s.belongs(now, conversation)
+	s.setMember(now, conversation)
 	s.attend(conversation, w, answer, now)
-	s.say(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Members{Members: translate.Members(now, conversation, answer, a.Open)}})
+	s.emit(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Members{Members: translate.Members(now, conversation, answer, a.Open)}})
 	if w.again {
 		w.again = false
-		s.look(conversation)
+		s.queryMembers(conversation)
 	}
 }
 
-// attend follows the members that the views named, and nobody else.
+// attend follows the members that the views returned, and nobody else.
 func (s *Session) attend(conversation string, w *watching, answer *pb.MembersAnswer, now int64) {
 	members := make(map[string]*attendance)
 	for _, m := range answer.GetMembers() {
@@ -142,19 +142,19 @@ func (s *Session) attend(conversation string, w *watching, answer *pb.MembersAns
 	w.members = members
 }
 
-// watchSubscribed looks again once the following began: what happened in between was told to nobody.
+// watchSubscribed queries again once the subscription began: what happened in between was not pushed.
 func (s *Session) watchSubscribed(sub Subscription) {
 	if sub.Topic != AccountEvents {
 		return
 	}
 	for _, conversation := range s.watchedSorted() {
 		if s.watched[conversation].members[sub.Key] != nil {
-			s.look(conversation)
+			s.queryMembers(conversation)
 		}
 	}
 }
 
-// membersChanged looks again when a watched conversation has other members; who was put out watches no longer.
+// membersChanged queries again when the members of a watched conversation changed; a user who left watches no longer.
 func (s *Session) membersChanged(event *pb.Event) {
 	gone := ""
 	switch word := event.GetWord().(type) {
@@ -175,20 +175,20 @@ func (s *Session) membersChanged(event *pb.Event) {
 		slices.SortFunc(s.out.Unsubscribe, Subscription.compare)
 		return
 	}
-	s.look(event.GetConversation())
+	s.queryMembers(event.GetConversation())
 }
 
-// marksRaised tells of a member's marks.
+// marksRaised sends a member's marks.
 func (s *Session) marksRaised(key string, event *pb.BookmarkEvent) {
 	user, conversation, ok := name.SplitBookmark(key)
 	raised := event.GetMarksRaised()
 	if !ok || raised == nil || s.watched[conversation] == nil || s.watched[conversation].members[user] == nil {
 		return
 	}
-	s.say(&pb.ServerFrame{Word: &pb.ServerFrame_Receipt{Receipt: &pb.Receipt{Conversation: conversation, User: user, Marks: raised.GetMarks()}}})
+	s.emit(&pb.ServerFrame{Word: &pb.ServerFrame_Receipt{Receipt: &pb.Receipt{Conversation: conversation, User: user, Marks: raised.GetMarks()}}})
 }
 
-// presenceChanged tells that a member came or went; a renewed lease is no news.
+// presenceChanged sends that a member came or went; a renewed lease changes nothing.
 func (s *Session) presenceChanged(now int64, user string, event *pb.AccountEvent) {
 	changed := event.GetPresenceChanged()
 	if changed == nil {
@@ -200,7 +200,7 @@ func (s *Session) presenceChanged(now int64, user string, event *pb.AccountEvent
 	})
 }
 
-// attended says whether somebody came or went.
+// attended reports whether somebody came or went.
 func (s *Session) attended(now int64, a *attendance) bool {
 	if online := a.untilMS > now; online != a.online {
 		a.online = online
@@ -209,7 +209,7 @@ func (s *Session) attended(now int64, a *attendance) bool {
 	return false
 }
 
-// attendances changes what is known of a person in every watched conversation, and tells the client once.
+// attendances changes what is known of a user in every watched conversation, and informs the client once.
 func (s *Session) attendances(user string, change func(*attendance) bool) {
 	var news *attendance
 	for _, w := range s.watched {
@@ -218,11 +218,11 @@ func (s *Session) attendances(user string, change func(*attendance) bool) {
 		}
 	}
 	if news != nil {
-		s.say(&pb.ServerFrame{Word: &pb.ServerFrame_Presence{Presence: &pb.Presence{User: user, Online: news.online, LastSeenMs: news.lastSeenMS}}})
+		s.emit(&pb.ServerFrame{Word: &pb.ServerFrame_Presence{Presence: &pb.Presence{User: user, Online: news.online, LastSeenMs: news.lastSeenMS}}})
 	}
 }
 
-// tickWatched notices leases that ran out.
+// tickWatched notices leases that expired.
 func (s *Session) tickWatched(now int64) {
 	var out []string
 	for _, w := range s.watched {

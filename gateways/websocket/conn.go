@@ -59,7 +59,7 @@ func (c *conn) start(socket net.Conn, line session.Line) {
 }
 
 // Say lets frames wait and writes them, or cuts a client for which too much waits.
-func (c *conn) Say(frames []*pb.ServerFrame) {
+func (c *conn) Send(frames []*pb.ServerFrame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, frame := range frames {
@@ -140,7 +140,7 @@ func (c *conn) gone() {
 	c.mu.Lock()
 	c.bury()
 	c.mu.Unlock()
-	c.line.Gone()
+	c.line.Disconnect()
 	c.net.Close()
 }
 

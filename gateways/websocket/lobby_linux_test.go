@@ -71,7 +71,7 @@ func TestWhatTakesASilentClientOutOfTheLobby(t *testing.T) {
 		"it went": func(_ *conn, far net.Conn) { far.Close() },
 		"it could not be written to": func(c *conn, _ net.Conn) {
 			require.NoError(t, c.net.(*net.TCPConn).CloseWrite())
-			c.Say([]*pb.ServerFrame{{Word: &pb.ServerFrame_Pong{Pong: &pb.Pong{}}}})
+			c.Send([]*pb.ServerFrame{{Word: &pb.ServerFrame_Pong{Pong: &pb.Pong{}}}})
 		},
 		"it was silent for too long": func(c *conn, _ net.Conn) {
 			silent.mu.Lock()
@@ -95,9 +95,9 @@ func TestWhatTakesASilentClientOutOfTheLobby(t *testing.T) {
 // counting is a line that counts what it hears.
 type counting struct{ heard chan struct{} }
 
-func (l *counting) Said(*pb.ClientFrame)    { l.heard <- struct{}{} }
-func (l *counting) Garbled(session.Garbled) { l.heard <- struct{}{} }
-func (l *counting) Gone()                   {}
+func (l *counting) Receive(*pb.ClientFrame)     { l.heard <- struct{}{} }
+func (l *counting) Malformed(session.Malformed) { l.heard <- struct{}{} }
+func (l *counting) Disconnect()                 {}
 
 // A thousand come, are silent, and speak all at once: each is heard, once.
 func TestAllWhoAreInTheLobbyAreHeard(t *testing.T) {

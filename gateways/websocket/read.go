@@ -165,15 +165,15 @@ func (c *conn) take(f ws.Frame) error {
 func (c *conn) hear(kind ws.OpCode, message []byte) {
 	c.reading.limit = translate.MaxFrame
 	if kind != c.kind() {
-		c.line.Garbled(session.Garbled{Code: pb.Code_CODE_INVALID, Detail: "JSON comes in text messages, Protobuf in binary ones"})
+		c.line.Malformed(session.Malformed{Code: pb.Code_CODE_INVALID, Detail: "JSON comes in text messages, Protobuf in binary ones"})
 		return
 	}
 	frame, err := c.format.Decode(message)
 	if err != nil {
-		c.line.Garbled(session.Garbled{Code: pb.Code_CODE_INVALID, Detail: err.Error()})
+		c.line.Malformed(session.Malformed{Code: pb.Code_CODE_INVALID, Detail: err.Error()})
 		return
 	}
-	c.line.Said(frame)
+	c.line.Receive(frame)
 }
 
 // stop ends reading. Who spoke too much or wrongly is told why, and what it still says is thrown away for a moment: closing

@@ -36,9 +36,9 @@ func masked(first ws.OpCode, payload string) []byte {
 // listener is a line that keeps what it hears.
 type listener struct{ heard []uint64 }
 
-func (l *listener) Said(frame *pb.ClientFrame) { l.heard = append(l.heard, frame.GetId()) }
-func (l *listener) Garbled(session.Garbled)    { l.heard = append(l.heard, 0) }
-func (l *listener) Gone()                      {}
+func (l *listener) Receive(frame *pb.ClientFrame) { l.heard = append(l.heard, frame.GetId()) }
+func (l *listener) Malformed(session.Malformed)   { l.heard = append(l.heard, 0) }
+func (l *listener) Disconnect()                   {}
 
 // listening is a connection whose other end reads nothing of what is said to it.
 func listening(t *testing.T) (*conn, *listener) {

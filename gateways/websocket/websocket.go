@@ -115,7 +115,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	socket, err := h.upgrader.Upgrade(w, r, nil)
 	if err != nil { // it was answered
-		line.Gone()
+		line.Disconnect()
 		return
 	}
 	c.start(socket.NetConn(), line) // who shook hands is needed no longer: the library's buffers would be the largest part of an idle connection

@@ -72,7 +72,7 @@ func (l *testLine) step(in session.Input) {
 	defer l.mu.Unlock()
 	for queue := []session.Input{in}; len(queue) > 0; queue = queue[1:] {
 		ready := l.session.Step(time.Now().UnixMilli(), queue[0])
-		l.carrier.Say(ready.Frames)
+		l.carrier.Send(ready.Frames)
 		for _, ask := range ready.Ask {
 			queue = append(queue, session.Answered{ID: ask.ID})
 		}
@@ -82,9 +82,14 @@ func (l *testLine) step(in session.Input) {
 	}
 }
 
-func (l *testLine) Said(frame *pb.ClientFrame) { l.step(session.Said{Frame: frame}) }
-func (l *testLine) Garbled(g session.Garbled)  { l.step(g) }
-func (l *testLine) Gone()                      { l.step(session.Gone{}); l.mu.Lock(); l.gone = true; l.mu.Unlock() }
+func (l *testLine) Receive(frame *pb.ClientFrame) { l.step(session.Received{Frame: frame}) }
+func (l *testLine) Malformed(g session.Malformed) { l.step(g) }
+func (l *testLine) Disconnect() {
+	l.step(session.Disconnected{})
+	l.mu.Lock()
+	l.gone = true
+	l.mu.Unlock()
+}
 
 func newHall(t *testing.T, origins ...string) *hall {
 	h := &hall{t: t}
@@ -243,8 +248,8 @@ func TestNoHelloInTimeIsClosed(t *testing.T) {
 	socket := h.dial(SubprotocolJSON)
 	l := h.last()
 	l.mu.Lock() // the hall's clock, five seconds on
-	ready := l.session.Step(time.Now().UnixMilli()+session.HelloWithinMS, session.Tick{})
-	l.carrier.Say(ready.Frames)
+	ready := l.session.Step(time.Now().UnixMilli()+session.HelloTimeoutMS, session.Tick{})
+	l.carrier.Send(ready.Frames)
 	l.carrier.Close(*ready.Close)
 	l.mu.Unlock()
 	require.Equal(t, CodeHelloLate, closed(t, socket))
@@ -270,7 +275,7 @@ func TestSlowReaderIsCutAndNobodyWaits(t *testing.T) {
 	frame := &pb.ServerFrame{Word: &pb.ServerFrame_Resync{Resync: &pb.Resync{Detail: strings.Repeat("x", 32<<10)}}}
 	for i := 0; h.cut.Load() == 0; i++ { // it reads nothing: the kernel's buffers fill, then ours
 		require.Less(t, i, 1_000_000, "the slow client was never cut")
-		carrier.Say([]*pb.ServerFrame{frame})
+		carrier.Send([]*pb.ServerFrame{frame})
 	}
 	select {
 	case <-carrier.Drained():

@@ -27,10 +27,10 @@ func TestWhatWaitsComesWholeAndInOrder(t *testing.T) {
 	for !stuck() { // one frame is on its way, others wait behind it
 		sent++
 		require.Less(t, sent, 100_000, "the kernel took everything")
-		l.carrier.Say([]*pb.ServerFrame{{Re: uint64(sent), Word: &pb.ServerFrame_Resync{Resync: &pb.Resync{Detail: strings.Repeat("x", 50<<10)}}}})
+		l.carrier.Send([]*pb.ServerFrame{{Re: uint64(sent), Word: &pb.ServerFrame_Resync{Resync: &pb.Resync{Detail: strings.Repeat("x", 50<<10)}}}})
 	}
 	drained := l.carrier.Drained()
-	l.carrier.Say([]*pb.ServerFrame{{Re: uint64(sent + 1), Word: &pb.ServerFrame_Pong{Pong: &pb.Pong{}}}})
+	l.carrier.Send([]*pb.ServerFrame{{Re: uint64(sent + 1), Word: &pb.ServerFrame_Pong{Pong: &pb.Pong{}}}})
 	l.carrier.Close(session.Closing{Reason: session.Restarting, Detail: "going"})
 	select {
 	case <-drained:

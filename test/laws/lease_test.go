@@ -13,6 +13,6 @@ import (
 
 // A session that renewed its presence by a longer lease than accounts grant would be shown as gone in between.
 func TestSessionsAskForNoLongerLeaseThanAccountsGrant(t *testing.T) {
-	require.LessOrEqual(t, int64(session.LeaseMost), int64(account.LeaseMaxMs))
+	require.LessOrEqual(t, int64(session.MaxLeaseMS), int64(account.LeaseMaxMs))
 	require.Less(t, int64(session.RenewMS), int64(session.LeaseMS))
 }
