@@ -1,6 +1,6 @@
 // Package dispatch pushes records to the gateways that asked for them.
 //
-// A dispatcher follows partitions of the event topics, from their end on. Each gateway keeps one stream to it, hears which
+// A dispatcher follows partitions of the event topics, from their end on. Each gateway keeps one stream to it, learns which
 // partitions it owns, and subscribes keys. All of that lives in memory and may be lost with the process: a push is a hint,
 // and whoever misses one notices by its dense number. So nothing here waits for anybody: a gateway that does not keep up
 // is cut, comes back, and repairs by the difference.
@@ -32,7 +32,7 @@ const (
 // ErrTooSlow ends the stream of a gateway that did not keep up.
 var ErrTooSlow = errors.New("dispatch: this gateway did not keep up: attach again and ask the difference")
 
-// ErrClosed refuses a gateway because the dispatcher goes away.
+// ErrClosed refuses a gateway because the dispatcher is shutting down.
 var ErrClosed = errors.New("dispatch: this dispatcher goes away: attach to another")
 
 // Config is what a dispatcher needs to know.
@@ -41,20 +41,20 @@ type Config struct {
 	Log       *slog.Logger
 }
 
-// Dispatcher keeps who wants what. It implements the push service and is safe for concurrent use.
+// Dispatcher knows which gateway subscribed which key. It implements the push service and is safe for concurrent use.
 type Dispatcher struct {
 	cfg Config
 
 	mu      sync.RWMutex
-	owned   map[place]struct{}
-	wanted  map[session.Subscription][]*stream // by one, nearly always
+	owned   map[partition]struct{}
+	wanted  map[session.Subscription][]*stream // nearly always one
 	streams map[*stream]struct{}
 	closed  bool
 }
 
-type place struct {
-	topic     string
-	partition int32
+type partition struct {
+	topic  string
+	number int32
 }
 
 // New makes a dispatcher that owns nothing yet.
@@ -62,33 +62,33 @@ func New(cfg Config) *Dispatcher {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Dispatcher{cfg: cfg, owned: map[place]struct{}{},
+	return &Dispatcher{cfg: cfg, owned: map[partition]struct{}{},
 		wanted: map[session.Subscription][]*stream{}, streams: map[*stream]struct{}{}}
 }
 
-// Own replaces the partitions that are owned, and tells every gateway. Call it before the records of a new partition.
+// Own replaces the assignment and announces it to every gateway. Call it before the records of a new partition.
 func (d *Dispatcher) Own(partitions []*pb.OwnedPartition) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.owned = make(map[place]struct{}, len(partitions))
+	d.owned = make(map[partition]struct{}, len(partitions))
 	for _, p := range partitions {
-		d.owned[place{p.GetTopic(), p.GetPartition()}] = struct{}{}
+		d.owned[partition{p.GetTopic(), p.GetPartition()}] = struct{}{}
 	}
 	for s := range d.streams {
 		s.put(d.ownedNow(), 0)
 	}
 }
 
-// ownedNow says what is owned. Never gathered with an earlier saying: a partition that went and came back lost records.
+// ownedNow is the announcement of the assignment. Two are never merged: a partition that went and came back lost records.
 func (d *Dispatcher) ownedNow() *pb.DispatcherSaid {
 	owned := new(pb.Owned)
 	for p := range d.owned {
-		owned.Partitions = append(owned.Partitions, &pb.OwnedPartition{Topic: p.topic, Partition: p.partition})
+		owned.Partitions = append(owned.Partitions, &pb.OwnedPartition{Topic: p.topic, Partition: p.number})
 	}
 	return &pb.DispatcherSaid{Word: &pb.DispatcherSaid_Owned{Owned: owned}}
 }
 
-// Push tells records of owned partitions, in their order, to whoever wants them.
+// Push sends records of owned partitions, in their order, to the gateways that subscribed.
 func (d *Dispatcher) Push(records []*pb.PushedRecord) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -99,26 +99,26 @@ func (d *Dispatcher) Push(records []*pb.PushedRecord) {
 	}
 }
 
-// Count says how many gateways are attached and how many subscriptions they hold.
+// Count is how many gateways are attached and how many subscriptions they hold.
 func (d *Dispatcher) Count() (gateways, subscriptions int) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return len(d.streams), len(d.wanted)
 }
 
-// Line is the way to one gateway: a stream of the push service, or within a process.
-type Line interface {
+// Stream is the way to one gateway: of the push service, or within a process.
+type Stream interface {
 	Recv(ctx context.Context) (*pb.GatewaySaid, error)
-	Send(ctx context.Context, said *pb.DispatcherSaid) error
+	Send(ctx context.Context, message *pb.DispatcherSaid) error
 }
 
 // Attach serves the stream of one gateway.
 func (d *Dispatcher) Attach(ctx context.Context, rpc rpcv1.PushService_AttachServer) error {
-	return d.Keep(ctx, rpc)
+	return d.ServeStream(ctx, rpc)
 }
 
-// Keep serves one gateway until its line ends, or it is cut.
-func (d *Dispatcher) Keep(ctx context.Context, line Line) error {
+// ServeStream serves one gateway until its stream ends, or it is cut.
+func (d *Dispatcher) ServeStream(ctx context.Context, rpc Stream) error {
 	ctx, over := context.WithCancel(ctx)
 	defer over()
 	s := newStream()
@@ -133,8 +133,8 @@ func (d *Dispatcher) Keep(ctx context.Context, line Line) error {
 	defer d.detach(s)
 
 	ended := make(chan error, 2)
-	go func() { ended <- s.send(ctx, line) }()
-	go func() { ended <- d.hear(ctx, s, line) }()
+	go func() { ended <- s.send(ctx, rpc) }()
+	go func() { ended <- d.receive(ctx, s, rpc) }()
 	select {
 	case err := <-ended: // returning ends the stream, and with it the other one
 		return err
@@ -143,7 +143,7 @@ func (d *Dispatcher) Keep(ctx context.Context, line Line) error {
 	}
 }
 
-// Close cuts every gateway, so that each looks for the next owner, and refuses those that come.
+// Close cuts every gateway, so that each attaches to the next owner, and refuses new ones.
 func (d *Dispatcher) Close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -158,7 +158,7 @@ func (d *Dispatcher) detach(s *stream) {
 	defer d.mu.Unlock()
 	s.end()
 	delete(d.streams, s)
-	for sub := range d.wanted { // the stream keeps no list of its own: it ends seldom, and would double what a subscription costs
+	for sub := range d.wanted { // the stream keeps no list of its own: it ends seldom, and a list would double the memory of a subscription
 		d.forget(s, sub)
 	}
 	if s.slow {
@@ -179,24 +179,24 @@ func (d *Dispatcher) forget(s *stream, sub session.Subscription) {
 	d.wanted[sub] = slices.Delete(d.wanted[sub], at, at+1)
 }
 
-// hear takes what the gateway says.
-func (d *Dispatcher) hear(ctx context.Context, s *stream, line Line) error {
+// receive handles the messages of a gateway.
+func (d *Dispatcher) receive(ctx context.Context, s *stream, rpc Stream) error {
 	for {
-		said, err := line.Recv(ctx)
+		message, err := rpc.Recv(ctx)
 		if err != nil {
 			return err
 		}
-		switch word := said.GetWord().(type) {
+		switch payload := message.GetWord().(type) {
 		case *pb.GatewaySaid_Hello:
 			d.mu.Lock()
-			s.gateway = word.Hello.GetGatewayId()
+			s.gateway = payload.Hello.GetGatewayId()
 			d.mu.Unlock()
 		case *pb.GatewaySaid_Subscribe:
-			err = d.subscribe(s, word.Subscribe.GetSubscriptions())
+			err = d.subscribe(s, payload.Subscribe.GetSubscriptions())
 		case *pb.GatewaySaid_Unsubscribe:
-			err = d.unsubscribe(s, word.Unsubscribe.GetSubscriptions())
+			err = d.unsubscribe(s, payload.Unsubscribe.GetSubscriptions())
 		case *pb.GatewaySaid_Whisper:
-			d.whisper(said.GetWhisper())
+			d.whisper(message.GetWhisper())
 		}
 		if err != nil {
 			return err
@@ -204,7 +204,7 @@ func (d *Dispatcher) hear(ctx context.Context, s *stream, line Line) error {
 	}
 }
 
-// subscribe confirms the keys whose partitions are owned: records behind the confirmation are told.
+// subscribe confirms the keys whose partitions are owned: records after the confirmation are sent.
 func (d *Dispatcher) subscribe(s *stream, subs []*pb.Subscription) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -214,8 +214,8 @@ func (d *Dispatcher) subscribe(s *stream, subs []*pb.Subscription) error {
 	confirmed := new(pb.Subscribed)
 	for _, sub := range subs {
 		key := session.Subscription{Topic: sub.GetTopic(), Key: sub.GetKey()}
-		if _, ok := d.owned[place{key.Topic, d.cfg.Partition(key.Key)}]; !ok {
-			continue // the owner will announce itself, and the gateway asks there
+		if _, ok := d.owned[partition{key.Topic, d.cfg.Partition(key.Key)}]; !ok {
+			continue // the owner will announce itself, and the gateway subscribes there
 		}
 		if !slices.Contains(d.wanted[key], s) {
 			d.wanted[key] = append(d.wanted[key], s)
@@ -241,7 +241,7 @@ func (d *Dispatcher) unsubscribe(s *stream, subs []*pb.Subscription) error {
 	return nil
 }
 
-// whisper passes on to the gateways of a person. It is never kept and may be dropped.
+// whisper forwards to the gateways of a user. It is never kept and may be dropped.
 func (d *Dispatcher) whisper(w *pb.Whisper) {
 	if len(w.GetFrame()) > session.MaxWhisper {
 		return

@@ -17,12 +17,12 @@ import (
 
 const (
 	serviceName  = "parley.dispatch"
-	leaveWithin  = time.Second // for streams that were cut to notice
+	exitTimeout  = time.Second // for streams that were cut to notice
 	streamWindow = 1 << 20     // bytes in flight on a stream before its gateway has to take some
 
-	// askedEvery is how often a gateway may ask whether we are there; it asks every 10 s. With gRPC's own 5 minutes a stream
-	// without traffic would be cut for its third question.
-	askedEvery = 5 * time.Second
+	// minKeepalive is how often a gateway may send keepalive pings; it sends one every 10 s. With gRPC's default of 5 minutes
+	// an idle stream would be cut at its third ping.
+	minKeepalive = 5 * time.Second
 )
 
 // Serve serves until ctx ends.
@@ -32,8 +32,8 @@ func (d *Dispatcher) Serve(ctx context.Context, listener net.Listener) error {
 		server.WithListener(listener),
 		server.WithServerBasicInfo(&rpcinfo.EndpointBasicInfo{ServiceName: serviceName}),
 		server.WithGRPCInitialWindowSize(streamWindow),
-		server.WithGRPCKeepaliveEnforcementPolicy(grpc.EnforcementPolicy{MinTime: askedEvery}),
-		server.WithExitWaitTime(leaveWithin),
+		server.WithGRPCKeepaliveEnforcementPolicy(grpc.EnforcementPolicy{MinTime: minKeepalive}),
+		server.WithExitWaitTime(exitTimeout),
 		server.WithExitSignal(func() <-chan error { return leave }))
 	done := make(chan error, 1)
 	go func() { done <- svr.Run() }()

@@ -1,4 +1,4 @@
-// The stream of one gateway: a bounded queue that nobody ever waits for.
+// The stream of one gateway: a bounded queue on which nothing ever blocks.
 
 package dispatch
 
@@ -29,15 +29,15 @@ func newStream() *stream {
 	return &stream{ready: make(chan struct{}, 1), cut: make(chan struct{})}
 }
 
-// put lets a message wait; size is about its bytes.
-func (s *stream) put(said *pb.DispatcherSaid, size int) {
+// put queues a message; size is about its bytes.
+func (s *stream) put(message *pb.DispatcherSaid, size int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue = append(s.queue, said)
+	s.queue = append(s.queue, message)
 	s.grew(1, size)
 }
 
-// putRecord lets a record wait, together with those before it.
+// putRecord queues a record, in one message with those before it.
 func (s *stream) putRecord(r *pb.PushedRecord) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,7 +52,7 @@ func (s *stream) putRecord(r *pb.PushedRecord) {
 	s.grew(1, len(r.Value)+len(r.Key))
 }
 
-// putWhisper lets a whisper wait, or drops it.
+// putWhisper queues a whisper, or drops it.
 func (s *stream) putWhisper(w *pb.Whisper) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,8 +86,8 @@ func (s *stream) take() []*pb.DispatcherSaid {
 	return queue
 }
 
-// send sends what waits until the stream ends. The stream's own back-pressure makes it wait, and the queue grow.
-func (s *stream) send(ctx context.Context, line Line) error {
+// send sends what is queued until the stream ends. The stream's back-pressure blocks it, and the queue grows.
+func (s *stream) send(ctx context.Context, rpc Stream) error {
 	for {
 		select {
 		case <-s.ready:
@@ -96,8 +96,8 @@ func (s *stream) send(ctx context.Context, line Line) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		for _, said := range s.take() {
-			if err := line.Send(ctx, said); err != nil {
+		for _, message := range s.take() {
+			if err := rpc.Send(ctx, message); err != nil {
 				return err
 			}
 		}

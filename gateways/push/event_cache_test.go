@@ -1,4 +1,4 @@
-// What is read once for all is what each would have read alone, and it is opened only as long as its key is there.
+// What is decoded once for all is what each would decode alone, and it is opened only while its key exists.
 
 package push
 
@@ -19,7 +19,7 @@ import (
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
 )
 
-// inboxEventOf is what a conversation says in these tests.
+// inboxEventOf is a message of a conversation.
 func inboxEventOf(n uint64, body *pb.Sealed) *pb.InboxEvent_Conversation {
 	return &pb.InboxEvent_Conversation{Conversation: &pb.ConversationSaid{Conversation: "ann/bob", Event: &pb.ConversationEvent{Seq: n, Number: n, TimeMs: 7,
 		Origin: &pb.Origin{User: "ann", DeviceId: "phone", ClientSeq: n}, Word: &pb.ConversationEvent_MessageSent{MessageSent: &pb.MessageSent{Body: body}}}}}
@@ -82,7 +82,7 @@ func TestTheCacheKeepsTwoGenerationsAndItsBounds(t *testing.T) {
 	}
 }
 
-// A key that is destroyed opens nothing for the next who is told, although the text was opened for the first.
+// A key that is destroyed opens nothing for the next user, although the text was opened for the first.
 func TestWhatWasOpenedForOneIsErasedForTheNext(t *testing.T) {
 	const keep = 50 * time.Millisecond
 	store, err := seal.OpenStore(t.TempDir())

@@ -65,7 +65,7 @@ type clientEnd struct {
 func attachLoopback(ctx context.Context, d *dispatch.Dispatcher) *clientEnd {
 	c := &clientEnd{up: make(chan *pb.GatewaySaid, loopbackQueue), down: make(chan *pb.DispatcherSaid, loopbackQueue), over: make(chan struct{})}
 	go func() {
-		c.err = d.Keep(ctx, serverEnd{c})
+		c.err = d.ServeStream(ctx, serverEnd{c})
 		close(c.over)
 	}()
 	return c

@@ -1,4 +1,4 @@
-// Package seal closes text at the gate and opens it at the socket, so that nothing between them can read it: AES-256-GCM
+// Package seal encrypts text at the gateway and decrypts it there for clients, so that nothing in between can read it: AES-256-GCM
 // under the sender's key, a random nonce each time, the key's pseudonym as additional data. Destroying a person's keys
 // erases what was sealed under them in the log, the rows, the views and every backup at once.
 //
@@ -31,7 +31,7 @@ const (
 	MaxKeys    = 16_384           // keys kept in memory, of each sort
 	KeepKeys   = 60 * time.Second // how long a key is kept: a destroyed one is dead everywhere after this
 	FetchLimit = 500              // keys asked for at once
-	fetchWait  = 2 * time.Second  // for the key service to answer; what is kept asks nobody and starts no clock
+	fetchWait  = 2 * time.Second  // for the key service to answer; what is kept makes no call and starts no timer
 	keySize    = 32               // bytes of an AES-256 key
 	nonceSize  = 12               // bytes
 )
@@ -66,14 +66,14 @@ type Sealer struct {
 	aead  cipher.AEAD
 }
 
-// Seal closes text. The same text is never closed the same way twice.
+// Seal encrypts text. The same text is never encrypted in the same way twice.
 func (s *Sealer) Seal(text string) (*pb.Sealed, error) {
 	whole := make([]byte, nonceSize, nonceSize+len(text)+s.aead.Overhead())
 	if _, err := rand.Read(whole); err != nil {
 		return nil, fmt.Errorf("seal: no randomness: %w", err)
 	}
 	nonce := whole[:nonceSize:nonceSize]
-	plain := append(whole, text...)[nonceSize:] // and is closed where it stands
+	plain := append(whole, text...)[nonceSize:] // and is encrypted in place
 	return &pb.Sealed{KeyId: s.id, Nonce: nonce, Ciphertext: s.aead.Seal(plain[:0], nonce, plain, s.bound)}, nil
 }
 
@@ -110,7 +110,7 @@ func (o Opener) Open(sealed *pb.Sealed) (string, bool) {
 	return string(text), err == nil
 }
 
-// Shared opens one sealed text for everybody who is told it: as long as the same key opens it, it is opened once. It is
+// Shared opens one sealed text for all users who receive it: as long as the same key opens it, it is opened once. It is
 // safe for concurrent use.
 type Shared struct {
 	mu     sync.Mutex
@@ -120,16 +120,16 @@ type Shared struct {
 	ok     bool
 }
 
-// With gives an opener of one text under keys that are kept now. Without its key it opens nothing, whoever opened it before.
+// With returns an opener of one text under keys that are kept now. Without its key it opens nothing, whoever opened it before.
 func (s *Shared) With(keys Opener) SharedOpener { return SharedOpener{s, keys} }
 
-// SharedOpener is a Shared for one moment.
+// SharedOpener is a Shared with the keys of one moment.
 type SharedOpener struct {
 	shared *Shared
 	keys   Opener
 }
 
-// Open opens text, or remembers how it was opened with the same key.
+// Open opens text, or returns what the same key opened before.
 func (o SharedOpener) Open(sealed *pb.Sealed) (string, bool) {
 	s, key := o.shared, o.keys.aead(sealed.GetKeyId())
 	if key == nil {
@@ -189,7 +189,7 @@ func (r *Ring) Kept(ids []string) (Opener, bool) {
 	return found, true
 }
 
-// Opener fetches keys, those that are not kept in as few questions as may be. An error means that nobody knows whether
+// Opener fetches keys, those that are not kept in as few calls as possible. An error means that it is not known whether
 // they are gone: then nothing may be shown as erased.
 func (r *Ring) Opener(ctx context.Context, ids []string) (Opener, error) {
 	found := make(Opener, 0, len(ids))

@@ -29,14 +29,14 @@ const (
 	currentOf = "current/" // + user -> key id: what is sealed with now
 	ownedBy   = "owned/"   // + user / key id -> nothing: what is destroyed together
 	wrapped   = "key/"     // + key id -> nonce and the wrapped key
-	checkKey  = "check"    // a wrapped word: the master key is the right one
+	checkKey  = "check"    // a wrapped constant: the master key is the right one
 
 	masterFile = "master.key"
 	storeDir   = "keys"
 	checkWord  = "parley-keys"
 )
 
-// ErrMasterKey means that the file of the master key does not fit the store.
+// ErrMasterKey means that the master key is not the one of the store.
 var ErrMasterKey = errors.New("seal: the master key does not open this store: put the file master.key back that was beside it")
 
 // Store keeps the keys of people. It is safe for concurrent use and one process may open it.
@@ -90,7 +90,7 @@ func masterKey(path string) (cipher.AEAD, error) {
 	return newAEAD(key)
 }
 
-// writeOnce writes a new file for its owner alone, and is sure that it is on the disk.
+// writeOnce writes a new file for its owner alone and syncs it to the disk.
 func writeOnce(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *Store) get(key string) ([]byte, error) {
 	return bytes.Clone(value), nil
 }
 
-// SealingKey gives the key under which a person's words are sealed now; it makes one when there is none.
+// SealingKey returns the key under which a user's text is sealed now; it makes one when there is none.
 func (s *Store) SealingKey(_ context.Context, q *pb.SealingKeyQuery) (*pb.KeysAnswer, error) {
 	user := q.GetUser()
 	if !name.ValidID(user) {
@@ -173,7 +173,7 @@ func (s *Store) SealingKey(_ context.Context, q *pb.SealingKeyQuery) (*pb.KeysAn
 	return &pb.KeysAnswer{Keys: []*pb.PersonKey{key}}, nil
 }
 
-// makeKey makes a key with a pseudonym that says nothing about its person.
+// makeKey makes a key whose id is a pseudonym of its user.
 func (s *Store) makeKey(user string) (*pb.PersonKey, error) {
 	random := make([]byte, keySize+16)
 	if _, err := rand.Read(random); err != nil {
@@ -210,7 +210,7 @@ func (s *Store) key(id string) (*pb.PersonKey, error) {
 	return &pb.PersonKey{KeyId: id, Key: key}, nil
 }
 
-// OpeningKeys gives keys in the order of the question.
+// OpeningKeys returns keys in the order of the query.
 func (s *Store) OpeningKeys(_ context.Context, q *pb.OpeningKeysQuery) (*pb.KeysAnswer, error) {
 	if len(q.GetKeyIds()) > FetchLimit {
 		return nil, fmt.Errorf("seal: %d keys asked at once, at most %d", len(q.GetKeyIds()), FetchLimit)
@@ -226,7 +226,7 @@ func (s *Store) OpeningKeys(_ context.Context, q *pb.OpeningKeysQuery) (*pb.Keys
 	return answer, nil
 }
 
-// DestroyKeys destroys the keys of a person, and makes the store forget the bytes too.
+// DestroyKeys destroys the keys of a user, and removes their bytes from the files too.
 func (s *Store) DestroyKeys(ctx context.Context, q *pb.DestroyKeysQuery) (*pb.DestroyKeysAnswer, error) {
 	user := q.GetUser()
 	if !name.ValidID(user) {
@@ -257,7 +257,7 @@ func (s *Store) DestroyKeys(ctx context.Context, q *pb.DestroyKeysQuery) (*pb.De
 	return &pb.DestroyKeysAnswer{Destroyed: destroyed}, nil
 }
 
-// quiet keeps the store's chatter out of the log.
+// quiet keeps the messages of Pebble out of the log.
 type quiet struct{}
 
 func (quiet) Infof(string, ...any)  {}

@@ -19,7 +19,7 @@ const (
 	publicFile  = "token.pub"
 )
 
-// Pair reads the pair of keys in a folder, and makes it when there is none: for one's own machine.
+// Pair reads the pair of keys in a folder, and makes it when there is none: for development.
 func Pair(dir string) (ed25519.PrivateKey, ed25519.PublicKey, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("token: %w", err)

@@ -1,7 +1,7 @@
-// Package token mints and verifies the signed JWTs with which people come to the gates.
+// Package token mints and verifies the signed JWTs with which users log in.
 //
-// The keys are fixed when a gate starts; nothing that stands in a token makes it fetch one. The algorithm is on a list of
-// one, the type, the issuer and the audience are ours, and no claim counts before the signature was found right.
+// The keys are fixed when a gateway starts; nothing in a token makes it fetch one. One algorithm is allowed, the type, the
+// issuer and the audience must be ours, and no claim is read before the signature is verified.
 package token
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/parley-im/parley/schemas/name"
 )
 
-// What a token of ours says.
+// What a token must be.
 const (
 	Type     = "at+jwt" // RFC 9068: an access token, and nothing else
 	MaxToken = 8 << 10  // bytes
@@ -28,13 +28,13 @@ var (
 	hostileHeaders = []string{"jwk", "jku", "x5u", "x5c", "crit"} // keys, where to fetch them, and what must be understood (RFC 7515)
 )
 
-// Settings name who mints and for whom.
+// Settings are who mints tokens and for whom.
 type Settings struct {
 	Issuer   string
 	Audience string
 }
 
-// Local are the settings of one's own machine.
+// Local are the settings for development.
 var Local = Settings{Issuer: "parley", Audience: "parley"}
 
 // Mint makes a token for a person.
@@ -78,7 +78,7 @@ func NewVerifier(s Settings, keys ...ed25519.PublicKey) (*Verifier, error) {
 	return v, nil
 }
 
-// Verify says whose token it is and when it runs out (milliseconds since 1970).
+// Verify returns whose token it is and when it expires (milliseconds since 1970).
 func (v *Verifier) Verify(token string, nowMS int64) (user string, expiresMS int64, err error) {
 	if len(token) > MaxToken {
 		return "", 0, fmt.Errorf("token: %d bytes, at most %d", len(token), MaxToken)
@@ -96,7 +96,7 @@ func (v *Verifier) Verify(token string, nowMS int64) (user string, expiresMS int
 	return claims.Subject, claims.ExpiresAt.UnixMilli(), nil
 }
 
-// keysFor looks at the header before any key is touched: what could make a library choose a key by itself is refused.
+// keysFor checks the header before any key is used: what could make a library choose a key by itself is refused.
 func (v *Verifier) keysFor(token *jwt.Token) (any, error) {
 	if token.Header["typ"] != Type {
 		return nil, errors.New("not an access token")
