@@ -11,8 +11,8 @@
 //
 // Every run adds a line to results.jsonl, and BENCH.md is made from these lines alone.
 //
-// This package is large because each measurement starts and reads the same deployment (house.go) in its own way; what can stand alone
-// is below it: imload, the load generator, and chain, the reference.
+// It has more than twenty files because each measurement starts and reads the same deployment (house.go) in its own way; what can
+// stand alone is below it: imload, the load generator, and chain, the reference.
 package main
 
 import (

@@ -11,6 +11,7 @@ cd "$(dirname "$0")/../.."
 
 items=(
   "sim|make sim"
+  "mutants|go test ./test/sim -run TestMutants -count=1"
   "campaign|make campaign"
   "broken-laws|make broken-laws"
   "kafka-faults|make kafka-faults"

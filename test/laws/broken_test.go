@@ -264,3 +264,18 @@ func TestGlossaryBroken(t *testing.T) {
 		{"all once", page("| inbox / head | a stream |\n"), nil},
 	}, glossary)
 }
+
+func TestPackageSizesBroken(t *testing.T) {
+	folder := func(n int, comment string) map[string]string {
+		files := map[string]string{"views/doc.go": comment + "package views\n"}
+		for i := range n - 1 {
+			files[fmt.Sprintf("views/f%02d.go", i)] = "package views\n"
+		}
+		return files
+	}
+	hold(t, []sample{
+		{"as many as may be", folder(maxPackageFiles, ""), nil},
+		{"one more", folder(maxPackageFiles+1, ""), []string{"views/doc.go:1: the package has 21 files, more than 20"}},
+		{"one more, and why", folder(maxPackageFiles+1, "// Package views is large. It has more than twenty files because\n// each is small.\n"), nil},
+	}, PackageSizes)
+}

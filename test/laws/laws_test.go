@@ -37,6 +37,7 @@ func TestRepository(t *testing.T) {
 	t.Run("imports", func(t *testing.T) { none(t, Imports(tree)) })
 	t.Run("topic names", func(t *testing.T) { none(t, TopicNames(tree, topology.House())) })
 	t.Run("lengths", func(t *testing.T) { none(t, Lengths(tree)) })
+	t.Run("package sizes", func(t *testing.T) { none(t, PackageSizes(tree)) })
 	t.Run("first comments", func(t *testing.T) { none(t, FirstComments(tree)) })
 	t.Run("names", func(t *testing.T) { none(t, Names(tree)) })
 	t.Run("words", func(t *testing.T) { none(t, Words(tree)) })

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -17,6 +18,7 @@ import (
 const (
 	maxFileLines     = 500
 	maxFunctionLines = 70
+	maxPackageFiles  = 20 // tests too
 )
 
 // Lengths finds files and functions that are too long.
@@ -58,6 +60,29 @@ func (t *Tree) Functions(f *File) []Function {
 		functions = append(functions, Function{function.Name.Name, function.Pos(), lines})
 	}
 	return functions
+}
+
+// reason begins the sentence with which the comment of a large package says why it is one.
+const reason = "has more than twenty files because"
+
+// PackageSizes finds packages of so many files that nobody knows where a line belongs, unless the package's comment says why.
+func PackageSizes(t *Tree) []Violation {
+	var found []Violation
+	files, excused := map[string][]*File{}, map[string]bool{}
+	for _, f := range t.written() {
+		folder := f.Folder()
+		files[folder] = append(files[folder], f)
+		if doc := strings.Join(strings.Fields(f.Go.Doc.Text()), " "); strings.Contains(doc, reason) {
+			excused[folder] = true
+		}
+	}
+	for _, folder := range slices.Sorted(maps.Keys(files)) {
+		if n := len(files[folder]); n > maxPackageFiles && !excused[folder] {
+			found = append(found, Violation{files[folder][0].Path, 1, fmt.Sprintf("the package has %d files, more than %d: split it by things, or say in its comment that it %s ...",
+				n, maxPackageFiles, reason)})
+		}
+	}
+	return found
 }
 
 // span is how many lines a node covers.

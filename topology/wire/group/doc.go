@@ -18,5 +18,5 @@
 // A partition of the local store outlives its session only in shipments still in flight, and ignores their acks once it is
 // closed.
 //
-// It has 22 files with its tests: the parts of a group call each other through its one struct, which goka's hooks need.
+// It has more than twenty files because the parts of a group call each other through its one struct, which goka's hooks need.
 package group
