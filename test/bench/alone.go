@@ -1,5 +1,5 @@
 // The sequencer alone: the machine of conversations on one core, fed from a filled topic on real Kafka with nothing else
-// running, under this house's wiring and under goka's own, in turn.
+// running, under this deployment's wiring and under goka's own, in turn.
 //
 // The topic is filled with what the group outbox really says to texts of a hundred pairs, causes and all. Each run has a
 // consumer group, a table and a local store of its own, and begins at the topic's beginning.
@@ -35,7 +35,7 @@ const (
 // wirings are measured in turn.
 var wirings = []string{"parley", "goka"}
 
-// alonePlan is the house's plan for one run: the name makes group and table its own.
+// alonePlan is the deployment's plan for one run: the name makes group and table its own.
 func alonePlan(name string, partitions int) topology.Plan {
 	plan := topology.House()
 	plan.Name, plan.Partitions, plan.Replication, plan.MinInsync = name, int32(partitions), 1, 1
@@ -77,7 +77,7 @@ func measureAlone(ctx context.Context, o options) (err error) {
 // alone is the sequencer and its broker.
 type alone struct {
 	o      options
-	h      *house
+	h      *deployment
 	client *kgo.Client
 	admin  *kadm.Client
 }

@@ -1,4 +1,4 @@
-// The process that is measured alone: one group under this house's wiring, or under goka's own as its README shows it.
+// The process that is measured alone: one group under this deployment's wiring, or under goka's own as its README shows it.
 
 package main
 

@@ -21,7 +21,7 @@ import (
 
 // benched are the packages with such benchmarks. A revision that does not have one, or has no tests in it, is measured
 // without.
-var benched = []string{"processors", "topology/wire", "topology/wire/follow", "topology/wire/group", "topology/wire/produce", "gateways", "gateways/session", "gateways/token", "views/inbox", "views/mongo"}
+var benched = []string{"processors", "clients/go/frames", "topology/wire/follow", "topology/wire/group", "topology/wire/produce", "gateways", "gateways/session", "gateways/token", "gateways/translate", "views/inbox", "views/mongo"}
 
 // benchstat compares them, in a version that is known to be there.
 const benchstat = "golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da"

@@ -93,7 +93,7 @@ func capacityCommand(ctx context.Context, args []string) error {
 	return writeCoefficients(o.results, *path)
 }
 
-// measureCapacity opens a house, warms it up, and measures each talk, those for the comparison among the others.
+// measureCapacity opens a deployment, warms it up, and measures each talk, those for the comparison among the others.
 func measureCapacity(ctx context.Context, o options) (err error) {
 	h, err := open(ctx, o)
 	if err != nil {
@@ -129,7 +129,7 @@ func measureCapacity(ctx context.Context, o options) (err error) {
 }
 
 // watched measures a talk, and what it left.
-func (h *house) watched(ctx context.Context, o options, t talk, eye *eye) (imload.Result, error) {
+func (h *deployment) watched(ctx context.Context, o options, t talk, eye *eye) (imload.Result, error) {
 	c := t.asked
 	c.Peer, c.Label = "parley", "capacity-"+t.name+"/1"
 	c.Measure, c.Warm, c.Drain = o.measure, o.warm, o.drain

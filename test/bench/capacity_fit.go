@@ -20,7 +20,7 @@ import (
 	"github.com/parley-im/parley/test/bench/imload"
 )
 
-// beyond is how many times busier than the busiest groups a house is in which no message has requests of its own. There a
+// beyond is how many times busier than the busiest groups a deployment is in which no message has requests of its own. There a
 // message costs what the busiest pair's does, and all that a group's costs more is its inboxes': more than they would, not less.
 const beyond = 10
 
@@ -33,7 +33,7 @@ const maxLine = 1 << 20
 var capacityNotes = []string{
 	"everything on one machine with two cores that others used too, the generator on it; one Kafka broker without replicas",
 	"documents: mongo-java-server in memory, in MongoDB's place; its CPU is not MongoDB's",
-	"every receiver was connected; receipts were measured at 150 messages a second alone, and count as much in a busy house",
+	"every receiver was connected; receipts were measured at 150 messages a second alone, and count as much in a busy deployment",
 }
 
 func writeCoefficients(results, path string) error {

@@ -31,15 +31,15 @@ const (
 // footprint is what stands at one moment, by topic and store.
 type footprint struct{ records, bytes map[string]float64 }
 
-// eye looks at the servers of a house.
+// eye looks at the servers of a deployment.
 type eye struct {
 	kafka *kadm.Client
 	redis *redis.Client
 	pages *mongo.Collection
 }
 
-// eye connects to each of the house's servers.
-func (h *house) eye(context.Context) (*eye, error) {
+// eye connects to each of the deployment's servers.
+func (h *deployment) eye(context.Context) (*eye, error) {
 	e := &eye{}
 	for _, s := range h.servers {
 		switch s := s.(type) {

@@ -18,7 +18,7 @@ const (
 	renewsAfter = benchLease / 2
 	renewsFor   = benchLease / 3
 	renewsAhead = 4 * time.Second // of the first renewal
-	// rests is how long a house that was busy is left alone before it is looked at, and how long that look takes.
+	// rests is how long a deployment that was busy is left alone before it is looked at, and how long that look takes.
 	rests = 10 * time.Second
 )
 
@@ -35,14 +35,14 @@ type moment struct {
 	footprint footprint
 }
 
-func (h *house) moment(ctx context.Context, eye *eye) (m moment, err error) {
+func (h *deployment) moment(ctx context.Context, eye *eye) (m moment, err error) {
 	m = moment{at: time.Now(), cpu: imload.NewSystem(h.pids).CPU()}
 	m.footprint, err = eye.look(ctx)
 	return m, err
 }
 
 // presence lets many come, stay until each has renewed its presence once, and go. It adds two lines.
-func (h *house) presence(ctx context.Context, o options, eye *eye) (err error) {
+func (h *deployment) presence(ctx context.Context, o options, eye *eye) (err error) {
 	plan := imload.Plan{Users: idleConns}
 	p := &imload.Parley{Addr: h.http, Token: h.token, Tag: fmt.Sprintf("idle-%x", time.Now().UnixMilli())}
 	if err := p.Prepare(plan); err != nil {
@@ -103,7 +103,7 @@ func spent(from, to moment, rest *expense) *expense {
 }
 
 // quiet is a line of people who say nothing: what each cost.
-func (h *house) quiet(name string, expenses ...*expense) imload.Result {
+func (h *deployment) quiet(name string, expenses ...*expense) imload.Result {
 	r := imload.Result{Peer: "parley", Scenario: "idle", Label: "capacity-" + name + "/1", Conns: idleConns, At: time.Now().UTC().Format(time.RFC3339),
 		Processes: map[string]float64{}, Records: map[string]float64{}, Bytes: map[string]float64{}}
 	for _, e := range expenses {

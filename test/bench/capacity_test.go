@@ -1,4 +1,4 @@
-// The coefficients are what a known house would cost: costs that are put in come out, and what is missing is named.
+// The coefficients are what a known deployment would cost: costs that are put in come out, and what is missing is named.
 
 package main
 
@@ -13,7 +13,7 @@ import (
 	"github.com/parley-im/parley/test/bench/imload"
 )
 
-// known are the lines of a house that costs 100/rate seconds and 1,000 bytes for 1,000 pairs, and so much for the rest.
+// known are the lines of a deployment that costs 100/rate seconds and 1,000 bytes for 1,000 pairs, and so much for the rest.
 func known(inbox, receipt, connect, renewal float64) map[string]imload.Result {
 	lines := map[string]imload.Result{}
 	line := func(name string, rate float64, members int, more, receipts float64) {

@@ -120,7 +120,7 @@ func save(p *charts.Painter, path string) error {
 	return os.WriteFile(path, append(bytes.TrimSpace(svg), '\n'), 0o644)
 }
 
-// latencies are the quantiles of talks that do not fill the house.
+// latencies are the quantiles of talks that do not fill the deployment.
 func latencies(b book) bars {
 	c := bars{file: "latency.svg", title: "End to end, milliseconds", series: []string{"p50", "p99", "p99.9"}, values: make([][]float64, 3), digits: 1}
 	for _, s := range scenarios {

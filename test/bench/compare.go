@@ -5,7 +5,7 @@
 //	go run ./test/bench compare v1 v2 .                 revisions in the order of time; . = the files as they are
 //	go run ./test/bench compare old=/path/to/parley .   a binary that is there already
 //
-// All talk in turn, there and back, so that a machine that becomes slower is slower for everybody: each in an empty house, on
+// All talk in turn, there and back, so that a machine that becomes slower is slower for everybody: each in an empty deployment, on
 // servers that stay hot.
 
 package main
@@ -120,8 +120,8 @@ func byTurns(ctx context.Context, o options, s scenario, all []candidate) (found
 	return found, err
 }
 
-// turn ends the house, empties its servers, opens it again with somebody's binary, and lets people talk in it.
-func (h *house) turn(ctx context.Context, o options, s scenario, c candidate, round int, eye *eye) (imload.Result, error) {
+// turn ends the deployment, empties its servers, opens it again with somebody's binary, and lets people talk in it.
+func (h *deployment) turn(ctx context.Context, o options, s scenario, c candidate, round int, eye *eye) (imload.Result, error) {
 	if ctx.Err() != nil {
 		return imload.Result{}, ctx.Err()
 	}

@@ -1,4 +1,4 @@
-// A house that grows: what a message costs, and how long it takes, when there are a thousand or a million people and
+// A deployment that grows: what a message costs, and how long it takes, when there are a thousand or a million people and
 // conversations, and when topics have few or many partitions, at equal offered load.
 //
 // A hundred people talk, each to whoever comes next of all their partners, so that rows are met that nobody has met for
@@ -18,20 +18,20 @@ import (
 )
 
 const (
-	growthSpread = 8     // partitions of the houses that grow in people
-	growthUsers  = 1_000 // people in the houses that grow in partitions
+	growthSpread = 8     // partitions of the deployments that grow in people
+	growthUsers  = 1_000 // people in the deployments that grow in partitions
 	growthRate   = 300   // messages a second
 )
 
 // grownGroups are the groups whose tables are filled: all that a message meets, and the accounts.
 var grownGroups = []string{"outbox", sequencer, "inbox", "account"}
 
-// size is a house of the comparison.
+// size is a deployment of the comparison.
 type size struct{ users, partitions int }
 
 func (s size) name() string { return fmt.Sprintf("growth-%dx%d", s.users, s.partitions) }
 
-// grown are all houses of the comparison: first those that differ in people, then those that differ in partitions.
+// grown are all deployments of the comparison: first those that differ in people, then those that differ in partitions.
 func grown(o options) (all []size) {
 	for _, users := range o.sizes {
 		all = append(all, size{users, growthSpread})
@@ -54,11 +54,11 @@ func measureGrowth(ctx context.Context, o options) error {
 	return nil
 }
 
-// measure opens a house of this size and lets people talk in it.
+// measure opens a deployment of this size and lets people talk in it.
 func (s size) measure(ctx context.Context, o options) (err error) {
 	c := crowd{tag: "grow", users: s.users}
 	o.partitions = s.partitions
-	o.setup.filled = func(ctx context.Context, h *house) error {
+	o.setup.filled = func(ctx context.Context, h *deployment) error {
 		_, err := c.fill(ctx, h.kafka(), h.plan(), grownGroups...)
 		return err
 	}

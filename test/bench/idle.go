@@ -27,9 +27,9 @@ type memory struct {
 	resident float64 // what the kernel counts; the process itself gave back what it did
 }
 
-// measureIdle opens a house for every round: memory that was taken once is not all given back.
+// measureIdle opens a deployment for every round: memory that was taken once is not all given back.
 func measureIdle(ctx context.Context, o options) error {
-	if o.profile == "" { // with a folder for profiles every house has it already
+	if o.profile == "" { // with a folder for profiles every deployment has it already
 		o.setup.settings = []string{"profile: true"}
 	} else if err := os.MkdirAll(o.profile, 0o755); err != nil {
 		return err
@@ -105,7 +105,7 @@ func idleOnce(ctx context.Context, o options, round int) (r imload.Result, err e
 
 // memory reads what is resident of a process that was left alone, then lets it collect its garbage for what is alive, of which
 // a profile is kept in a file if one is named.
-func (h *house) memory(name, heap string) (m memory, err error) {
+func (h *deployment) memory(name, heap string) (m memory, err error) {
 	time.Sleep(idleSettle)
 	m.resident = float64(imload.Resident(h.pids[name]))
 	profile, err := get("http://" + h.admins[name] + "/debug/pprof/heap?gc=1")

@@ -11,7 +11,7 @@
 //
 // Every run adds a line to results.jsonl, and BENCH.md is made from these lines alone.
 //
-// It has more than twenty files because each measurement starts and reads the same deployment (house.go) in its own way; what can
+// It has more than twenty files because each measurement starts and reads the same deployment (deployment.go) in its own way; what can
 // stand alone is below it: imload, the load generator, and chain, the reference.
 package main
 
@@ -51,8 +51,8 @@ type options struct {
 	connections int   // idle ones
 	commands    int   // in the filled topic of the sequencer
 	rows        int   // of the table that is restored
-	sizes       []int // of growing houses: users, and as many conversations
-	spreads     []int // partitions of growing houses
+	sizes       []int // of growing deployments: users, and as many conversations
+	spreads     []int // partitions of growing deployments
 	session     time.Duration
 
 	parts []part
@@ -60,12 +60,12 @@ type options struct {
 	stamp imload.Stamp
 }
 
-// setup is what a measurement's house has that others have not.
+// setup is what a measurement's deployment has that others have not.
 type setup struct {
-	servers  []string                                  // kafka, redis, mongo; nil = all
-	settings []string                                  // lines of the binary's settings
-	onDisk   bool                                      // documents are kept in a file
-	filled   func(ctx context.Context, h *house) error // called when there are topics, before anybody reads them; may be nil
+	servers  []string                                       // kafka, redis, mongo; nil = all
+	settings []string                                       // lines of the binary's settings
+	onDisk   bool                                           // documents are kept in a file
+	filled   func(ctx context.Context, h *deployment) error // called when there are topics, before anybody reads them; may be nil
 }
 
 // measurement is a part of the table that needs servers of its own.
@@ -125,7 +125,7 @@ func benchCommand(ctx context.Context, args []string) error {
 	flags.IntVar(&o.rows, "rows", 1_000_000, "restore: rows of the table")
 	numbers(flags, &o.sizes, "sizes", []int{1_000, 100_000, 1_000_000}, "growth: users, and as many conversations; empty = only the spreads")
 	numbers(flags, &o.spreads, "spreads", []int{4, 16, 64}, fmt.Sprintf("growth: partitions of every topic, with %d users; empty = only the sizes", growthUsers))
-	flags.DurationVar(&o.session, "session", time.Second, "takeover: a member that is not heard of for this long loses its partitions")
+	flags.DurationVar(&o.session, "session", time.Second, "takeover: a member that sends no heartbeat for this long and loses its partitions")
 	o.reporting(flags)
 	flags.StringVar(&o.profile, "profile", "", "folder for profiles of each process and scenario (CPU, allocations, locks, waits); they cost the processes something")
 	_ = flags.Parse(args) // it ends the process itself
@@ -174,7 +174,7 @@ func (o *options) talking(flags *flag.FlagSet, measure, warm time.Duration) {
 	flags.DurationVar(&o.drain, "drain", 10*time.Second, "longest wait for the last deliveries")
 }
 
-// heating is the flag of whoever measures the house when Java has compiled what it runs.
+// heating is the flag of whoever measures the deployment when Java has compiled what it runs.
 func (o *options) heating(flags *flag.FlagSet) {
 	flags.DurationVar(&o.heat, "heat", 40*time.Second, "time of talking for nothing before the first run: Java compiles what it runs for that long")
 }
@@ -201,7 +201,7 @@ func newStamp(name string, args []string) imload.Stamp {
 	return imload.Stamp{Run: time.Now().UTC().Format(time.RFC3339), Revision: revision(), Command: strings.Join(words, " "), Machine: machine()}
 }
 
-// note stamps a line of the house and adds it to the results.
+// note stamps a line of the deployment and adds it to the results.
 func (o options) note(r imload.Result) error {
 	r.Stamp = o.stamp
 	r.Load = load()

@@ -1,4 +1,4 @@
-// The peers: what people would run instead, measured beside the house by the same generator, in the same minutes.
+// The peers: what people would run instead, measured beside the deployment by the same generator, in the same minutes.
 //
 //	go run ./test/bench peers                     every scenario once
 //	go run ./test/bench peers -rounds 5           for the record
@@ -33,7 +33,7 @@ const (
 // quiet are scenarios that say nothing about a system's speed.
 var quiet = []string{"rest"}
 
-// side is a system in the comparison: the house, or a peer.
+// side is a system in the comparison: the deployment, or a peer.
 type side struct {
 	peer
 	found []imload.Result
@@ -77,7 +77,7 @@ func compare(ctx context.Context, o options, wanted *regexp.Regexp) (err error) 
 			err = errors.Join(err, s.close())
 		}
 	}()
-	for _, open := range append([]opener{{"parley", o.openHouse}}, openers...) {
+	for _, open := range append([]opener{{"parley", o.openDeployment}}, openers...) {
 		if !wanted.MatchString(open.name) {
 			continue
 		}
@@ -105,8 +105,8 @@ func compare(ctx context.Context, o options, wanted *regexp.Regexp) (err error) 
 	return comparison(o, sides, before)
 }
 
-// openHouse is the house as a system among others.
-func (o options) openHouse(ctx context.Context, _ string, _ io.Writer) (peer, error) {
+// openDeployment is the deployment as a system among others.
+func (o options) openDeployment(ctx context.Context, _ string, _ io.Writer) (peer, error) {
 	h, err := open(ctx, o)
 	if err != nil {
 		return peer{}, err

@@ -1,4 +1,4 @@
-// The systems that are measured beside the house, from Debian's packages: what is installed, and how each is set up.
+// The systems that are measured beside the deployment, from Debian's packages: what is installed, and how each is set up.
 //
 // Each is as its package has it, but for what a measurement needs: a folder and a port of its own, no limits of traffic
 // for one address, nothing dropped from queues.

@@ -29,7 +29,7 @@ const (
 )
 
 // profiles asks every process at once, and tells what each did in a second meanwhile.
-func (h *house) profiles(dir string, measured time.Duration) (map[string]float64, error) {
+func (h *deployment) profiles(dir string, measured time.Duration) (map[string]float64, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func profileOf(dir, process, kind string) string {
 }
 
 // counters are what every process did since it began, by figure.
-func (h *house) counters() (map[string]float64, error) {
+func (h *deployment) counters() (map[string]float64, error) {
 	all := map[string]float64{}
 	for name := range h.admins {
 		told, err := h.metrics(name)
@@ -103,7 +103,7 @@ func (h *house) counters() (map[string]float64, error) {
 }
 
 // metrics are those of a process that have no labels.
-func (h *house) metrics(name string) (map[string]float64, error) {
+func (h *deployment) metrics(name string) (map[string]float64, error) {
 	told, err := get("http://" + h.admins[name] + "/metrics")
 	if err != nil {
 		return nil, err

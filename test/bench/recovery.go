@@ -21,8 +21,8 @@ import (
 // restored is the process that reads its table, and has the machine for itself.
 var restored = part{name: "processors", roles: []string{"processor/" + sequencer}, own: true, env: allCores}
 
-// plan is the plan of the house that runs.
-func (h *house) plan() topology.Plan {
+// plan is the plan of the deployment that runs.
+func (h *deployment) plan() topology.Plan {
 	plan := topology.House()
 	plan.Partitions, plan.Replication, plan.MinInsync, plan.FanOut = int32(h.partitions), 1, 1, groupLimit
 	return plan
@@ -32,7 +32,7 @@ func (h *house) plan() topology.Plan {
 func measureRestore(ctx context.Context, o options) (err error) {
 	bytes := int64(0)
 	o.parts = []part{restored}
-	o.setup = setup{servers: []string{"kafka"}, filled: func(ctx context.Context, h *house) (err error) {
+	o.setup = setup{servers: []string{"kafka"}, filled: func(ctx context.Context, h *deployment) (err error) {
 		bytes, err = crowd{tag: "restore", users: o.rows}.fill(ctx, h.kafka(), h.plan(), sequencer)
 		return err
 	}}
@@ -169,7 +169,7 @@ func measureTakeover(ctx context.Context, o options) (err error) {
 }
 
 // takeover lets people talk, and kills somebody.
-func (h *house) takeover(o options, round int, victim string) (imload.Result, error) {
+func (h *deployment) takeover(o options, round int, victim string) (imload.Result, error) {
 	c := imload.Config{
 		Peer: "parley", Scenario: "pairs", Label: fmt.Sprintf("takeover/%d", round+1), Conns: probeConns, Rate: probeRate,
 		Warm: o.warm, Measure: beforeKill + takeoverFor, Drain: o.drain, System: imload.NewSystem(h.pids),

@@ -27,8 +27,8 @@ func sequencers(w io.Writer, b book) {
 	fmt.Fprint(w, `## The sequencer alone
 
 The group of conversations on one core (GOMAXPROCS=1), fed from a filled topic on real Kafka with nothing else running, under this
-house's wiring (franz-go, Pebble, outputs before rows, fenced takeover) and under goka's own (sarama, LevelDB), in turn in one run.
-Each command is one record in; two inboxes' records, an event and a row come out. This house writes one row of a key that is
+deployment's wiring (franz-go, Pebble, outputs before rows, fenced takeover) and under goka's own (sarama, LevelDB), in turn in one run.
+Each command is one record in; two inboxes' records, an event and a row come out. This deployment writes one row of a key that is
 folded again within the pace of rows; goka writes each.
 
 | wiring | commands/s | CPU a command | Kafka's CPU a command | cores in use |
@@ -43,16 +43,16 @@ folded again within the pace of rows; goka writes each.
 	fmt.Fprintln(w)
 }
 
-// limits is the bare chain beside the house.
+// limits is the bare chain beside the deployment.
 func limits(w io.Writer, b book) {
-	chain, house := b["limit"], b["full"]
+	chain, deployment := b["limit"], b["full"]
 	if len(chain) == 0 {
 		return
 	}
 	fmt.Fprint(w, `## The limit of the log
 
 A bare chain that consumes and produces the eleven records of a message's walk (three hops, the same keys, headers and lengths) and
-decides nothing, through the broker that the house used, at the same depth in flight, with the house's processes ended.
+decides nothing, through the broker that the deployment used, at the same depth in flight, with the deployment's processes ended.
 
 | | delivered/s | p50 / p99 | CPU for 1,000 | of it Kafka's |
 |---|---|---|---|---|
@@ -62,9 +62,9 @@ decides nothing, through the broker that the house used, at the same depth in fl
 			median(all, cpuPer1k), median(all, func(r imload.Result) float64 { return r.Processes["kafka"] }))
 	}
 	row("bare chain", chain)
-	if len(house) > 0 {
-		row("house", house)
-		fmt.Fprintf(w, "\nThe chain carries %.1f times what the house does.\n", limitRatio(b, chain))
+	if len(deployment) > 0 {
+		row("deployment", deployment)
+		fmt.Fprintf(w, "\nThe chain carries %.1f times what the deployment does.\n", limitRatio(b, chain))
 	}
 	fmt.Fprintln(w)
 }

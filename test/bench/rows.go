@@ -1,5 +1,5 @@
 // Tables that are full before anybody reads them: a million people and conversations, each with the rows that the folds
-// make, written to the groups' changelogs as a house would have left them.
+// make, written to the groups' changelogs as a deployment would have left them.
 //
 // The rows of one pair are folded for each of the people who talk; those of the others differ from them in a name of the
 // same length. Their positions are taken back to the beginning, because the inputs in this log begin there.

@@ -65,7 +65,7 @@ func soakCommand(ctx context.Context, args []string) error {
 }
 
 // cutLogs lets the broker drop what is old of every log that only grows.
-func cutLogs(ctx context.Context, h *house) error {
+func cutLogs(ctx context.Context, h *deployment) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(h.kafka()))
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (s soak) run(ctx context.Context, o options) (err error) {
 }
 
 // maximum is the median of a few full runs.
-func (s soak) maximum(h *house, o options) (float64, error) {
+func (s soak) maximum(h *deployment, o options) (float64, error) {
 	o.measure, o.warm, o.rounds = s.find, soakFindWarm, soakFinds
 	var found []float64
 	for round := range soakFinds {
@@ -144,7 +144,7 @@ func (s soak) maximum(h *house, o options) (float64, error) {
 }
 
 // look is a line of what every process holds, and of how far behind each reader is.
-func (s soak) look(h *house, l imload.Lately, n int) imload.Result {
+func (s soak) look(h *deployment, l imload.Lately, n int) imload.Result {
 	r := imload.Result{Peer: "parley", Scenario: "soaking", Label: fmt.Sprintf("soaking/%d", n), Seconds: l.Seconds, Sent: l.Sent, Delivered: l.Delivered,
 		DeliveredPerS: float64(l.Delivered) / l.Seconds, E2E50: l.E2E50, E2E99: l.E2E99, Ack50: l.Ack50, Ack99: l.Ack99, Figures: map[string]float64{"machine_times_slower": l.Slowness}}
 	for name, pid := range h.pids {
@@ -187,7 +187,7 @@ func metricsOf(admin string) (map[string]float64, error) {
 }
 
 // endOnSignal ends the process when it is told to: a soak that is cut short has written its looks already.
-func endOnSignal(ctx context.Context, h *house, over <-chan struct{}) {
+func endOnSignal(ctx context.Context, h *deployment, over <-chan struct{}) {
 	select {
 	case <-over:
 	case <-ctx.Done():

@@ -27,7 +27,7 @@ type scenario struct {
 
 const (
 	groupSize   = 100 // people online in a group
-	groupLimit  = 128 // the house's limit of members while it is measured: every one of them has an inbox
+	groupLimit  = 128 // the deployment's limit of members while it is measured: every one of them has an inbox
 	fullWindow  = 4   // messages in flight of each of 100 senders
 	fullSenders = 100
 )
@@ -85,7 +85,7 @@ func measureTalks(ctx context.Context, o options) (err error) {
 }
 
 // measurePair measures a scenario and its reference, in each round the other one first: what the machine does meanwhile hits both alike.
-func (h *house) measurePair(ctx context.Context, o options, s scenario, round int) error {
+func (h *deployment) measurePair(ctx context.Context, o options, s scenario, round int) error {
 	turns := []func() error{
 		func() error {
 			r, err := h.measure(o, s, round)
@@ -116,7 +116,7 @@ func (h *house) measurePair(ctx context.Context, o options, s scenario, round in
 }
 
 // measureChain lets the bare chain carry messages once, through the deployment's broker.
-func (h *house) measureChain(ctx context.Context, o options, name string, shape chain.Shape, round int) error {
+func (h *deployment) measureChain(ctx context.Context, o options, name string, shape chain.Shape, round int) error {
 	plan := topology.House()
 	plan.Partitions, plan.FanOut = int32(o.partitions), groupLimit
 	r, err := chain.Run(ctx, chain.Config{Shape: shape, Broker: h.kafka(), Process: h.pids["kafka"], Plan: plan,
@@ -129,8 +129,8 @@ func (h *house) measureChain(ctx context.Context, o options, name string, shape 
 	return o.note(r)
 }
 
-// openHot opens a house and heats it.
-func openHot(ctx context.Context, o options) (*house, error) {
+// openHot opens a deployment and heats it.
+func openHot(ctx context.Context, o options) (*deployment, error) {
 	h, err := open(ctx, o)
 	if err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func openHot(ctx context.Context, o options) (*house, error) {
 }
 
 // heat lets people talk for nothing.
-func (h *house) heat(o options) error {
+func (h *deployment) heat(o options) error {
 	if o.heat == 0 {
 		return nil
 	}
@@ -152,13 +152,13 @@ func (h *house) heat(o options) error {
 }
 
 // measure runs one scenario once, with people of its own.
-func (h *house) measure(o options, s scenario, round int) (imload.Result, error) {
+func (h *deployment) measure(o options, s scenario, round int) (imload.Result, error) {
 	tag := fmt.Sprintf("%s%d-%x", s.name, round, time.Now().UnixMilli())
 	return h.measureWith(o, s, round, &imload.Parley{Addr: h.http, Token: h.token, Tag: tag})
 }
 
 // measureWith does it with people of somebody's choice.
-func (h *house) measureWith(o options, s scenario, round int, peer imload.Peer) (imload.Result, error) {
+func (h *deployment) measureWith(o options, s scenario, round int, peer imload.Peer) (imload.Result, error) {
 	c := s.asked
 	c.Peer, c.Label = "parley", fmt.Sprintf("%s/%d", s.name, round+1)
 	c.Measure, c.Warm, c.Drain = o.measure, o.warm, o.drain

@@ -11,7 +11,7 @@ import (
 	"github.com/parley-im/parley/test/bench/imload"
 )
 
-// flatGrowth is how much more the dearest house of a comparison may cost than the cheapest and still be called as dear.
+// flatGrowth is how much more the dearest deployment of a comparison may cost than the cheapest and still be called as dear.
 const flatGrowth = 1.2
 
 // target is one figure that is aimed at: a ratio to a reference of the same run, because the speed of a machine differs by more
@@ -162,16 +162,16 @@ func middle(of reading) func(book, []imload.Result) float64 {
 	return func(_ book, all []imload.Result) float64 { return median(all, of) }
 }
 
-// limitRatio is how often the house would fit into the chain, of lines of one command.
+// limitRatio is how often the deployment would fit into the chain, of lines of one command.
 func limitRatio(b book, all []imload.Result) float64 {
-	house := slices.DeleteFunc(slices.Clone(b["full"]), func(r imload.Result) bool { return r.Run != all[0].Run })
-	if len(house) == 0 {
-		house = b["full"]
+	deployment := slices.DeleteFunc(slices.Clone(b["full"]), func(r imload.Result) bool { return r.Run != all[0].Run })
+	if len(deployment) == 0 {
+		deployment = b["full"]
 	}
-	if len(house) == 0 {
+	if len(deployment) == 0 {
 		return math.NaN()
 	}
-	return median(all, deliveredPerS) / median(house, deliveredPerS)
+	return median(all, deliveredPerS) / median(deployment, deliveredPerS)
 }
 
 // unflat counts the series of the newest soak that grew.
@@ -188,45 +188,45 @@ func unflat(b book, all []imload.Result) (count float64) {
 	return count
 }
 
-// grownHouse is one size of growing houses with its lines.
-type grownHouse struct {
+// grownDeployment is one size of growing deployments with its lines.
+type grownDeployment struct {
 	size
 	lines []imload.Result
 }
 
-// byUsers and byPartitions are the two comparisons of growing houses.
-func byUsers(b book) []grownHouse {
+// byUsers and byPartitions are the two comparisons of growing deployments.
+func byUsers(b book) []grownDeployment {
 	return b.grown(func(s size) int { return s.users }, func(s size) bool { return s.partitions == growthSpread })
 }
 
-func byPartitions(b book) []grownHouse {
+func byPartitions(b book) []grownDeployment {
 	return b.grown(func(s size) int { return s.partitions }, func(s size) bool { return s.users == growthUsers && s.partitions != growthSpread })
 }
 
-// grown are the houses that were measured, by what they differ in.
-func (b book) grown(by func(size) int, which func(size) bool) (all []grownHouse) {
+// grown are the deployments that were measured, by what they differ in.
+func (b book) grown(by func(size) int, which func(size) bool) (all []grownDeployment) {
 	for name, lines := range b {
 		if !strings.HasPrefix(name, "growth-") {
 			continue
 		}
 		s := size{int(lines[0].Figures["users"]), int(lines[0].Figures["partitions"])}
 		if which(s) {
-			all = append(all, grownHouse{s, lines})
+			all = append(all, grownDeployment{s, lines})
 		}
 	}
-	slices.SortFunc(all, func(a, b grownHouse) int { return by(a.size) - by(b.size) })
+	slices.SortFunc(all, func(a, b grownDeployment) int { return by(a.size) - by(b.size) })
 	return all
 }
 
-// grew is the highest figure among houses over the lowest; of one house alone nothing is known.
-func grew(of reading, among func(book) []grownHouse) func(book, []imload.Result) float64 {
+// grew is the highest figure among deployments over the lowest; of one deployment alone nothing is known.
+func grew(of reading, among func(book) []grownDeployment) func(book, []imload.Result) float64 {
 	return func(b book, _ []imload.Result) float64 {
-		houses := among(b)
-		if len(houses) < 2 {
+		deployments := among(b)
+		if len(deployments) < 2 {
 			return math.NaN()
 		}
 		var found []float64
-		for _, h := range houses {
+		for _, h := range deployments {
 			found = append(found, median(h.lines, of))
 		}
 		return slices.Max(found) / slices.Min(found)

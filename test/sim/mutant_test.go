@@ -1,4 +1,4 @@
-// The teeth: every rule that is broken is found, and the table says by which letters and within how many seeds.
+// Every rule that is broken is found, and the table says by which letters and within how many seeds.
 
 package sim_test
 

@@ -19,7 +19,7 @@
 //	history_test.go   what devices report to the checker (test/check, as in the simulator)
 //	load_test.go      people, who talks to whom, the pace, the probes; race_test.go people who race each other
 //	*_fault_test.go   the faults; catalog_test.go lists them in the order of their classes
-//	law_test.go       deployments that break a law, which the campaign must notice (make teeth)
+//	law_test.go       deployments that break a law, which the campaign must notice (make broken-laws)
 //	final_test.go     the final reads; proof_test.go compares them with the log, and runs parley verify
 //	report_test.go    the table at the end; watch_test.go shows where a campaign hangs
 package system

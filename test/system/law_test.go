@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	teeth      = "TEETH"          // the environment variable that lets the broken houses run; they take minutes
+	breakLaws  = "TEETH"          // the environment variable that lets the broken deployments run; they take minutes
 	impatience = 60 * time.Second // with a house that does not heal
 )
 
@@ -26,8 +26,8 @@ var told = regexp.MustCompile(`(?m)^.*(recovered after|faults are done|\.go:\d+:
 
 // TestBrokenLawsAreCaught runs campaigns of broken houses, each in a process of its own: they must fail.
 func TestBrokenLawsAreCaught(t *testing.T) {
-	if os.Getenv(teeth) == "" {
-		t.Skip("SKIPPED: broken houses take minutes; make teeth runs them")
+	if os.Getenv(breakLaws) == "" {
+		t.Skip("SKIPPED: broken deployments take minutes; make broken-laws runs them")
 	}
 	for _, c := range []struct{ breach, faults, said string }{
 		// What a process that dies had not sent, or had not kept in its row, is folded by nobody: outcomes never come, or two

@@ -59,7 +59,7 @@ func (p *Parley) Prepare(plan Plan) error {
 	return err
 }
 
-// createdWith is how many members a group may be created with; the house asks that many accounts at once.
+// createdWith is how many members a group may be created with; the deployment asks that many accounts at once.
 const createdWith = 60
 
 func (p *Parley) arrangeGroup(plan Plan, g int) error {

@@ -1,4 +1,4 @@
-// The house that is measured: one Kafka broker, Redis, a server that speaks MongoDB's protocol, and the binary three times.
+// The deployment that is measured: one Kafka broker, Redis, a server that speaks MongoDB's protocol, and the binary three times.
 
 package main
 
@@ -66,14 +66,14 @@ var brokerSettings = map[string]string{"num.network.threads": "1", "num.io.threa
 // broker, and whoever fetches.
 const defaultPartitions = 4
 
-// oneCore is what a process of the house may use, as in a container with such a limit. Several processes share the machine:
+// oneCore is what a process of the deployment may use, as in a container with such a limit. Several processes share the machine:
 // what Go would do to spread each of them over all of its cores costs a fifth of what a message costs.
 const oneCore = "GOMAXPROCS=1"
 
 // allCores is for who has the machine for itself.
 var allCores = []string{fmt.Sprint("GOMAXPROCS=", runtime.NumCPU())}
 
-// part is a process of the house.
+// part is a process of the deployment.
 type part struct {
 	name  string
 	roles []string
@@ -81,15 +81,15 @@ type part struct {
 	env   []string // beside the generator's, and behind oneCore
 }
 
-// parts are the processes of the house, by name.
+// parts are the processes of the deployment, by name.
 var parts = []part{
 	{name: "processors", roles: []string{"processor/"}},
 	{name: "views", roles: []string{"view/", "query"}},
 	{name: "gateway", roles: []string{"keys", "dispatch", "gateway"}},
 }
 
-// house is a running one.
-type house struct {
+// deployment is a running one.
+type deployment struct {
 	dir    string
 	data   string // in it: what the binary keeps
 	binary string
@@ -112,8 +112,8 @@ type running struct {
 	over      chan struct{}
 }
 
-func open(ctx context.Context, o options) (h *house, err error) {
-	h = &house{pids: map[string]int{}, admins: map[string]string{}, binary: o.binary, partitions: o.partitions}
+func open(ctx context.Context, o options) (h *deployment, err error) {
+	h = &deployment{pids: map[string]int{}, admins: map[string]string{}, binary: o.binary, partitions: o.partitions}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, h.close())
@@ -138,8 +138,8 @@ func open(ctx context.Context, o options) (h *house, err error) {
 	return h, h.enter(ctx, o)
 }
 
-// enter makes the topics and starts the processes of the house.
-func (h *house) enter(ctx context.Context, o options) error {
+// enter makes the topics and starts the processes of the deployment.
+func (h *deployment) enter(ctx context.Context, o options) error {
 	settings := slices.Concat(h.reach, o.setup.settings)
 	if o.profile != "" {
 		settings = append(settings, "profile: true")
@@ -160,8 +160,8 @@ func (h *house) enter(ctx context.Context, o options) error {
 	return nil
 }
 
-// serve starts the servers and says how the house reaches them. Each is the child that was not there before.
-func (h *house) serve(ctx context.Context, o setup) ([]string, error) {
+// serve starts the servers and says how the deployment reaches them. Each is the child that was not there before.
+func (h *deployment) serve(ctx context.Context, o setup) ([]string, error) {
 	var lines []string
 	for _, s := range []struct {
 		name  string
@@ -223,8 +223,8 @@ func children() []int {
 	return pids
 }
 
-// furnish writes the settings and makes the topics. Limits that protect a house from strangers would only measure themselves.
-func (h *house) furnish(ctx context.Context, lines []string) error {
+// furnish writes the settings and makes the topics. Limits that protect a deployment from strangers would only measure themselves.
+func (h *deployment) furnish(ctx context.Context, lines []string) error {
 	h.http = freePort()
 	query, push, key := freePort(), freePort(), freePort()
 	lines = append(lines, "data: "+h.data, "replication: 1", fmt.Sprint("partitions: ", h.partitions), "http: "+h.http,
@@ -247,12 +247,12 @@ func (h *house) furnish(ctx context.Context, lines []string) error {
 }
 
 // token is minted as `parley token` does.
-func (h *house) token(user string) (string, error) {
+func (h *deployment) token(user string) (string, error) {
 	return token.Mint(h.key, token.Settings{Issuer: "parley", Audience: "parley"}, user, time.Now(), tokenLife)
 }
 
 // start starts the binary and waits until it is ready.
-func (h *house) start(ctx context.Context, p part) error {
+func (h *deployment) start(ctx context.Context, p part) error {
 	admin := freePort()
 	args := []string{"run", "--settings", filepath.Join(h.dir, settingsFile), "--admin", admin, "--instance", p.name}
 	if p.own {
@@ -281,8 +281,8 @@ func (h *house) start(ctx context.Context, p part) error {
 	return fmt.Errorf("%s is not ready within %s\n%s", p.name, readyWithin, h.tails())
 }
 
-// spawn starts a program as a process of the house.
-func (h *house) spawn(name, program string, args, env []string) (*running, error) {
+// spawn starts a program as a process of the deployment.
+func (h *deployment) spawn(name, program string, args, env []string) (*running, error) {
 	r := &running{name: name, log: filepath.Join(h.dir, name+".log"), over: make(chan struct{})}
 	log, err := os.OpenFile(r.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -313,7 +313,7 @@ func (h *house) spawn(name, program string, args, env []string) (*running, error
 }
 
 // kill ends a process with kill -9.
-func (h *house) kill(name string) {
+func (h *deployment) kill(name string) {
 	for _, r := range h.running {
 		if r.name == name {
 			_ = r.command.Process.Kill()
@@ -324,7 +324,7 @@ func (h *house) kill(name string) {
 }
 
 // kafka is the address of the broker.
-func (h *house) kafka() string {
+func (h *deployment) kafka() string {
 	for _, s := range h.servers {
 		if k, ok := s.(*servers.KafkaServer); ok {
 			return k.Addr
@@ -334,7 +334,7 @@ func (h *house) kafka() string {
 }
 
 // tails are the ends of the processes' logs.
-func (h *house) tails() string {
+func (h *deployment) tails() string {
 	var all strings.Builder
 	for _, r := range h.running {
 		b, _ := os.ReadFile(r.log)
@@ -356,8 +356,8 @@ func (r *running) end() error {
 	return fmt.Errorf("%s did not stop within %s and was killed", r.name, stopWithin)
 }
 
-// leave ends the processes of the house, in the order that loses nothing; the servers stay.
-func (h *house) leave() error {
+// leave ends the processes of the deployment, in the order that loses nothing; the servers stay.
+func (h *deployment) leave() error {
 	var all []error
 	for _, r := range slices.Backward(h.running) {
 		all = append(all, r.end())
@@ -367,7 +367,7 @@ func (h *house) leave() error {
 }
 
 // again ends a process in good order and starts it anew.
-func (h *house) again(ctx context.Context, name string, of []part) error {
+func (h *deployment) again(ctx context.Context, name string, of []part) error {
 	i := slices.IndexFunc(h.running, func(r *running) bool { return r.name == name })
 	err := h.running[i].end()
 	h.running = slices.Delete(h.running, i, i+1)
@@ -378,7 +378,7 @@ func (h *house) again(ctx context.Context, name string, of []part) error {
 }
 
 // close ends everything.
-func (h *house) close() error {
+func (h *deployment) close() error {
 	all := []error{h.leave()}
 	for _, s := range slices.Backward(h.servers) {
 		all = append(all, s.Close())
