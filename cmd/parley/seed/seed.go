@@ -2,18 +2,14 @@
 package seed
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
+	"errors"
 	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/encoding/protojson"
 
+	parley "github.com/parley-im/parley/clients/go"
 	"github.com/parley-im/parley/cmd/parley/settings"
 	"github.com/parley-im/parley/cmd/parley/tokens"
 	pb "github.com/parley-im/parley/schemas/gen/parleyv1"
@@ -48,7 +44,7 @@ func Run(ctx context.Context, s settings.Settings) error {
 		if err != nil {
 			return err
 		}
-		c := &client{url: "http://" + s.HTTP, token: token}
+		c := &client{HTTP: parley.HTTP{Address: "http://" + s.HTTP, Token: token}}
 		clients[p.user] = c
 		g.Go(func() error {
 			_, err := c.send(all, "", &pb.Send{Word: &pb.Send_CreateAccount{CreateAccount: &pb.SendProfile{DisplayName: p.name}}})
@@ -101,44 +97,22 @@ func text(s string) *pb.Send {
 	return &pb.Send{Word: &pb.Send_Text{Text: &pb.SendText{Text: s}}}
 }
 
-// client sends commands over HTTP for one user.
+// client sends the commands of one user in their order.
 type client struct {
-	url, token string
-	seq        uint64
+	parley.HTTP
+	seq uint64
 }
 
 // send sends the user's next command and waits for its outcome; it returns the conversation.
 func (c *client) send(ctx context.Context, conversation string, s *pb.Send) (string, error) {
 	c.seq++
 	s.ClientSeq, s.Conversation = c.seq, conversation
-	command, err := protojson.Marshal(s)
-	if err != nil {
+	outcome, err := c.HTTP.Send(ctx, device, s)
+	switch {
+	case err != nil:
 		return "", err
+	case outcome.Event == nil:
+		return "", errors.New("the log did not decide in time")
 	}
-	body, err := json.Marshal(map[string]any{"device_id": device, "send": json.RawMessage(command)})
-	if err != nil {
-		return "", err
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/v1/commands", bytes.NewReader(body))
-	if err != nil {
-		return "", err
-	}
-	r.Header.Set("Authorization", "Bearer "+c.token)
-	r.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return "", err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s: %s", resp.Status, b)
-	}
-	var answer struct {
-		Conversation string `json:"conversation"`
-	}
-	return answer.Conversation, json.Unmarshal(b, &answer)
+	return outcome.Conversation, nil
 }
