@@ -92,14 +92,16 @@ func (s *Session) forgetSeen(now int64) {
 
 func (s *Session) tickSeen(now int64) {
 	for _, conversation := range slices.Sorted(maps.Keys(s.seen)) {
-		s.writeDue(now, conversation, s.seen[conversation])
+		if mark := s.seen[conversation]; mark != nil {
+			s.writeDue(now, conversation, mark)
+		}
 	}
 }
 
 // flushSeen writes what waits, because the session ends.
 func (s *Session) flushSeen(now int64) {
 	for _, conversation := range slices.Sorted(maps.Keys(s.seen)) {
-		if mark := s.seen[conversation]; mark.member && mark.waiting {
+		if mark := s.seen[conversation]; mark != nil && mark.member && mark.waiting {
 			s.writeSeen(now, conversation, mark)
 		}
 	}

@@ -34,9 +34,9 @@ func (s *Session) watch(re uint64, watch *pb.Watch) {
 			return
 		}
 	}
-	for conversation := range s.watched {
+	for conversation, w := range s.watched {
 		if !slices.Contains(wanted, conversation) {
-			s.unwatch(conversation)
+			s.unwatch(conversation, w)
 		}
 	}
 	slices.SortFunc(s.out.Unsubscribe, Subscription.compare)
@@ -44,16 +44,18 @@ func (s *Session) watch(re uint64, watch *pb.Watch) {
 		s.watched = make(map[string]*watching)
 	}
 	for _, conversation := range wanted {
-		if s.watched[conversation] == nil {
-			s.watched[conversation] = new(watching)
+		w := s.watched[conversation]
+		if w == nil {
+			w = new(watching)
+			s.watched[conversation] = w
 		}
-		s.watched[conversation].re = re
-		s.queryMembers(conversation)
+		w.re = re
+		s.queryMembers(conversation, w)
 	}
 }
 
-func (s *Session) unwatch(conversation string) {
-	for member := range s.watched[conversation].members {
+func (s *Session) unwatch(conversation string, w *watching) {
+	for member := range w.members {
 		s.unfollow(conversation, member)
 	}
 	delete(s.watched, conversation)
@@ -75,8 +77,7 @@ func (s *Session) unfollow(conversation, member string) {
 }
 
 // queryMembers queries the members of a watched conversation; one query at a time for each.
-func (s *Session) queryMembers(conversation string) {
-	w := s.watched[conversation]
+func (s *Session) queryMembers(conversation string, w *watching) {
 	if w.asking {
 		w.again = true
 		return
@@ -100,11 +101,11 @@ func (s *Session) membersAnswered(now int64, conversation string, w *watching, a
 			s.unavailable(re)
 		}
 		if w.members == nil {
-			s.unwatch(conversation)
+			s.unwatch(conversation, w)
 		}
 		return
 	case !answer.GetFound():
-		s.unwatch(conversation)
+		s.unwatch(conversation, w)
 		if re != 0 {
 			s.notFound(re, "watch.conversations")
 		}
@@ -115,7 +116,7 @@ func (s *Session) membersAnswered(now int64, conversation string, w *watching, a
 	s.emit(&pb.ServerFrame{Re: re, Word: &pb.ServerFrame_Members{Members: translate.Members(now, conversation, answer, a.Open)}})
 	if w.again {
 		w.again = false
-		s.queryMembers(conversation)
+		s.queryMembers(conversation, w)
 	}
 }
 
@@ -148,8 +149,8 @@ func (s *Session) watchSubscribed(sub Subscription) {
 		return
 	}
 	for _, conversation := range s.watchedSorted() {
-		if s.watched[conversation].members[sub.Key] != nil {
-			s.queryMembers(conversation)
+		if w := s.watched[conversation]; w != nil && w.members[sub.Key] != nil {
+			s.queryMembers(conversation, w)
 		}
 	}
 }
@@ -167,15 +168,16 @@ func (s *Session) membersChanged(event *pb.Event) {
 		return
 	}
 	delete(s.typing, event.GetConversation())
-	if s.watched[event.GetConversation()] == nil {
+	w := s.watched[event.GetConversation()]
+	if w == nil {
 		return
 	}
 	if gone == s.user {
-		s.unwatch(event.GetConversation())
+		s.unwatch(event.GetConversation(), w)
 		slices.SortFunc(s.out.Unsubscribe, Subscription.compare)
 		return
 	}
-	s.queryMembers(event.GetConversation())
+	s.queryMembers(event.GetConversation(), w)
 }
 
 // marksRaised sends a member's marks.

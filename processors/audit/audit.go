@@ -61,7 +61,7 @@ type Auditor struct {
 	groups    map[uint16]*machine
 	positions map[topology.TopicPartition]int64
 	flows     map[route]*flow
-	changed   map[route]bool // flows that are not in the memory yet
+	changed   map[route]*flow // flows that are not in the memory yet
 	counts    Counts
 	window    int64 // inputs of a partition within which repeats are compared
 
@@ -83,7 +83,7 @@ const (
 func New(plan topology.Plan, machines []topology.Machine, memory Memory, report func(Violation)) (*Auditor, error) {
 	a := &Auditor{
 		plan: plan, memory: memory, report: report, topics: map[string]*topic{}, groups: map[uint16]*machine{},
-		positions: map[topology.TopicPartition]int64{}, flows: map[route]*flow{}, changed: map[route]bool{},
+		positions: map[topology.TopicPartition]int64{}, flows: map[route]*flow{}, changed: map[route]*flow{},
 		names: make([]string, tableID+len(plan.Groups)), counts: newCounts(), beginnings: map[topology.TopicPartition]Beginning{},
 		window: max(repeatWindows/int64(plan.Partitions), minRepeatWindow),
 	}
@@ -105,7 +105,7 @@ func New(plan topology.Plan, machines []topology.Machine, memory Memory, report 
 		}
 	}
 	for i, m := range machines {
-		input := a.topics[m.Group.Input]
+		input := a.topic(m.Group.Input)
 		if input == nil {
 			return nil, fmt.Errorf("group %s folds %s, which the plan does not have", m.Group.Name, m.Group.Input)
 		}
@@ -133,6 +133,29 @@ func (a *Auditor) Topics() []string {
 
 // Position is the offset from which on records of a place are to be given.
 func (a *Auditor) Position(at topology.TopicPartition) int64 { return a.positions[at] }
+
+// topic is a topic that the plan is known to have.
+func (a *Auditor) topic(name string) *topic {
+	t := a.topics[name]
+	if t == nil {
+		panic("the plan has no topic " + name)
+	}
+	return t
+}
+
+// group is the machine of a group that the plan is known to have.
+func (a *Auditor) group(number uint16) *machine {
+	m := a.groups[number]
+	if m == nil {
+		panic(fmt.Sprintf("the plan has no group number %d", number))
+	}
+	return m
+}
+
+// source is the input partition from which a route leads.
+func (a *Auditor) source(r route) topology.TopicPartition {
+	return topology.TopicPartition{Topic: a.group(r.group).Machine.Group.Input, Partition: r.from}
+}
 
 // Ahead reports whether a record should wait until other topics have been read further: else more would have to be
 // remembered than the limits say, or a row would be compared before its input. Taking it anyway does no
@@ -205,8 +228,8 @@ func (a *Auditor) Flush() error {
 }
 
 func (a *Auditor) flushFlows() {
-	for r := range a.changed { //laws:ordered each is written under a key of its own
-		a.memory.Set(r.key(kindFlow), a.flows[r].pack())
+	for r, f := range a.changed { //laws:ordered each is written under a key of its own
+		a.memory.Set(r.key(kindFlow), f.pack())
 	}
 	clear(a.changed)
 }

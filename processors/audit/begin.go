@@ -107,6 +107,6 @@ func (a *Auditor) pass(m *machine, in *topology.Record) {
 
 // isUnproved reports whether an output leads back to what is gone, or was passed.
 func (a *Auditor) isUnproved(s sighting) bool {
-	begin, cut := a.beginnings[topology.TopicPartition{Topic: a.groups[s.group].Machine.Group.Input, Partition: s.from}]
+	begin, cut := a.beginnings[a.source(s.route)]
 	return cut && (s.offset < begin.Offset || a.memory.Get(passedKey(s.group, s.from, s.offset)) != nil)
 }

@@ -64,7 +64,7 @@ func (a *Auditor) flow(r route) *flow {
 		f = &flow{}
 		a.flows[r] = f
 	}
-	a.changed[r] = true
+	a.changed[r] = f
 	return f
 }
 
@@ -102,7 +102,8 @@ func (a *Auditor) where(s sighting) topology.TopicPartition {
 }
 
 func (a *Auditor) cause(s sighting) string {
-	return fmt.Sprintf("output %d of %s/%d@%d", s.index, a.groups[s.group].Machine.Group.Input, s.from, s.offset)
+	from := a.source(s.route)
+	return fmt.Sprintf("output %d of %s/%d@%d", s.index, from.Topic, from.Partition, s.offset)
 }
 
 // observe checks a record of a topic and who wrote it. It is false for records that no part of the plan can have written.
@@ -155,7 +156,7 @@ func (a *Auditor) resolve(s sighting) bool {
 		case a.isUnproved(s):
 			a.unproved(unprovedOutput)
 			return true
-		case s.offset < a.positions[topology.TopicPartition{Topic: a.groups[s.group].Machine.Group.Input, Partition: s.from}]-a.window:
+		case s.offset < a.positions[a.source(s.route)]-a.window:
 			wrong(Old, "a repeat of an input older than %d others cannot be compared any more", a.window)
 			return true
 		}
@@ -195,7 +196,7 @@ func (a *Auditor) resolve(s sighting) bool {
 // expect remembers what the fold emitted.
 func (a *Auditor) expect(m *machine, in *topology.Record, outputs []topology.Output) {
 	for i, o := range outputs {
-		to := route{m.Machine.Group.Number, in.Partition, a.topics[o.Topic].id, topology.PartitionOf(o.Key, a.plan.Partitions)}
+		to := route{m.Machine.Group.Number, in.Partition, a.topic(o.Topic).id, topology.PartitionOf(o.Key, a.plan.Partitions)}
 		d, ordinal := digestOf(o.Key, o.Value, in), uint64(unnumbered)
 		if !a.mayBeGone(topology.TopicPartition{Topic: o.Topic, Partition: to.to}, in.Time.UnixMilli()) {
 			f := a.flow(to)

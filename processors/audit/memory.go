@@ -48,7 +48,7 @@ func (a *Auditor) each(kind byte, do func(key, value []byte)) {
 }
 
 func (a *Auditor) placeKey(kind byte, at topology.TopicPartition) []byte {
-	return binary.BigEndian.AppendUint32([]byte{kind, a.topics[at.Topic].id}, uint32(at.Partition))
+	return binary.BigEndian.AppendUint32([]byte{kind, a.topic(at.Topic).id}, uint32(at.Partition))
 }
 
 func passedKey(group uint16, partition int32, offset int64) []byte {

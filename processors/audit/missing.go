@@ -39,11 +39,11 @@ func (a *Auditor) checkOutputs(h Horizon) {
 	var routes []route
 	a.each(kindFlow, func(key, _ []byte) { routes = append(routes, routeOf(key)) })
 	for _, r := range routes {
-		f, m := a.flows[r], a.groups[r.group]
+		f, m := a.flows[r], a.group(r.group)
 		if f.seen < f.emitted {
 			a.checkFlow(h, r, f, m)
 		}
-		if old := a.positions[topology.TopicPartition{Topic: m.Machine.Group.Input, Partition: r.from}] - a.window; old > 0 && a.seenUpTo(r, f, old) {
+		if old := a.positions[a.source(r)] - a.window; old > 0 && a.seenUpTo(r, f, old) {
 			a.memory.Forget(r.expectedKey(0, 0), r.expectedKey(old, 0))
 			a.memory.Forget(passedKey(r.group, r.from, 0), passedKey(r.group, r.from, old))
 		}

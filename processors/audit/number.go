@@ -10,7 +10,7 @@ import (
 )
 
 func (a *Auditor) numberKey(r *topology.Record) []byte {
-	return append([]byte{kindNumber, a.topics[r.Topic].id}, r.Key...)
+	return append([]byte{kindNumber, a.topic(r.Topic).id}, r.Key...)
 }
 
 // isNext compares a number with the last of its key. It is true for what was not met before. In a new epoch numbers begin

@@ -53,6 +53,15 @@ func newSession(g *group, s sarama.ConsumerGroupSession) *session {
 	return w
 }
 
+// claim is the claim of a partition that the session was given.
+func (s *session) claim(p int32) *claim {
+	c := s.claims[p]
+	if c == nil {
+		panic(fmt.Sprintf("the session was not given partition %d", p))
+	}
+	return c
+}
+
 // Context ends with the session.
 func (s *session) Context() context.Context { return s.ctx }
 

@@ -58,7 +58,7 @@ func (g *group) takeOver(s *session) error {
 		if err := g.takeParts(s, parts); err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(parts, func(p int32) bool { return s.claims[p].Outranked }) {
+		if !slices.ContainsFunc(parts, func(p int32) bool { return s.claim(p).Outranked }) {
 			break
 		}
 		if round == takeoverRounds {
@@ -67,7 +67,7 @@ func (g *group) takeOver(s *session) error {
 		g.log.Info("takeovers of a group that is no more outrank ours: taking over again", "partitions", parts, "round", round)
 	}
 	for _, p := range parts {
-		if err := g.enter(s.claims[p]); err != nil {
+		if err := g.enter(s.claim(p)); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ func (g *group) takeParts(s *session, parts []int32) error {
 	errs := make([]error, len(parts))
 	var wait sync.WaitGroup
 	for i, p := range parts {
-		c := s.claims[p]
+		c := s.claim(p)
 		c.nonce, c.member = nonce, s.GenerationID()
 		wait.Go(func() {
 			if err := g.takePartition(s.Context(), c, before.GetBlock(g.input, p)); err != nil {
@@ -245,7 +245,7 @@ func (g *group) chooseTarget(c *claim, committed int64) error {
 // this generation, and its acceptance proves that no later owner had been assigned: takeovers stand in the order of owners.
 func (g *group) fence(s *session, parts []int32) error {
 	for _, p := range parts {
-		c := s.claims[p]
+		c := s.claim(p)
 		note := g.commitNote(c).String()
 		// One of the two applies: reset only lowers, mark only raises.
 		s.ConsumerGroupSession.ResetOffset(g.input, p, c.Target, note)
@@ -259,7 +259,7 @@ func (g *group) fence(s *session, parts []int32) error {
 		return fmt.Errorf("read the commits back: %w", err)
 	}
 	for _, p := range parts {
-		c, b := s.claims[p], back.GetBlock(g.input, p)
+		c, b := s.claim(p), back.GetBlock(g.input, p)
 		if b == nil || b.Offset != c.Target || b.Metadata != c.note {
 			g.metrics.fenced.Inc()
 			return fmt.Errorf("%w: wanted %d %q on %s/%d, found %+v", errFenced, c.Target, c.note, g.input, p, b)
