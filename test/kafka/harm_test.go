@@ -159,6 +159,7 @@ func newerRules(p *patient) {
 	p.feed(50)
 	o.alarmed(alarmRules, "rules 4 hold", "deploy a newer one")
 	p.run(p.dir, nil).alarmed(alarmRules, "deploy a newer one")
+	p.machines[0].MaxRules = newer // the straight fold has the newer binary too
 	p.healed(func(cfg *wire.GroupConfig) { cfg.Machine.MaxRules = newer })
 }
 

@@ -229,7 +229,8 @@ func (p *patient) whole() *verdict {
 			return v
 		}
 		if time.Now().After(end) {
-			p.Fatalf("%v: %v\n%s", err, v, strings.Join(v.samples, "\n"))
+			p.must(err)
+			p.Fatalf("%v\n%s", v, strings.Join(v.samples, "\n"))
 		}
 	}
 }
